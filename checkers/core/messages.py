@@ -1,0 +1,129 @@
+"""What the director and a checker worker say to each other: levels, not edges. Pure.
+
+One message is one packet of a SOCK_SEQPACKET socket, encoded with MessagePack, `PACKET_LIMIT_BYTES` at most.
+Moments are seconds of CLOCK_MONOTONIC, the same for all processes of the machine.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+import msgspec
+
+from checkers.core.outcome import Outcome
+from config.checks import AnyCheck, Timing
+
+PACKET_LIMIT_BYTES = 65536
+CHECKS_A_PACKET = 64  # assigned checks and verdicts travel in parts of this many at most
+
+
+class State(Enum):
+    """What is believed of one check."""
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    DOWN = "down"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a probe dials, and for whom: external commands are told the virtual service too."""
+
+    address: str
+    port: int
+    virtual_address: str = ""
+    virtual_port: int = 0
+    service: str = ""
+
+
+class AssignedCheck(msgspec.Struct, frozen=True):
+    """One check for the worker to run. `known` is what the director believes: a restarted worker goes on from it."""
+
+    id: str
+    target: Target
+    check: AnyCheck
+    timing: Timing
+    known: State = State.UNKNOWN
+
+
+class Assign(msgspec.Struct, frozen=True, tag="assign"):
+    """All checks of this worker, in `parts` packets of one `generation`; it takes effect when all have come."""
+
+    generation: int
+    part: int
+    parts: int
+    checks: tuple[AssignedCheck, ...]
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """A worker's first words, after it dropped its privileges and proved it from /proc/self/status."""
+
+    pid: int
+    uid: int
+    capabilities: str  # CapEff, hexadecimal, as read
+    no_new_privs: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """All that is known of one check: what is believed, since when, and the last outcome."""
+
+    id: str
+    state: State
+    since: float  # moment the state was entered
+    outcome: Outcome  # of the last probe
+    probed_at: float  # when the last probe ended
+    latency: float  # seconds the last probe took
+    streak: int = 0  # outcomes in a row that contradict `state`
+    probes: int = 0  # since the worker started
+    failures: int = 0
+
+
+class Verdicts(msgspec.Struct, frozen=True, tag="verdicts"):
+    """What changed, or (after Hello, after Assign and every 15 s) all there is."""
+
+    generation: int  # of the assignment the worker runs; 0: none yet
+    verdicts: tuple[Verdict, ...]
+
+
+FromWorker = Hello | Verdicts
+ToWorker = Assign
+
+
+class Garbled(Exception):
+    """A packet that is not one of ours."""
+
+
+_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+_to_worker = msgspec.msgpack.Decoder(Assign)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: FromWorker | ToWorker) -> bytes:
+    """One packet. Raises Garbled when it would exceed the limit: the sender must cut it into parts."""
+    packet = _encoder.encode(message)
+    if len(packet) > PACKET_LIMIT_BYTES:
+        text = f"a packet of {len(packet)} bytes"
+        raise Garbled(text)
+    return packet
+
+
+def decode_from_worker(packet: bytes) -> FromWorker:
+    """What a worker says. Raises Garbled and nothing else."""
+    _check_size(packet)
+    try:
+        return _from_worker.decode(packet)
+    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+        raise Garbled(str(error)) from error
+
+
+def decode_to_worker(packet: bytes) -> ToWorker:
+    """What the director says. Raises Garbled and nothing else."""
+    _check_size(packet)
+    try:
+        return _to_worker.decode(packet)
+    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+        raise Garbled(str(error)) from error
+
+
+def _check_size(packet: bytes) -> None:
+    if len(packet) > PACKET_LIMIT_BYTES:
+        text = f"a packet of {len(packet)} bytes"
+        raise Garbled(text)

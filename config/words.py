@@ -1,0 +1,62 @@
+"""The vocabulary of the configuration: closed sets and their spellings. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+
+class Protocol(IntEnum):
+    """Transport protocols IPVS balances, by their IP protocol number."""
+
+    TCP = 6
+    UDP = 17
+    SCTP = 132
+
+
+class Forwarding(IntEnum):
+    """Forwarding methods, by the kernel's numbers (include/uapi/linux/ip_vs.h)."""
+
+    MASQUERADE = 0
+    TUNNEL = 2
+    DIRECT = 3
+
+
+class OnFailure(Enum):
+    """What happens to a real server that is found down."""
+
+    REMOVE = "remove"
+    QUIESCE = "quiesce"
+
+
+FORWARDING_WORDS = {
+    "direct": Forwarding.DIRECT,
+    "gate": Forwarding.DIRECT,
+    "dr": Forwarding.DIRECT,
+    "route": Forwarding.DIRECT,
+    "tunnel": Forwarding.TUNNEL,
+    "ipip": Forwarding.TUNNEL,
+    "tun": Forwarding.TUNNEL,
+    "masquerade": Forwarding.MASQUERADE,
+    "masq": Forwarding.MASQUERADE,
+    "nat": Forwarding.MASQUERADE,
+}
+"""Lower-cased spellings of the forwarding methods: ours, ldirectord's, keepalived's, ipvsadm's."""
+
+SCHEDULERS = (
+    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
+)  # fmt: skip
+"""Every scheduler of Linux 6.1 (net/netfilter/ipvs/Kconfig)."""
+
+HASHING_SCHEDULERS = ("sh", "mh")
+"""Schedulers that map a client by hash: a real server's absence moves other servers' clients."""
+
+SCHEDULER_FLAGS = {
+    "sh-fallback": 0x8,
+    "sh-port": 0x10,
+    "mh-fallback": 0x8,
+    "mh-port": 0x10,
+    "flag-1": 0x8,
+    "flag-2": 0x10,
+    "flag-3": 0x20,
+}
+"""ipvsadm's words for IP_VS_SVC_F_SCHED1..3 (include/uapi/linux/ip_vs.h)."""
