@@ -58,7 +58,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The settings of a destination. `forwarding` is the kernel's number (0 masquerade, 1 local, 2 tunnel, 3 direct)."""
+    """The settings of a destination. `forwarding`: 0 masquerade, 1 local, 2 tunnel, 3 direct."""
 
     key: DestinationKey
     forwarding: int

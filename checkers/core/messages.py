@@ -7,6 +7,7 @@ Moments are seconds of CLOCK_MONOTONIC, the same for all processes of the machin
 from __future__ import annotations
 
 from enum import Enum
+
 import msgspec
 
 from checkers.core.outcome import Outcome
