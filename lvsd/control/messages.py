@@ -1,0 +1,175 @@
+"""What lvsctl and the director say to each other over the control socket. Pure.
+
+A stream of frames: four bytes of length in network order, then JSON. A request is at most
+`REQUEST_LIMIT_BYTES` long, a reply `REPLY_LIMIT_BYTES`. Moments are ages in seconds, so that no clock has
+to be shared. One error type: Garbled.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+REQUEST_LIMIT_BYTES = 64 * 1024
+REPLY_LIMIT_BYTES = 64 * 1024 * 1024
+LENGTH = struct.Struct("!I")
+
+
+class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
+    """The health of everything, or of one virtual service (its name or its address)."""
+
+    service: str = ""
+
+
+class VrrpRequest(msgspec.Struct, frozen=True, tag="vrrp"):
+    """The VRRP instances."""
+
+
+class ReloadRequest(msgspec.Struct, frozen=True, tag="reload"):
+    """Read the configuration files again and take them over, if they are right."""
+
+
+class PlanRequest(msgspec.Struct, frozen=True, tag="plan"):
+    """What a reload would change, without doing it. `files`: others than the running ones, absolute paths."""
+
+    files: tuple[str, ...] = ()
+
+
+Request = StatusRequest | VrrpRequest | ReloadRequest | PlanRequest
+
+
+class RealServerRow(msgspec.Struct, frozen=True):
+    """One real server of one virtual service."""
+
+    real_server: str  # address:port
+    check: str  # kind
+    standing: str  # serving, quiesced, out, unknown
+    state: str  # up, down, unknown
+    state_age: float | None  # seconds since it entered `state`
+    result: str  # reason of the last probe: ok, or one of the closed list
+    detail: str  # the server's own words
+    probe_age: float | None
+    latency: float | None  # seconds
+    streak: int  # outcomes in a row against `state`
+    needed: int  # how many it takes to change it
+    interval: float
+    timeout: float
+    weight_configured: int
+    weight_wanted: int | None  # None: not in the table
+    weight_held: int | None
+    probes: int
+    failures: int
+
+
+class ServiceRow(msgspec.Struct, frozen=True):
+    """One virtual service."""
+
+    name: str
+    virtual: str  # tcp address:port or fwmark N
+    scheduler: str
+    in_kernel: bool
+    real_servers: tuple[RealServerRow, ...]
+
+
+class ProcessRow(msgspec.Struct, frozen=True):
+    """One process of ours. `age` tells since when it is connected, or gone."""
+
+    name: str
+    pid: int
+    connected: bool
+    age: float
+
+
+class StatusReply(msgspec.Struct, frozen=True, tag="status"):
+    """Health, and how well the daemon itself fares."""
+
+    generation: int
+    config_age: float
+    services: tuple[ServiceRow, ...]
+    processes: tuple[ProcessRow, ...]
+    refusals: tuple[str, ...]  # what the kernel refused last
+    repairs: int
+    repair_age: float | None
+    table_error: str
+
+
+class VrrpRow(msgspec.Struct, frozen=True):
+    """One VRRP instance."""
+
+    name: str
+    interface: str
+    virtual_router_id: int
+    version: int
+    role: str
+    priority: int
+    interval: float
+    active_router: str
+    active_priority: int
+    addresses: tuple[str, ...]
+    addresses_held: tuple[str, ...]
+    age: float | None  # seconds since the last transition
+    cause: str
+    transitions: int
+    adverts_sent: int
+    adverts_received: int
+    dropped: dict[str, int]
+    fault: str
+
+
+class VrrpReply(msgspec.Struct, frozen=True, tag="vrrp"):
+    """The instances; `connected` tells whether the vrrp process is there, `age` since when."""
+
+    connected: bool
+    age: float
+    instances: tuple[VrrpRow, ...]
+
+
+class ChangeReply(msgspec.Struct, frozen=True, tag="change"):
+    """A reload done or refused, or a plan: what a person reads, the operations, and what is wrong with the files."""
+
+    accepted: bool
+    changes: tuple[str, ...]
+    operations: tuple[str, ...]
+    problems: tuple[str, ...]  # errors and warnings, `file:line:column: ...`
+    refusals: tuple[str, ...] = ()
+
+
+class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
+    """The request could not be answered."""
+
+    message: str
+    hint: str = ""
+
+
+Reply = StatusReply | VrrpReply | ChangeReply | ErrorReply
+
+
+class Garbled(Exception):
+    """Bytes that are not a frame of ours."""
+
+
+_request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_reply: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+
+
+def frame(message: Request | Reply) -> bytes:
+    """Length and message."""
+    body = msgspec.json.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def decode_request(body: bytes) -> Request:
+    """A request's body. Raises Garbled and nothing else."""
+    try:
+        return _request.decode(body)
+    except (msgspec.DecodeError, RecursionError, OverflowError, UnicodeDecodeError) as error:
+        raise Garbled(str(error)) from error
+
+
+def decode_reply(body: bytes) -> Reply:
+    """A reply's body. Raises Garbled and nothing else."""
+    try:
+        return _reply.decode(body)
+    except (msgspec.DecodeError, RecursionError, OverflowError, UnicodeDecodeError) as error:
+        raise Garbled(str(error)) from error

@@ -1,0 +1,169 @@
+"""The director's decisions: `step(director, event, now)` to a new belief and what to do about it. Pure.
+
+Everything that happens comes in as an event (`lvsd.core.events`), everything wanted of the world goes out as
+an effect (`lvsd.core.effects`). Effects are to be carried out in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from checkers.core.messages import Hello
+from config.model import Config
+from lvsd.core import kernel, verdicts
+from lvsd.core.assignment import assigned_checks, configured_checks
+from lvsd.core.desired import service_key, without_ours
+from lvsd.core.effects import (
+    Apply,
+    AssignChecks,
+    ConfigureVrrp,
+    Effect,
+    Level,
+    ReadTable,
+    RememberOwned,
+    Tell,
+)
+from lvsd.core.events import (
+    ConfigChanged,
+    Event,
+    PlanApplied,
+    Started,
+    StopAsked,
+    TableRead,
+    TableSuspected,
+    TableUnreadable,
+    Ticked,
+    VerdictsHeard,
+    VrrpCame,
+    VrrpHeard,
+    VrrpWent,
+    WorkerCame,
+    WorkerWent,
+)
+from lvsd.core.state import Director, Kernel, Vrrp, Worker
+from netlink.operations import DeleteService
+
+Step = tuple[Director, tuple[Effect, ...]]
+
+
+def step(director: Director, event: Event, now: float) -> Step:
+    """One event, decided. `now` is CLOCK_MONOTONIC in seconds."""
+    if director.stopping:
+        return director, ()  # what is left is to end: nothing may be set up again behind the stop
+    match event:
+        case Started() | ConfigChanged() | StopAsked():
+            return _configuration(director, event, now)
+        case WorkerCame() | WorkerWent() | VerdictsHeard():
+            return _worker(director, event, now)
+        case VrrpCame() | VrrpWent() | VrrpHeard():
+            return _vrrp(director, event, now)
+        case TableSuspected() | TableRead() | TableUnreadable() | PlanApplied() | Ticked():
+            return _kernel(director, event, now)
+
+
+def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
+    match event:
+        case Started(config, owned, table):
+            begun = replace(director, owned=owned, kernel=Kernel(table=table))
+            return _configured(begun, config, now, "config_loaded")
+        case ConfigChanged(config):
+            return _configured(director, config, now, "config_reloaded")
+        case StopAsked():
+            return _stopped(director)
+
+
+def _configured(director: Director, config: Config, now: float, told: str) -> Step:
+    """Take over a configuration: verdicts of checks that are still there are kept, by identity."""
+    checks = configured_checks(config)
+    keys = frozenset(service_key(virtual.virtual) for virtual in config.services)
+    changed = replace(
+        director,
+        config=config,
+        generation=director.generation + 1,
+        loaded_at=now,
+        owned=director.owned | keys,
+        checks=checks,
+        verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
+    )
+    fields = {"services": len(config.services), "real_servers": len(checks), "vrrp_instances": len(config.vrrp)}
+    effects: list[Effect] = [Tell(Level.INFO, told, {"generation": changed.generation, **fields})]
+    if changed.owned != director.owned or told == "config_loaded":
+        effects.append(RememberOwned(changed.owned))
+    if changed.worker.connected:
+        effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
+    if changed.vrrp.connected:
+        effects.append(ConfigureVrrp(changed.generation, config.vrrp))
+    return _settled(changed, effects, now)
+
+
+def _stopped(director: Director) -> Step:
+    """The table stays, unless the configuration says to clear what is ours."""
+    stopped = replace(director, stopping=True)
+    if not director.config.daemon.clear_table_on_stop:
+        return stopped, (Tell(Level.INFO, "stopped", {"table": "left"}),)
+    deletions = tuple(DeleteService(key) for key in without_ours(director))
+    return stopped, (Tell(Level.INFO, "stopped", {"table": "cleared"}), Apply(deletions))
+
+
+def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, now: float) -> Step:
+    match event:
+        case WorkerCame(hello):
+            return _worker_came(director, hello, now)
+        case WorkerWent():
+            worker = replace(director.worker, connected=False, changed_at=now)
+            told = Tell(Level.WARNING, "worker_lost", {"verdicts": "stand"})
+            return replace(director, worker=worker), (told,)
+        case VerdictsHeard(message):
+            heard, effects = verdicts.heard(director, message)
+            return _settled(heard, effects, now)
+
+
+def _worker_came(director: Director, hello: Hello, now: float) -> Step:
+    """A worker gets checks only after it proved that it holds nothing."""
+    fields: dict[str, str | int | float] = {"pid": hello.pid, "uid": hello.uid}
+    fields["capabilities"] = hello.capabilities
+    if hello.uid == 0 or int(hello.capabilities, 16) != 0 or not hello.no_new_privs:
+        return director, (Tell(Level.ERROR, "worker_not_confined", fields),)
+    came = replace(director, worker=Worker(hello, connected=True, changed_at=now))
+    return came, (
+        Tell(Level.INFO, "worker_connected", fields),
+        AssignChecks(came.generation, assigned_checks(came)),
+    )
+
+
+def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float) -> Step:
+    match event:
+        case VrrpCame():
+            came = replace(director, vrrp=Vrrp(director.vrrp.status, connected=True, changed_at=now))
+            return came, (ConfigureVrrp(came.generation, came.config.vrrp),)
+        case VrrpWent():
+            went = replace(director, vrrp=Vrrp(director.vrrp.status, connected=False, changed_at=now))
+            return went, (Tell(Level.WARNING, "vrrp_process_lost", {}),)
+        case VrrpHeard(status):
+            return replace(director, vrrp=replace(director.vrrp, status=status)), ()
+
+
+def _kernel(
+    director: Director, event: TableSuspected | TableRead | TableUnreadable | PlanApplied | Ticked, now: float
+) -> Step:
+    match event:
+        case TableSuspected():
+            return director, (ReadTable(),)
+        case TableRead(table):
+            read, effects = kernel.read(director, table, now)
+            return _settled(read, effects, now)
+        case TableUnreadable(error):
+            return kernel.unreadable(director, error, now)
+        case PlanApplied(operations, refusals):
+            return kernel.answered(director, operations, refusals, now)
+        case Ticked():
+            due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
+            return director, (ReadTable(),) if due else ()
+
+
+def _settled(director: Director, effects: list[Effect], now: float) -> Step:
+    """Whatever was learnt, the table follows: the one place where a plan is made."""
+    plan = kernel.plan_for(director, now)
+    if plan:
+        effects.append(Apply(plan))
+    return director, tuple(effects)

@@ -1,0 +1,68 @@
+"""Everything the director can ask of the world, one frozen class each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from checkers.core.messages import AssignedCheck
+from config.model import VrrpInstance
+from netlink.operations import Operation
+from netlink.table import ServiceKey
+
+
+class Level(Enum):
+    """How loud a told fact is."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable:
+    """Read the kernel's table; the answer comes back as TableRead or TableUnreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Send these operations to the kernel, in this order; the answer comes back as PlanApplied."""
+
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssignChecks:
+    """Give the worker all its checks."""
+
+    generation: int
+    checks: tuple[AssignedCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureVrrp:
+    """Give the vrrp process all its instances."""
+
+    generation: int
+    instances: tuple[VrrpInstance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RememberOwned:
+    """Write down which services are ours, before the kernel hears of them: a crash must not orphan any."""
+
+    owned: frozenset[ServiceKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A fact for the journal: a snake_case name in the past tense, and data."""
+
+    level: Level
+    event: str
+    fields: Mapping[str, str | int | float]
+
+
+Effect = ReadTable | Apply | AssignChecks | ConfigureVrrp | RememberOwned | Tell

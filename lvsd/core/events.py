@@ -1,0 +1,119 @@
+"""Everything that can happen to the director, one frozen class each. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkers.core.messages import Hello, Verdicts
+from config.model import Config
+from lvsd.vrrp.messages import VrrpStatus
+from netlink.errors import Refusal
+from netlink.operations import Operation
+from netlink.table import ServiceKey, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The director begins: its configuration, the services earlier configurations made, the kernel's table."""
+
+    config: Config
+    owned: frozenset[ServiceKey]
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """A valid configuration was read on request (SIGHUP, `lvsctl reload`)."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCame:
+    """A checker worker said Hello over a new connection."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerWent:
+    """The connection to the checker worker ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictsHeard:
+    """A worker reports levels."""
+
+    message: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class VrrpCame:
+    """The vrrp process connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class VrrpWent:
+    """The connection to the vrrp process ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class VrrpHeard:
+    """The vrrp process reports its instances."""
+
+    status: VrrpStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TableSuspected:
+    """The cheap look at the table (/proc/net/ip_vs) shows something else than we believe."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRead:
+    """The kernel's table, as it is."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableUnreadable:
+    """The kernel's table could not be read."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanApplied:
+    """A plan went to the kernel; these of its operations were refused."""
+
+    operations: tuple[Operation, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """A second has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The service is to end in good order (SIGTERM from the supervisor)."""
+
+
+Event = (
+    Started
+    | ConfigChanged
+    | WorkerCame
+    | WorkerWent
+    | VerdictsHeard
+    | VrrpCame
+    | VrrpWent
+    | VrrpHeard
+    | TableSuspected
+    | TableRead
+    | TableUnreadable
+    | PlanApplied
+    | Ticked
+    | StopAsked
+)

@@ -1,0 +1,104 @@
+"""What the kernel holds, answers and refuses: plans, drift, back-off. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lvsd.core.desired import desired
+from lvsd.core.effects import Effect, Level, RememberOwned, Tell
+from lvsd.core.reconcile import applied, plan
+from lvsd.core.state import Director
+from lvsd.core.wording import operation_text
+from netlink.errors import Refusal
+from netlink.operations import DeleteService, Operation
+from netlink.table import Table
+
+BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+TOLD_OPERATIONS = 20  # a longer plan is told by its number
+
+
+def plan_for(director: Director, now: float) -> tuple[Operation, ...]:
+    """What the kernel should be sent now. What it refused waits for its back-off."""
+    state = director.kernel
+    if state.unreadable:
+        return ()
+    operations = plan(desired(director), state.table, director.owned)
+    if state.retry_at is None or state.retry_at <= now:
+        return operations
+    refused = {refusal.operation for refusal in state.refusals}
+    return tuple(operation for operation in operations if operation not in refused)
+
+
+def read(director: Director, table: Table, now: float) -> tuple[Director, list[Effect]]:
+    """The kernel's table was read: tell what a stranger changed in what is ours. The plan that follows mends it."""
+    before = director.kernel
+    ours = {key: entry for key, entry in before.table.items() if key in director.owned}
+    drift = plan(ours, {key: entry for key, entry in table.items() if key in director.owned}, director.owned)
+    drifted = bool(drift) and not before.refusals and not before.unreadable
+    state = replace(
+        before,
+        table=table,
+        unreadable="",
+        retry_at=None,
+        refusals=(),
+        failures=before.failures if before.refusals else 0,
+        repairs=before.repairs + drifted,
+        repaired_at=now if drifted else before.repaired_at,
+    )
+    told: list[Effect] = []
+    if before.unreadable:
+        told.append(Tell(Level.INFO, "table_readable_again", {}))
+    if drifted:
+        told.append(Tell(Level.WARNING, "table_changed_by_stranger", _summary(drift)))
+    return replace(director, kernel=state), told
+
+
+def _summary(operations: tuple[Operation, ...]) -> dict[str, str | int | float]:
+    shown = "; ".join(operation_text(operation) for operation in operations[:TOLD_OPERATIONS])
+    return {"differences": len(operations), "to_mend": shown}
+
+
+def unreadable(director: Director, error: str, now: float) -> tuple[Director, tuple[Effect, ...]]:
+    """The table cannot be read: nothing is changed blindly, and it is tried again with back-off."""
+    failures = director.kernel.failures + 1
+    state = replace(director.kernel, unreadable=error, failures=failures, retry_at=now + _backoff(failures))
+    return replace(director, kernel=state), (Tell(Level.ERROR, "table_unreadable", {"error": error}),)
+
+
+def answered(
+    director: Director, operations: tuple[Operation, ...], refusals: tuple[Refusal, ...], now: float
+) -> tuple[Director, tuple[Effect, ...]]:
+    """A plan was sent: believe what was accepted, tell and remember what was refused."""
+    refused = {refusal.operation for refusal in refusals}
+    accepted = tuple(operation for operation in operations if operation not in refused)
+    effects: list[Effect] = [*_told(accepted), *(_refusal(refusal) for refusal in refusals)]
+    state = replace(director.kernel, table=applied(director.kernel.table, accepted))
+    if refusals:
+        failures = director.kernel.failures + 1
+        state = replace(state, refusals=refusals, failures=failures, retry_at=now + _backoff(failures))
+    elif not director.kernel.refusals:
+        state = replace(state, failures=0)
+    gone = frozenset(operation.key for operation in accepted if isinstance(operation, DeleteService))
+    owned = director.owned - gone
+    if owned != director.owned:
+        effects.append(RememberOwned(owned))
+    return replace(director, kernel=state, owned=owned), tuple(effects)
+
+
+def _told(operations: tuple[Operation, ...]) -> list[Effect]:
+    if len(operations) > TOLD_OPERATIONS:
+        return [Tell(Level.INFO, "table_changed", {"operations": len(operations)})]
+    return [Tell(Level.INFO, "table_changed", {"operation": operation_text(one)}) for one in operations]
+
+
+def _refusal(refusal: Refusal) -> Effect:
+    fields: dict[str, str | int | float] = {
+        "operation": operation_text(refusal.operation),
+        "errno": refusal.errno,
+        "meaning": refusal.meaning,
+    }
+    return Tell(Level.ERROR, "operation_refused", fields)
+
+
+def _backoff(failures: int) -> float:
+    return BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS)) - 1]

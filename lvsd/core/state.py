@@ -1,0 +1,74 @@
+"""What the director believes, one frozen snapshot. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from checkers.core.messages import Hello, Verdict
+from config.model import Config, RealServer, VirtualService
+from lvsd.vrrp.messages import VrrpStatus
+from netlink.errors import Refusal
+from netlink.table import ServiceKey, Table
+
+_NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
+_NO_TABLE: Table = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whose health a check tells."""
+
+    service: VirtualService
+    real: RealServer
+
+
+_NO_CHECKS: Mapping[str, Checked] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The checker worker: its last Hello, and whether it is connected, since when."""
+
+    hello: Hello | None = None
+    connected: bool = False
+    changed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vrrp:
+    """The vrrp process: its last report, and whether it is connected, since when."""
+
+    status: VrrpStatus | None = None
+    connected: bool = False
+    changed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The IPVS table as last read and changed since, and how well the kernel takes what we send."""
+
+    table: Table = field(default_factory=lambda: _NO_TABLE)
+    refusals: tuple[Refusal, ...] = ()
+    retry_at: float | None = None  # when to read and try again after a refusal
+    failures: int = 0  # in a row; sets the back-off
+    repairs: int = 0  # times a stranger's change was undone
+    repaired_at: float | None = None
+    unreadable: str = ""  # why the table cannot be read, empty when it can
+
+
+@dataclass(frozen=True, slots=True)
+class Director:
+    """Everything the director believes. Made by `Started`, changed by `step` alone."""
+
+    config: Config = field(default_factory=Config)
+    generation: int = 0  # of the configuration
+    loaded_at: float = 0.0
+    owned: frozenset[ServiceKey] = frozenset()
+    checks: Mapping[str, Checked] = field(default_factory=lambda: _NO_CHECKS)
+    verdicts: Mapping[str, Verdict] = field(default_factory=lambda: _NO_VERDICTS)
+    kernel: Kernel = Kernel()
+    worker: Worker = Worker()
+    vrrp: Vrrp = Vrrp()
+    stopping: bool = False

@@ -1,0 +1,148 @@
+"""The director's belief as the answers lvsctl shows. Pure."""
+
+from __future__ import annotations
+
+from checkers.core.messages import State, Verdict
+from config.model import RealServer, VirtualService, VrrpInstance
+from lvsd.control.messages import ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.core.desired import desired, service_key
+from lvsd.core.identity import check_id, endpoint_text, standing_state, virtual_text
+from lvsd.core.state import Director
+from lvsd.core.verdicts import outcome_words
+from lvsd.core.wording import operation_text
+from lvsd.vrrp.messages import InstanceStatus
+from netlink.table import DestinationKey, Entry, Table
+
+
+def status(director: Director, now: float, service: str = "") -> StatusReply:
+    """Health of every virtual service, or of those whose name or address is `service`."""
+    wanted = desired(director)
+    chosen = [virtual for virtual in director.config.services if not service or names(virtual, service)]
+    state = director.kernel
+    return StatusReply(
+        director.generation,
+        now - director.loaded_at,
+        tuple(_service(virtual, director, wanted, now) for virtual in chosen),
+        _processes(director, now),
+        tuple(f"{operation_text(one.operation)}: {one.meaning}" for one in state.refusals),
+        state.repairs,
+        _age(state.repaired_at, now),
+        state.unreadable,
+    )
+
+
+def names(virtual: VirtualService, asked: str) -> bool:
+    """Whether a person who says `asked` means this virtual service."""
+    text = virtual_text(virtual.virtual)
+    return asked in (virtual.name, text, text.partition(" ")[2])
+
+
+def _service(virtual: VirtualService, director: Director, wanted: Table, now: float) -> ServiceRow:
+    key = service_key(virtual.virtual)
+    held = director.kernel.table.get(key)
+    rows = tuple(_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers)
+    return ServiceRow(virtual.name, virtual_text(virtual.virtual), virtual.scheduler, held is not None, rows)
+
+
+def _real(
+    virtual: VirtualService, real: RealServer, director: Director, tables: tuple[Entry, Entry | None], now: float
+) -> RealServerRow:
+    identity = check_id(virtual, real)
+    verdict = director.verdicts.get(identity)
+    state = standing_state(director, identity, real)
+    key = DestinationKey(real.address, real.port)
+    weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
+    result, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
+    timing = real.check.timing
+    return RealServerRow(
+        real_server=endpoint_text(real.address, real.port),
+        check=str(real.check.kind.__struct_config__.tag),
+        standing=standing(state, weight_wanted),
+        state=state.value,
+        state_age=now - verdict.since if verdict is not None else None,
+        result=result,
+        detail=detail,
+        probe_age=now - verdict.probed_at if verdict is not None else None,
+        latency=verdict.latency if verdict is not None else None,
+        streak=verdict.streak if verdict is not None else 0,
+        needed=_needed(verdict, real),
+        interval=timing.interval,
+        timeout=timing.timeout,
+        weight_configured=real.weight,
+        weight_wanted=weight_wanted,
+        weight_held=weight_held,
+        probes=verdict.probes if verdict is not None else 0,
+        failures=verdict.failures if verdict is not None else 0,
+    )
+
+
+def standing(state: State, weight: int | None) -> str:
+    """What is concluded for a real server, in one word."""
+    match state:
+        case State.UP:
+            return "serving" if weight else "quiesced"
+        case State.DOWN:
+            return "out" if weight is None else "quiesced"
+        case State.UNKNOWN:
+            return "unknown"
+
+
+def _needed(verdict: Verdict | None, real: RealServer) -> int:
+    timing = real.check.timing
+    match verdict.state if verdict is not None else State.UNKNOWN:
+        case State.UP:
+            return timing.fall
+        case State.DOWN:
+            return timing.rise
+        case State.UNKNOWN:
+            return 1
+
+
+def _weight(entry: Entry | None, key: DestinationKey) -> int | None:
+    destination = entry.destinations.get(key) if entry is not None else None
+    return destination.weight if destination is not None else None
+
+
+def _age(moment: float | None, now: float) -> float | None:
+    return None if moment is None else now - moment
+
+
+def _processes(director: Director, now: float) -> tuple[ProcessRow, ...]:
+    worker, vrrp = director.worker, director.vrrp
+    rows: list[ProcessRow] = []
+    if worker.hello is not None:
+        rows.append(ProcessRow("checker", worker.hello.pid, worker.connected, now - worker.changed_at))
+    if vrrp.status is not None:
+        rows.append(ProcessRow("vrrp", vrrp.status.pid, vrrp.connected, now - vrrp.changed_at))
+    return tuple(rows)
+
+
+def vrrp(director: Director, now: float) -> VrrpReply:
+    """Every configured instance, as the vrrp process last reported it."""
+    heard = director.vrrp.status
+    reported = {one.name: one for one in heard.instances} if heard is not None else {}
+    rows = tuple(_instance(instance, reported.get(instance.name), now) for instance in director.config.vrrp)
+    return VrrpReply(director.vrrp.connected, now - director.vrrp.changed_at, rows)
+
+
+def _instance(instance: VrrpInstance, heard: InstanceStatus | None, now: float) -> VrrpRow:
+    return VrrpRow(
+        name=instance.name,
+        interface=instance.interface,
+        virtual_router_id=instance.virtual_router_id,
+        version=instance.version,
+        role=heard.role.value if heard is not None else "unknown",
+        priority=heard.priority if heard is not None else instance.priority,
+        interval=instance.advertisement_interval,
+        active_router=heard.active_router if heard is not None else "",
+        active_priority=heard.active_priority if heard is not None else 0,
+        addresses=tuple(f"{one.address}/{one.prefix_length}" for one in instance.addresses),
+        addresses_held=heard.addresses_held if heard is not None else (),
+        age=now - heard.since if heard is not None else None,
+        cause=heard.cause.value if heard is not None else "",
+        transitions=heard.transitions if heard is not None else 0,
+        adverts_sent=heard.adverts_sent if heard is not None else 0,
+        adverts_received=heard.adverts_received if heard is not None else 0,
+        dropped=heard.dropped if heard is not None else {},
+        fault=heard.fault if heard is not None else "",
+    )

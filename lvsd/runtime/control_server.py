@@ -1,0 +1,87 @@
+"""The control socket: frames in, frames out, for root and for our own user alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+from lvsd.control.messages import (
+    LENGTH,
+    REQUEST_LIMIT_BYTES,
+    ErrorReply,
+    Garbled,
+    Reply,
+    Request,
+    decode_request,
+    frame,
+)
+from lvsd.runtime.channel import peer_uid
+
+IDLE_SECONDS = 30.0  # a client that says nothing that long is let go
+CLIENTS_LIMIT = 32
+
+Answer = Callable[[Request], Awaitable[Reply]]
+
+
+class ControlServer:
+    """Serves `lvsctl`. Every request is answered, also a wrong one."""
+
+    def __init__(self, answer: Answer, on_refused: Callable[[int], None]) -> None:
+        """`answer` gives the reply to a request; `on_refused` hears of a user who may not ask."""
+        self._answer = answer
+        self._on_refused = on_refused
+        self._clients = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a listening Unix stream socket."""
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=REQUEST_LIMIT_BYTES)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        uid = peer_uid(writer.get_extra_info("socket"))
+        self._clients += 1
+        try:
+            if uid not in (0, os.geteuid()):
+                self._on_refused(uid)
+                await _send(writer, ErrorReply("not permitted", "lvsctl has to run as root"))
+            elif self._clients > CLIENTS_LIMIT:
+                await _send(writer, ErrorReply("too many clients", "end some lvsctl"))
+            else:
+                await self._converse(reader, writer)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # the client left; there is nobody to tell
+        finally:
+            self._clients -= 1
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            async with asyncio.timeout(IDLE_SECONDS):
+                head = await reader.readexactly(LENGTH.size)
+                (length,) = LENGTH.unpack(head)
+                if length > REQUEST_LIMIT_BYTES:
+                    await _send(writer, ErrorReply(f"a request of {length} bytes", f"at most {REQUEST_LIMIT_BYTES}"))
+                    return
+                body = await reader.readexactly(length)
+            try:
+                request = decode_request(body)
+            except Garbled as error:
+                await _send(writer, ErrorReply(f"not understood: {error}", "is lvsctl of the same version?"))
+                return
+            await _send(writer, await self._answer(request))
+
+    def close(self) -> None:
+        """Stop serving."""
+        if self._server is not None:
+            self._server.close()
+
+
+async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    async with asyncio.timeout(IDLE_SECONDS):
+        writer.write(frame(reply))
+        await writer.drain()
