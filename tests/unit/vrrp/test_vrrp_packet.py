@@ -159,3 +159,11 @@ def test_the_password_is_in_no_repr() -> None:
 
 def test_checksum_of_an_odd_number_of_bytes_pads_with_zero() -> None:
     assert packet.checksum(b"\x12\x34\x56") == packet.checksum(b"\x12\x34\x56\x00")
+
+
+def test_checksum_carries_until_nothing_is_left_to_carry() -> None:
+    assert packet.checksum(b"\xff\xff\xff\xff\x00\x01") == 0xFFFE
+
+
+def test_a_total_length_shorter_than_its_header_is_refused() -> None:
+    assert _judge(GOOD[:2] + (10).to_bytes(2, "big") + GOOD[4:]) is Drop.TOTAL_LENGTH

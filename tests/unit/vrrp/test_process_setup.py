@@ -1,0 +1,136 @@
+"""What a process does to itself, seen from outside: each case is a short process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to drop")
+
+
+def _run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, **environment},
+    )
+
+
+@root_only
+def test_only_the_kept_capabilities_are_left_and_no_child_gets_more() -> None:
+    done = _run(
+        "import subprocess\n"
+        "from lvsd.runtime import process\n"
+        "process.keep_capabilities((process.CAP_NET_ADMIN, process.CAP_NET_RAW))\n"
+        "subprocess.run(['cat', '/proc/self/status'], check=True)\n"
+    )
+    fields = dict(line.split(":\t") for line in done.stdout.splitlines() if ":\t" in line)
+    assert {fields[name].strip() for name in ("CapPrm", "CapEff", "CapBnd")} == {"0000000000003000"}
+    assert fields["CapAmb"].strip() == fields["CapInh"].strip() == "0000000000000000"
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+@root_only
+def test_capabilities_that_cannot_be_had_raise() -> None:
+    done = _run(
+        "from lvsd.runtime import process\n"
+        "process.keep_capabilities((process.CAP_NET_RAW,))\n"
+        "try:\n"
+        "    process.keep_capabilities((process.CAP_NET_ADMIN,))\n"
+        "except PermissionError as error:\n"
+        "    print('refused', error)\n"
+    )
+    assert done.stdout.startswith("refused"), done.stderr
+
+
+def test_the_name_is_cut_where_the_kernel_cuts_it() -> None:
+    done = _run(
+        "from lvsd.runtime import process\n"
+        "from pathlib import Path\n"
+        "process.name_process('lvsd-vrrp-of-a-long-name')\n"
+        "print(Path('/proc/self/comm').read_text(), end='')\n"
+    )
+    assert done.stdout == "lvsd-vrrp-of-a-\n"
+
+
+def test_the_parents_death_ends_the_process() -> None:
+    """The middle process dies once its child is watching; the child's end closes the pipe we read."""
+    reader, writer = os.pipe()
+    middle = (
+        "import os, subprocess, sys\n"
+        "child = 'import os, signal, sys, time\\n'"
+        "'from lvsd.runtime import process\\n'"
+        "'process.die_with_parent()\\n'"
+        "'print(1, flush=True)\\n'"
+        "'signal.pause()\\n'\n"
+        "command = [sys.executable, '-I', '-c', child]\n"
+        f"started = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=({writer},))\n"
+        "started.stdout.readline()\n"
+        "os._exit(0)\n"
+    )
+    try:
+        subprocess.run([sys.executable, "-I", "-c", middle], pass_fds=(writer,), timeout=30, check=True)
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == b""
+
+
+def test_a_parent_that_is_gone_already_is_noticed() -> None:
+    done = _run(
+        "from lvsd.runtime import process\n"
+        "try:\n"
+        "    process.die_with_parent()\n"
+        "except process.ParentGone:\n"
+        "    print('gone')\n",
+        LVSD_PARENT_PID="999999999",
+    )
+    assert done.stdout == "gone\n"
+
+
+def test_the_notifier_speaks_once_it_has_a_pipe_and_never_blocks() -> None:
+    reader, writer = os.pipe()
+    program = (
+        "from lvsd.runtime.process import Notifier\n"
+        "import os\n"
+        "notifier = Notifier.from_environment()\n"
+        "notifier.ready()\n"
+        "for _ in range(20000):\n"
+        "    notifier.alive()\n"
+        "print('LVSD_NOTIFY_FD' in os.environ)\n"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", program],
+            env={**os.environ, "LVSD_NOTIFY_FD": str(writer)},
+            pass_fds=(writer,),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read()
+    assert done.stdout == "False\n"
+    assert said.startswith(b"READY\nALIVE\n")
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "99999"])
+def test_without_a_pipe_the_notifier_does_nothing(number: str) -> None:
+    done = _run(
+        "from lvsd.runtime.process import Notifier\nNotifier.from_environment().ready()\nprint('fine')\n",
+        LVSD_NOTIFY_FD=number,
+    )
+    assert done.stdout == "fine\n"
+
+
+def test_these_modules_are_light() -> None:
+    done = _run("import sys\nfrom lvsd.runtime import journal, process\nprint(*sorted(sys.modules))\n")
+    heavy = {"asyncio", "pyroute2", "yaml", "click", "httpx", "msgspec", "logging", "ssl", "multiprocessing"}
+    assert not heavy & set(done.stdout.split())
