@@ -1,0 +1,119 @@
+"""Small configurations and a director that is driven by hand, shared by the tests of the core."""
+
+from __future__ import annotations
+
+from checkers.core.messages import Hello, State, Verdict, Verdicts
+from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
+from config.checks import Check, TcpCheck, Timing
+from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
+from config.words import Forwarding, OnFailure, Protocol
+from lvsd.core.desired import service_key
+from lvsd.core.director import step
+from lvsd.core.effects import Apply, Effect, ReadTable, Tell
+from lvsd.core.events import Event, PlanApplied, Started, TableRead, VerdictsHeard, WorkerCame
+from lvsd.core.identity import check_id
+from lvsd.core.reconcile import applied
+from lvsd.core.state import Director
+from netlink.errors import Refusal
+from netlink.operations import Operation
+from netlink.table import Destination, DestinationKey, Entry, Service, ServiceKey, Table
+
+VIP = "1.1.1.12"
+CONFINED = Hello(42, 65534, "0000000000000000", no_new_privs=True)
+
+
+def real(address: str, weight: int = 1, port: int = 80, check: Check | None = None) -> RealServer:
+    return RealServer(address, port, weight, Forwarding.DIRECT, check or Check(TcpCheck(), Timing()))
+
+
+def virtual(
+    *reals: RealServer,
+    port: int = 80,
+    scheduler: str = "wrr",
+    flags: int = 0,
+    on_failure: OnFailure = OnFailure.REMOVE,
+    name: str = "http",
+) -> VirtualService:
+    endpoint = VirtualEndpoint(Protocol.TCP, VIP, port)
+    return VirtualService(name, endpoint, scheduler, reals, flags, None, on_failure)
+
+
+def config(*services: VirtualService, vrrp: tuple[VrrpInstance, ...] = (), clear_table_on_stop: bool = False) -> Config:
+    return Config(services, vrrp, Daemon(clear_table_on_stop=clear_table_on_stop))
+
+
+def table(*services: tuple[VirtualService, dict[str, int]]) -> Table:
+    """A kernel's table: each service with address -> weight of its destinations."""
+    entries: dict[ServiceKey, Entry] = {}
+    for service, weights in services:
+        key = service_key(service.virtual)
+        destinations = {
+            DestinationKey(address, 80): Destination(DestinationKey(address, 80), 3, weight)
+            for address, weight in weights.items()
+        }
+        entries[key] = Entry(Service(key, service.scheduler, service.flags), destinations)
+    return entries
+
+
+class Bench:
+    """A director with a kernel of a dict: effects are carried out at once, as the runtime does."""
+
+    def __init__(
+        self, configuration: Config, kernel: Table | None = None, owned: frozenset[ServiceKey] = frozenset()
+    ) -> None:
+        self.now = 100.0
+        self.kernel: Table = dict(kernel or {})
+        self.director = Director()
+        self.effects: list[Effect] = []
+        self.refuse: dict[Operation, Refusal] = {}
+        self.feed(Started(configuration, owned, dict(self.kernel)))
+
+    def feed(self, event: Event) -> list[Effect]:
+        """The effects of this event and of all that follows from it."""
+        seen: list[Effect] = []
+        waiting = [event]
+        while waiting:
+            self.director, effects = step(self.director, waiting.pop(0), self.now)
+            seen.extend(effects)
+            for effect in effects:
+                waiting.extend(self._carry_out(effect))
+        self.effects = seen
+        return seen
+
+    def _carry_out(self, effect: Effect) -> list[Event]:
+        if isinstance(effect, ReadTable):
+            return [TableRead(dict(self.kernel))]
+        if isinstance(effect, Apply):
+            refusals = tuple(self.refuse[one] for one in effect.operations if one in self.refuse)
+            accepted = tuple(one for one in effect.operations if one not in self.refuse)
+            self.kernel = applied(self.kernel, accepted)
+            return [PlanApplied(effect.operations, refusals)]
+        return []
+
+    def hear(self, states: dict[str, State], outcome: Outcome | None = None) -> list[Effect]:
+        """A worker's report: address -> state, for all services that have it."""
+        heard = tuple(
+            verdict(check_id(service, one), states[one.address], self.now, outcome)
+            for service in self.director.config.services
+            for one in service.real_servers
+            if one.address in states
+        )
+        return self.feed(VerdictsHeard(Verdicts(self.director.generation, heard)))
+
+    def greet(self) -> list[Effect]:
+        return self.feed(WorkerCame(CONFINED))
+
+    def weights(self, service: VirtualService) -> dict[str, int]:
+        entry = self.kernel[service_key(service.virtual)]
+        return {key.address: destination.weight for key, destination in entry.destinations.items()}
+
+    def told(self) -> list[str]:
+        return [effect.event for effect in self.effects if isinstance(effect, Tell)]
+
+    def operations(self) -> list[Operation]:
+        return [one for effect in self.effects if isinstance(effect, Apply) for one in effect.operations]
+
+
+def verdict(identity: str, state: State, now: float, outcome: Outcome | None = None) -> Verdict:
+    found = outcome or (Healthy() if state is State.UP else Unhealthy(Reason.REFUSED, "Connection refused"))
+    return Verdict(identity, state, now, found, now, 0.002, 0, 1, 0)
