@@ -1,4 +1,4 @@
-"""What the kernel's refusals mean: an errno is understood together with its operation. Pure."""
+"""What can go wrong with netlink: it could not be spoken at all, or the kernel refused one operation. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from netlink.operations import Operation
 
 
 class NetlinkError(Exception):
-    """Netlink could not be spoken at all: no IPVS in this kernel, no privilege, a garbled answer."""
+    """Netlink could not be spoken at all: no IPVS in this kernel, no privilege, a garbled answer.
+
+    `errno` is the kernel's number, or 0 where it gave none; `hint` says what an administrator can do.
+    """
+
+    def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.errno = errno
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} ({self.hint})" if self.hint else message
 
 
 @dataclass(frozen=True, slots=True)

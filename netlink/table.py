@@ -14,6 +14,9 @@ from types import MappingProxyType
 SETTABLE_FLAGS = 0x3D  # persistent 0x1, one-packet 0x4, scheduler flags 0x8 0x10 0x20; 0x2 (hashed) is the kernel's
 
 
+IRREGULAR_NETMASK = 1 << 32  # apart from every prefix length, so that no comparison takes one for the other
+
+
 class Family(IntEnum):
     """Address families, by the kernel's numbers."""
 
@@ -44,8 +47,9 @@ class DestinationKey:
 class Service:
     """The settings of a virtual service.
 
-    `netmask` is a prefix length of the persistence template (32 or 128: none); `timeout` is the persistence
-    timeout in seconds and counts only with the persistent flag (0x1).
+    `netmask` is a prefix length of the persistence template (32 or 128: none); an IPv4 mask with holes, which
+    ipvsadm can set, is `IRREGULAR_NETMASK` + the mask. `timeout` is the persistence timeout in seconds and counts
+    only with the persistent flag (0x1).
     """
 
     key: ServiceKey
@@ -119,3 +123,33 @@ class ServiceStatus:
     service: Service
     destinations: tuple[DestinationStatus, ...] = ()
     stats: Stats = Stats()
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the kernel says of its IPVS: version as major, minor, patch; size of the connection table."""
+
+    version: tuple[int, int, int]
+    connection_table_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """The connection timeouts, in seconds."""
+
+    tcp: int
+    tcp_fin: int
+    udp: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDaemon:
+    """A running connection sync daemon; `role` is master or backup, as IPVS calls them."""
+
+    role: str
+    interface: str
+    sync_id: int
+    max_length: int
+    group: str
+    port: int
+    ttl: int

@@ -1,0 +1,216 @@
+"""An IPVS table in memory with the kernel's manners, for tests and dry runs. Pure.
+
+It refuses what the kernel refuses, with the same errno, and lists what it holds in the kernel's order
+(net/netfilter/ipvs/ip_vs_ctl.c): services by hash bucket, firewall marks last, the newest first in a bucket;
+destinations newest first. What only a real kernel can know (local addresses, loadable modules, memory) is left out.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
+from types import MappingProxyType
+
+from netlink.errors import Refusal
+from netlink.ipvs_codec import encode
+from netlink.operations import (
+    AddDestination,
+    AddService,
+    DeleteDestination,
+    DeleteService,
+    Operation,
+    SetDestination,
+    SetService,
+)
+from netlink.refusals import refusal
+from netlink.table import (
+    SETTABLE_FLAGS,
+    Destination,
+    DestinationKey,
+    Entry,
+    Family,
+    Service,
+    ServiceKey,
+    Table,
+)
+
+SCHEDULERS = frozenset(
+    {"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos", "none"}
+)
+ENGINES = frozenset({"", "sip"})
+
+_TUNNEL = 2
+_GUE = 1
+_BUCKET_BITS = 8
+_BUCKETS = 1 << _BUCKET_BITS
+_WEIGHT_LIMIT = 0x7FFFFFFF  # the kernel's weight is signed
+_PREFIX_LIMIT = 128
+_MULTICAST_FIRST, _MULTICAST_LAST = 224, 239
+_MULTICAST6 = 0xFF
+_LINK_LOCAL6, _LINK_LOCAL6_MASK = 0xFE80, 0xFFC0
+
+
+class MemoryTable:
+    """A table that takes operations as the kernel does. `salt` is what a network namespace adds to the hash."""
+
+    def __init__(self, table: Table | None = None, *, salt: int = 0) -> None:
+        self._salt = salt
+        self._entries: dict[ServiceKey, Entry] = dict(reversed(list((table or {}).items())))
+
+    def read_table(self) -> Table:
+        """All services and destinations, in the kernel's order."""
+        newest_first = reversed(self._entries.items())
+        return MappingProxyType(dict(sorted(newest_first, key=lambda item: bucket(item[0], self._salt))))
+
+    def apply(self, operations: Sequence[Operation]) -> tuple[Refusal, ...]:
+        """Carry the operations out in their order; those that were refused. NetlinkError as `encode` raises it."""
+        for operation in operations:
+            encode(operation)  # what no message can carry never reaches the kernel, so neither this table
+        answers = [(operation, self._one(operation)) for operation in operations]
+        return tuple(refusal(operation, code) for operation, code in answers if code)
+
+    def _one(self, operation: Operation) -> int:
+        match operation:
+            case AddService(service):
+                return self._add_service(_canonical_service(service))
+            case SetService(service):
+                return self._set_service(_canonical_service(service))
+            case DeleteService(key):
+                return 0 if self._entries.pop(canonical_key(key), None) else errno.ESRCH
+            case AddDestination(key, destination):
+                return self._within(key, partial(_add_destination, destination=_canonical(destination)))
+            case SetDestination(key, destination):
+                return self._within(key, partial(_set_destination, destination=_canonical(destination)))
+            case DeleteDestination(key, destination_key):
+                return self._within(key, partial(_delete_destination, key=canonical_destination_key(destination_key)))
+
+    def _add_service(self, service: Service) -> int:
+        if service.key in self._entries:
+            return errno.EEXIST
+        code = _service_fault(service)
+        if not code:
+            self._entries[service.key] = Entry(service)
+        return code
+
+    def _set_service(self, service: Service) -> int:
+        entry = self._entries.get(service.key)
+        if entry is None:
+            return errno.ESRCH
+        code = _service_fault(service)
+        if not code:
+            self._entries[service.key] = Entry(service, entry.destinations)
+        return code
+
+    def _within(self, key: ServiceKey, change: partial[int | dict[DestinationKey, Destination]]) -> int:
+        key = canonical_key(key)
+        entry = self._entries.get(key)
+        if entry is None:
+            return errno.ESRCH
+        changed = change(key.family, entry.destinations)
+        if isinstance(changed, int):
+            return changed
+        self._entries[key] = Entry(entry.service, MappingProxyType(changed))
+        return 0
+
+
+def bucket(key: ServiceKey, salt: int) -> tuple[bool, int]:
+    """Where the kernel's dump comes upon the service: firewall marks after the others, each by hash bucket."""
+    if key.fwmark:
+        return True, (key.fwmark ^ salt) % _BUCKETS
+    address = inet_pton(key.family, key.address)
+    folded = 0
+    for start in range(0, len(address), 4):
+        folded ^= int.from_bytes(address[start : start + 4])
+    return False, (key.protocol ^ folded ^ salt ^ key.port >> _BUCKET_BITS ^ key.port) % _BUCKETS
+
+
+def canonical_key(key: ServiceKey) -> ServiceKey:
+    """The key as the kernel gives it back: a mark has no address, an address its shortest form."""
+    if key.fwmark:
+        return ServiceKey(key.family, fwmark=key.fwmark)
+    return replace(key, address=_canonical_address(key.family, key.address))
+
+
+def canonical_destination_key(key: DestinationKey) -> DestinationKey:
+    """The key as the kernel gives it back."""
+    return replace(key, address=_canonical_address(_family(key), key.address))
+
+
+def _canonical_service(service: Service) -> Service:
+    return replace(service, key=canonical_key(service.key), flags=service.flags & SETTABLE_FLAGS)
+
+
+def _canonical(destination: Destination) -> Destination:
+    return replace(destination, key=canonical_destination_key(destination.key))
+
+
+def _canonical_address(family: Family, address: str) -> str:
+    return inet_ntop(family, inet_pton(family, address))
+
+
+def _family(key: DestinationKey) -> Family:
+    return Family.INET6 if ":" in key.address else Family.INET
+
+
+def _service_fault(service: Service) -> int:
+    if service.scheduler not in SCHEDULERS or service.persistence_engine not in ENGINES:
+        return errno.ENOENT
+    if service.key.family is Family.INET6 and not 1 <= service.netmask <= _PREFIX_LIMIT:
+        return errno.EINVAL
+    return 0
+
+
+def _add_destination(
+    family: Family, held: Mapping[DestinationKey, Destination], destination: Destination
+) -> int | dict[DestinationKey, Destination]:
+    code = _destination_fault(family, destination)
+    if code:
+        return code
+    if destination.key in held:
+        return errno.EEXIST
+    if not _is_unicast(destination.key):
+        return errno.EINVAL
+    return {destination.key: destination, **held}
+
+
+def _set_destination(
+    family: Family, held: Mapping[DestinationKey, Destination], destination: Destination
+) -> int | dict[DestinationKey, Destination]:
+    code = _destination_fault(family, destination)
+    if code:
+        return code
+    if destination.key not in held:
+        return errno.ENOENT
+    return {**held, destination.key: destination}
+
+
+def _delete_destination(
+    _: Family, held: Mapping[DestinationKey, Destination], key: DestinationKey
+) -> int | dict[DestinationKey, Destination]:
+    if key not in held:
+        return errno.ENOENT
+    return {other: destination for other, destination in held.items() if other != key}
+
+
+def _destination_fault(family: Family, destination: Destination) -> int:
+    """The checks common to adding and editing, in the kernel's order."""
+    if _family(destination.key) is not family and destination.forwarding != _TUNNEL:
+        return errno.EINVAL
+    if destination.weight > _WEIGHT_LIMIT or destination.lower_threshold > destination.upper_threshold:
+        return errno.ERANGE
+    if destination.tunnel_type == _GUE and not destination.tunnel_port:
+        return errno.EINVAL
+    return 0
+
+
+def _is_unicast(key: DestinationKey) -> bool:
+    raw = inet_pton(_family(key), key.address)
+    if not any(raw):
+        return False
+    if _family(key) is Family.INET:
+        return not _MULTICAST_FIRST <= raw[0] <= _MULTICAST_LAST and raw != b"\xff\xff\xff\xff"
+    link_local = int.from_bytes(raw[:2]) & _LINK_LOCAL6_MASK == _LINK_LOCAL6
+    return raw[0] != _MULTICAST6 and not link_local

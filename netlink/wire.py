@@ -1,0 +1,129 @@
+"""Netlink framing: headers, attributes, answers. Pure.
+
+Layout as in include/uapi/linux/netlink.h and genetlink.h: native byte order, everything aligned to 4 bytes.
+Whatever is read is checked for its length first; a garbled message is a NetlinkError and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from struct import Struct
+
+from netlink.errors import NetlinkError
+
+REQUEST = 0x1
+ACK = 0x4
+DUMP = 0x300
+EXCLUSIVE = 0x200
+CREATE = 0x400
+DUMP_INTERRUPTED = 0x10
+
+NOOP = 1
+ERROR = 2
+DONE = 3
+OVERRUN = 4
+
+DATAGRAM_LIMIT = 65536  # the kernel fills at most 32 KiB of a dump at once
+
+_HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
+_GENERIC = Struct("=BBxx")  # command, version
+_ATTRIBUTE = Struct("=HH")  # length, type
+_CODE = Struct("=i")
+_PORT_SIZE = 2
+_TYPE_MASK = 0x3FFF  # without the nested and byte order marks
+
+GENERIC_SIZE = _GENERIC.size
+
+Attributes = Mapping[int, memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One netlink message as it came."""
+
+    type: int
+    flags: int
+    sequence: int
+    body: memoryview
+
+
+def garbled(what: str) -> NetlinkError:
+    """The one error for bytes that are not netlink."""
+    return NetlinkError(f"garbled netlink answer: {what}")
+
+
+def frame(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
+    """One message, ready to be sent to the kernel. `body` is already aligned."""
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags | REQUEST, sequence, 0) + body
+
+
+def generic(command: int, attributes: bytes = b"") -> bytes:
+    """The body of a generic netlink request, version 1."""
+    return _GENERIC.pack(command, 1) + attributes
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded to 4 bytes. Nested ones are attributes whose value is attributes."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def messages(datagram: bytes) -> Iterator[Message]:
+    """The messages of one datagram. Bounded by the datagram's own length."""
+    view = memoryview(datagram)
+    offset, end = 0, len(view)
+    while offset < end:
+        if end - offset < _HEADER.size:
+            raise garbled("truncated header")
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(view, offset)
+        if not _HEADER.size <= length <= end - offset:
+            raise garbled("message length")
+        yield Message(kind, flags, sequence, view[offset + _HEADER.size : offset + length])
+        offset += (length + 3) & ~3
+
+
+def attributes(body: memoryview, skip: int = 0) -> dict[int, memoryview]:
+    """The attributes after `skip` bytes of fixed header, by type; of a repeated one the last."""
+    found: dict[int, memoryview] = {}
+    offset, end = skip, len(body)
+    if offset > end:
+        raise garbled("truncated body")
+    while end - offset >= _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if not _ATTRIBUTE.size <= length <= end - offset:
+            raise garbled("attribute length")
+        found[kind & _TYPE_MASK] = body[offset + _ATTRIBUTE.size : offset + length]
+        offset += (length + 3) & ~3
+    if offset < end:
+        raise garbled("trailing bytes")
+    return found
+
+
+def number(value: memoryview, size: int) -> int:
+    """An unsigned integer of `size` bytes in native order."""
+    if len(value) < size:
+        raise garbled("short integer")
+    return int.from_bytes(value[:size], sys.byteorder)
+
+
+def port_number(value: memoryview) -> int:
+    """An unsigned 16 bit integer in network order."""
+    if len(value) < _PORT_SIZE:
+        raise garbled("short port")
+    return value[0] << 8 | value[1]
+
+
+def text(value: memoryview) -> str:
+    """A NUL-terminated name. Bytes that are not ASCII are escaped, never trusted."""
+    return bytes(value).split(b"\0", 1)[0].decode("ascii", "backslashreplace")
+
+
+def error_code(message: Message) -> int:
+    """The errno (positive) of an ERROR or DONE message; 0 is success. What follows the code is not needed."""
+    if len(message.body) < _CODE.size:
+        if message.type == DONE:
+            return 0  # a bare end of dump
+        raise garbled("short error")
+    code: int = _CODE.unpack_from(message.body)[0]
+    return -code
