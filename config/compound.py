@@ -1,0 +1,176 @@
+"""Kinds of values that may be written in a short and a long way. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from config import codes
+from config.network import Endpoint, EndpointKind, Prefix, PrefixKind
+from config.nodes import At, Mapping, Meaning, Node, Scalar, Sequence, meaning
+from config.passwords import path_text, relative_to
+from config.reading import Reading, shown, wrong_type
+from config.scalars import Schema, quoted_text
+from config.sections import Fields, Key, Section, read_section, section_schema
+
+COMMAND_LIMIT_BYTES: Final = 8192
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathKind:
+    """A file's path, relative to the file that names it (`resolved`), or as it was written."""
+
+    resolved: bool = True
+
+    def read(self, node: Node, reading: Reading) -> At[str] | None:
+        """The path from where the configuration file was found."""
+        path = path_text(node, reading, "a path")
+        if path is None:
+            return None
+        return At(relative_to(path, node.place.file) if self.resolved else path, node.place)
+
+    def schema(self) -> Schema:
+        """A string."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """HTTP status codes: `200`, `"200-299"`, or a list of such."""
+
+    def read(self, node: Node, reading: Reading) -> At[Ranges] | None:
+        """Inclusive ranges."""
+        items = node.items if isinstance(node, Sequence) else (node,)
+        ranges = [self._range(item, reading) for item in items]
+        if not ranges:
+            reading.error(codes.NO_VALUE, node.place, "an empty list of statuses", "200, or 200-299")
+        found = tuple(one for one in ranges if one is not None)
+        return At(found, node.place) if ranges and len(found) == len(ranges) else None
+
+    def _range(self, node: Node, reading: Reading) -> tuple[int, int] | None:
+        if not isinstance(node, Scalar):
+            wrong_type(reading, node, "an HTTP status", "200, or 200-299")
+            return None
+        match = re.fullmatch(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", node.text)
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if low > high:
+            reading.error(codes.MALFORMED, node.place, f"{shown(node.text)} is not an HTTP status", "200, or 200-299")
+            return None
+        return low, high
+
+    def schema(self) -> Schema:
+        """A number, a range, or a list of them."""
+        one = [
+            {"type": "integer", "minimum": 100, "maximum": 599},
+            {"type": "string", "pattern": "^[1-5]\\d\\d(-[1-5]\\d\\d)?$"},
+        ]
+        return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program and its arguments. A single text is refused: it would ask for a shell, and there is none."""
+
+    def read(self, node: Node, reading: Reading) -> At[tuple[str, ...]] | None:
+        """The arguments, the program first."""
+        if not isinstance(node, Sequence):
+            wrong_type(reading, node, "a list", 'there is no shell: write [/path/to/program, "argument", ...]')
+            return None
+        words = [self._argument(item, reading) for item in node.items]
+        found = tuple(word for word in words if word is not None)
+        if len(found) != len(words):
+            return None
+        if not found or not found[0].startswith("/"):
+            reading.error(codes.MALFORMED, node.place, "a command begins with a program's absolute path")
+            return None
+        if sum(len(word.encode(errors="surrogatepass")) for word in found) > COMMAND_LIMIT_BYTES:
+            reading.error(codes.TOO_LARGE, node.place, f"a command of more than {COMMAND_LIMIT_BYTES} bytes")
+            return None
+        return At(found, node.place)
+
+    def _argument(self, node: Node, reading: Reading) -> str | None:
+        """One argument; a number that reads the same in every YAML may stand without quotes."""
+        if isinstance(node, Scalar) and re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", node.text):
+            return node.text
+        text = quoted_text(node, reading, "an argument")
+        if text is not None and any(not c.isprintable() and c not in "\n\t" for c in text):
+            reading.error(codes.MALFORMED, node.place, "a control character in an argument")
+            return None
+        return text
+
+    def schema(self) -> Schema:
+        """An array."""
+        return {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class PersistenceKind:
+    """A duration, a mapping with a timeout, or `false` for none where `defaults` say otherwise."""
+
+    section: Section
+    timeout: Key[float]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
+        """The mapping's fields, with a short form's duration as its timeout."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        if isinstance(node, Scalar) and meaning(node) is Meaning.BOOLEAN and node.text.lower() == "false":
+            return At(None, node.place)
+        seconds = self.timeout.kind.read(node, reading)
+        if seconds is None:
+            return None
+        name = self.timeout.name
+        return At(Fields(node.place, {name: seconds}, {name: node.place}), node.place)
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [{"const": False}, self.timeout.kind.schema(), section_schema(self.section)]}
+
+
+@dataclass(frozen=True, slots=True)
+class RealServerKind:
+    """`1.1.1.15`, `1.1.1.15:8080`, `"[v6]:8080"`, or a mapping."""
+
+    section: Section
+    address: Key[str]
+    port: Key[int]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields] | None:
+        """The mapping's fields; a short form gives address and port."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        found: At[Endpoint] | None = EndpointKind(port_needed=False).read(node, reading)
+        if found is None:
+            return None
+        values: dict[str, At[object]] = {self.address.name: At(found.value.address, node.place)}
+        if found.value.port is not None:
+            values[self.port.name] = At(found.value.port, node.place)
+        return At(Fields(node.place, values, dict.fromkeys(values, node.place)), node.place)
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [EndpointKind(port_needed=False).schema(), section_schema(self.section)]}
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAddressKind:
+    """`ADDRESS/PREFIX`, `ADDRESS`, or a mapping that also names an interface."""
+
+    section: Section
+    address: Key[Prefix]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields] | None:
+        """The mapping's fields; a short form gives the address."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        found = PrefixKind().read(node, reading)
+        if found is None:
+            return None
+        name = self.address.name
+        return At(Fields(node.place, {name: found}, {name: node.place}), node.place)
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [PrefixKind().schema(), section_schema(self.section)]}

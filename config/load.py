@@ -1,0 +1,160 @@
+"""Files to a configuration or to all that is wrong with it: reading, including, merging. Pure.
+
+The reading itself is the caller's (`config.files.Files`). Nothing but `Loaded` ever comes out of `load`,
+whatever the files hold.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from config import codes, shape
+from config.build import build
+from config.files import Files, FileTooLarge
+from config.model import Config
+from config.nodes import At, Place
+from config.passwords import relative_to
+from config.problems import Problem
+from config.reading import Reading, shown
+from config.rules import where
+from config.sections import Fields, read_section
+from config.yamltree import NodeBudget, Unreadable, parse
+
+INCLUDE_DEPTH_LIMIT: Final = 8
+FILE_LIMIT: Final = 256
+_WILDCARDS: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of a configuration. `config` is None when a problem is an error.
+
+    `sources` holds the files' texts, in which secrets may stand: it is hidden from repr and must not be logged.
+    """
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def load(paths: Sequence[str], files: Files) -> Loaded:
+    """The configuration that stands in `paths` and what they include."""
+    reading = Reading(files)
+    gathering = _Gathering(reading)
+    for path in paths:
+        gathering.add(path, Place(posixpath.normpath(path)), ())
+    top = Fields(Place(paths[0] if paths else "(no file)"))
+    for fields in gathering.tops:
+        top = _unite(top, fields, reading)
+    config = build(top, reading)
+    return Loaded(config, reading.problems(gathering.sources), gathering.sources)
+
+
+class _Gathering:
+    """The files of one load in the order they are named, each once."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._budget = NodeBudget()
+        self._seen: set[str] = set()
+        self.tops: list[Fields] = []
+        self.sources: dict[str, str] = {}
+
+    def add(self, path: str, named_at: Place, chain: tuple[str, ...]) -> None:
+        """One file and what it includes. `chain`: the files that led here."""
+        path = posixpath.normpath(path)
+        if path in chain:
+            self._refuse(named_at, f"{path} includes itself", " -> ".join((*chain[chain.index(path) :], path)))
+        elif len(chain) >= INCLUDE_DEPTH_LIMIT:
+            self._refuse(
+                named_at, f"includes go deeper than {INCLUDE_DEPTH_LIMIT} levels", "name the files in fewer steps"
+            )
+        elif path not in self._seen and len(self._seen) >= FILE_LIMIT:
+            self._refuse(named_at, f"more than {FILE_LIMIT} files")
+        elif path not in self._seen:
+            self._seen.add(path)
+            self._read(path, named_at, chain)
+
+    def _refuse(self, place: Place, message: str, hint: str = "") -> None:
+        self._reading.error(codes.INCLUDE, place, message, hint)
+
+    def _read(self, path: str, named_at: Place, chain: tuple[str, ...]) -> None:
+        text = self._text(path, named_at)
+        if text is None:
+            return
+        self.sources[path] = text
+        try:
+            node = parse(path, text, self._budget)
+        except Unreadable as refusal:
+            self._reading.add(refusal.problem)
+            return
+        top = read_section(node, shape.TOP, Place(path, 1, 1), self._reading)
+        if top is not None:
+            self.tops.append(top.value)
+            for included in top.value.value(shape.INCLUDE, ()):
+                self._include(included, path, (*chain, path))
+
+    def _text(self, path: str, named_at: Place) -> str | None:
+        try:
+            return self._reading.files.read(path)
+        except UnicodeDecodeError as error:
+            self._reading.add(_not_utf8(path, error))
+        except FileTooLarge as error:
+            hint = f"{error.limit_bytes} bytes at most"
+            self._reading.error(codes.TOO_LARGE, Place(path), "the file is too large", hint)
+        except OSError as error:
+            subject = "" if named_at.file == path else f"{path}: "
+            self._reading.error(codes.UNREADABLE, named_at, f"{subject}{error.strerror or error}")
+        return None
+
+    def _include(self, pattern: At[str], file: str, chain: tuple[str, ...]) -> None:
+        if not _WILDCARDS & set(pattern.value):
+            self.add(relative_to(pattern.value, file), pattern.place, chain)
+            return
+        try:
+            found = self._reading.files.glob(pattern.value, file)
+        except OSError as error:
+            self._reading.error(codes.UNREADABLE, pattern.place, f"{pattern.value}: {error.strerror or error}")
+            return
+        for path in found:
+            self.add(path, pattern.place, chain)
+
+
+def _not_utf8(path: str, error: UnicodeDecodeError) -> Problem:
+    before = bytes(error.object[: error.start])
+    line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+    first = bytes(error.object[:2])
+    hint = "it looks like UTF-16" if first in (b"\xff\xfe", b"\xfe\xff") else "is it a text, and saved as UTF-8?"
+    message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
+    return Problem(codes.NOT_UTF8, path, line, column, message, hint)
+
+
+def _unite(first: Fields, second: Fields, reading: Reading) -> Fields:
+    """Two files' keys together. Tables and mappings unite key by key; what both say is noted."""
+    values = dict(first.values)
+    for name, at in second.values.items():
+        other = values.get(name)
+        values[name] = at if other is None else _unite_values(name, other, at, reading)
+    return Fields(first.place, values, {**second.key_places, **first.key_places})
+
+
+def _unite_values(name: str, first: At[object], second: At[object], reading: Reading) -> At[object]:
+    match first.value, second.value:
+        case Fields() as ours, Fields() as theirs:
+            return At(_unite(ours, theirs, reading), first.place)
+        case dict() as ours, dict() as theirs:
+            for key in theirs:
+                if key in ours:
+                    _note_twice(key, ours[key].place, theirs[key].place, reading)
+            return At({**ours, **{key: at for key, at in theirs.items() if key not in ours}}, first.place)
+        case _ if name != shape.INCLUDE.name:
+            _note_twice(name, first.place, second.place, reading)
+    return first
+
+
+def _note_twice(name: str, first: Place, second: Place, reading: Reading) -> None:
+    hint = f"the first is at {where(first, second)}"
+    reading.error(codes.SAID_TWICE, second, f"{shown(name)} is said in two files", hint)

@@ -1,0 +1,66 @@
+"""Rules across services and VRRP instances. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from config import codes
+from config.build_service import Built
+from config.build_vrrp import BuiltInstance
+from config.model import FirewallMark, VirtualEndpoint
+from config.nodes import Place
+from config.reading import Reading
+
+
+def check_services(services: Iterable[Built], reading: Reading) -> None:
+    """No two services for the same packets: the kernel would take the second for the first."""
+    found: dict[VirtualEndpoint | FirewallMark, Built] = {}
+    for built in services:
+        virtual = built.service.virtual
+        first = found.setdefault(virtual, built)
+        if first is not built:
+            message = f"{_virtual_words(virtual)} is service `{first.service.name}` already"
+            reading.error(
+                codes.DUPLICATE_SERVICE, built.place, message, f"it stands at {where(first.place, built.place)}"
+            )
+
+
+def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    """One virtual router id a network, and every address with one instance."""
+    routers: dict[tuple[str, int], BuiltInstance] = {}
+    movers: dict[str, tuple[BuiltInstance, Place]] = {}
+    for built in instances:
+        key = built.instance.interface, built.instance.virtual_router_id
+        first = routers.setdefault(key, built)
+        if first is not built:
+            message = f"virtual router id {key[1]} on {key[0]} is instance `{first.instance.name}` already"
+            hint = f"it stands at {where(first.place, built.place)}"
+            reading.error(codes.VRRP_DUPLICATE, built.place, message, hint)
+        for address, place in zip(built.instance.addresses, built.address_places, strict=True):
+            mover, at = movers.setdefault(address.address, (built, place))
+            if mover is not built:
+                message = f"{address.address} is moved by instance `{mover.instance.name}` already"
+                reading.error(codes.VRRP_DUPLICATE, place, message, f"it stands at {where(at, place)}")
+
+
+def check_virtual_addresses(services: Iterable[Built], instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    """Where VRRP is used at all, a virtual address that no instance moves is probably forgotten."""
+    if not instances:
+        return
+    moved = {address.address for built in instances for address in built.instance.addresses}
+    for built in services:
+        virtual = built.service.virtual
+        if isinstance(virtual, VirtualEndpoint) and virtual.address not in moved:
+            message = f"no VRRP instance moves {virtual.address}, the address of service `{built.service.name}`"
+            reading.warning(codes.VIRTUAL_NOT_MOVED, built.place, message, "add it to `addresses` under `vrrp:`")
+
+
+def where(place: Place, seen_from: Place) -> str:
+    """A place in words, the file only where it is another."""
+    return f"line {place.line}" if place.file == seen_from.file else f"{place.file}:{place.line}"
+
+
+def _virtual_words(virtual: VirtualEndpoint | FirewallMark) -> str:
+    if isinstance(virtual, FirewallMark):
+        return f"firewall mark {virtual.mark} ({'IPv6' if virtual.ipv6 else 'IPv4'})"
+    return f"{virtual.protocol.name.lower()} {virtual.address} port {virtual.port}"

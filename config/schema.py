@@ -1,0 +1,46 @@
+"""The JSON Schema of lvsd.yaml, for editors: made from the same declarations the loader reads by. Pure."""
+
+from __future__ import annotations
+
+from config import shape
+from config.scalars import Schema
+from config.sections import section_schema
+
+
+def json_schema() -> Schema:
+    """A schema of draft 2020-12. Each check appears once, under `$defs`, with the keys its type allows."""
+    top = section_schema(shape.TOP)
+    head: Schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "lvsd.yaml"}
+    return head | _refer_to_check(top) | {"$defs": {"check": _check_schema()}}
+
+
+def _check_schema() -> Schema:
+    """The check's properties, and for each type that is said the names it allows."""
+    common = [key.name for key in shape.COMMON_CHECK_KEYS]
+    choices: list[object] = []
+    for word, kind in shape.CHECK_TYPE_WORDS.items():
+        names = common + [key.name for key in shape.TYPE_KEYS[kind]]
+        condition: Schema = {"properties": {"type": {"const": word}}, "required": ["type"]}
+        choices.append({"if": condition, "then": {"propertyNames": {"enum": names}}})
+    return section_schema(shape.CHECK) | {"allOf": choices}
+
+
+def _refer_to_check(schema: Schema) -> Schema:
+    """The same schema with every `check` property, wherever it stands, as a reference."""
+    found: Schema = {}
+    for name, value in schema.items():
+        if name == "properties" and isinstance(value, dict) and shape.CHECK_KEY.name in value:
+            reference = {"$ref": "#/$defs/check", "description": shape.CHECK_KEY.about}
+            value = {**value, shape.CHECK_KEY.name: reference}  # noqa: PLW2901  # the same value, lighter
+        found[name] = _walk(value)
+    return found
+
+
+def _walk(value: object) -> object:
+    match value:
+        case dict():
+            return _refer_to_check(value)
+        case list():
+            return [_walk(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,99 @@
+"""Other programs' keys, with the words of ours: for those who write lvsd.yaml with ldirectord.cf in mind. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CHECK_STRANGERS: Final = {
+    "checktype": "ldirectord's; here `type`",
+    "service": "ldirectord's; here `type`",
+    "checkinterval": "ldirectord's; here `interval`",
+    "delay_loop": "keepalived's; here `interval`",
+    "checktimeout": "ldirectord's; here `timeout`",
+    "negotiatetimeout": "ldirectord's; here `timeout`",
+    "connect_timeout": "keepalived's; here `timeout`",
+    "checkcount": "ldirectord's; here `fall`",
+    "failurecount": "ldirectord's; here `fall`",
+    "retry": "keepalived's; here `fall`",
+    "checkport": "ldirectord's; here `port`",
+    "connect_port": "keepalived's; here `port`",
+    "request": "ldirectord's; here `path` (http) or `query` (mysql)",
+    "url": "here `path`",
+    "httpmethod": "ldirectord's; here `method`",
+    "virtualhost": "here `virtual_host`",
+    "status_code": "keepalived's; here `status`",
+    "digest": "keepalived's; here `receive` or `receive_regex`",
+    "passwd": "ldirectord's; here `password`",
+    "user": "here `login`",
+    "username": "here `login`",
+    "checkcommand": "ldirectord's; here `command`",
+    "misc_path": "keepalived's; here `command`",
+    "tls": "here a type of its own (https, imaps, pops, smtps), or `starttls: true`",
+    "ssl": "here a type of its own (https, imaps, pops, smtps), or `starttls: true`",
+}
+
+_IN_CHECK: Final = {
+    key: f"it stands inside `check: {{{key}: ...}}`"
+    for key in (
+        "type",
+        "interval",
+        "timeout",
+        "rise",
+        "fall",
+        "path",
+        "query",
+        "receive",
+        "login",
+        "password",
+        "command",
+    )
+}
+SERVICE_STRANGERS: Final = {
+    **_IN_CHECK,
+    **{key: f"{words}, inside `check:`" for key, words in CHECK_STRANGERS.items()},
+    "real": "ldirectord's; here `real_servers`, a list",
+    "real_server": "here `real_servers`, a list",
+    "servers": "here `real_servers`",
+    "lb_algo": "keepalived's; here `scheduler`",
+    "lvs_sched": "keepalived's; here `scheduler`",
+    "lb_kind": "keepalived's; here `forwarding`",
+    "lvs_method": "keepalived's; here `forwarding`",
+    "persistent": "ldirectord's; here `persistence`",
+    "persistence_timeout": "keepalived's; here `persistence`",
+    "persistence_granularity": "keepalived's; here `persistence: {timeout: ..., netmask: ...}`",
+    "netmask": "here `persistence: {timeout: ..., netmask: ...}`",
+    "quiescent": "ldirectord's; here `on_failure: quiesce`",
+    "inhibit_on_failure": "keepalived's; here `on_failure: quiesce`",
+    "ops": "here `one_packet`",
+    "uthreshold": "keepalived's; here `upper_threshold`",
+    "lthreshold": "keepalived's; here `lower_threshold`",
+}
+
+VRRP_STRANGERS: Final = {
+    "state": "keepalived's; here the priorities alone decide",
+    "advert_int": "keepalived's; here `advertisement_interval`",
+    "virtual_ipaddress": "keepalived's; here `addresses`",
+    "vrrp_version": "keepalived's; here `version`",
+    "vrid": "here `virtual_router_id`",
+    "nopreempt": "keepalived's; here `preempt: false`",
+    "auth_type": "keepalived's; here `authentication: {type: simple, password: ...}`",
+    "auth_pass": "keepalived's; here `authentication: {type: simple, password: ...}`",
+    "garp_master_repeat": "keepalived's; here `gratuitous_arp: {repeat: ...}`",
+    "garp_master_delay": "keepalived's; here `gratuitous_arp: {delay: ...}`",
+    "garp_master_refresh": "keepalived's; here `gratuitous_arp: {refresh: ...}`",
+}
+
+TOP_STRANGERS: Final = {
+    "virtual": "it stands inside a service: `services: {NAME: {virtual: ...}}`",
+    "virtual_server": "keepalived's; here `services`",
+    "vrrp_instance": "keepalived's; here `vrrp`",
+    "global_defs": "keepalived's; there is none here",
+    "check": "it stands inside `defaults:` or a service",
+    "scheduler": "it stands inside `defaults:` or a service",
+    "forwarding": "it stands inside `defaults:` or a service",
+    "real_servers": "it stands inside a service",
+    "checkinterval": "ldirectord's; here `defaults: {check: {interval: ...}}`",
+    "checktimeout": "ldirectord's; here `defaults: {check: {timeout: ...}}`",
+    "failurecount": "ldirectord's; here `defaults: {check: {fall: ...}}`",
+    "quiescent": "ldirectord's; here `defaults: {on_failure: quiesce}`",
+}
