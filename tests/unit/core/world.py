@@ -10,7 +10,7 @@ from config.words import Forwarding, OnFailure, Protocol
 from lvsd.core.desired import service_key
 from lvsd.core.director import step
 from lvsd.core.effects import Apply, Effect, ReadTable, Tell
-from lvsd.core.events import Event, PlanApplied, Started, TableRead, VerdictsHeard, WorkerCame
+from lvsd.core.events import Event, PlanApplied, Started, TableRead, TableUnreadable, VerdictsHeard, WorkerCame
 from lvsd.core.identity import check_id
 from lvsd.core.reconcile import applied
 from lvsd.core.state import Director
@@ -99,6 +99,9 @@ class Bench:
             if one.address in states
         )
         return self.feed(VerdictsHeard(Verdicts(self.director.generation, heard)))
+
+    def feed_unreadable(self, error: str) -> list[Effect]:
+        return self.feed(TableUnreadable(error))
 
     def greet(self) -> list[Effect]:
         return self.feed(WorkerCame(CONFINED))

@@ -1,0 +1,156 @@
+"""Replies as a person reads them. Pure: colours are asked for, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lvsd.control.messages import ChangeReply, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+
+Paint = Callable[[str, str], str]  # (text, colour) -> text
+
+_STANDING_COLOURS = {"serving": "green", "out": "red", "quiesced": "yellow", "unknown": "cyan"}
+_ROLE_COLOURS = {"active": "green", "backup": "blue", "initialize": "red", "unknown": "cyan"}
+DETAIL_WIDTH = 60
+TENTHS_BELOW = 10  # seconds
+MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+
+
+def plain(text: str, _colour: str) -> str:
+    """No colours."""
+    return text
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in two units at most: `0.3s`, `12s`, `2m03s`, `5h10m`, `3d4h`."""
+    if seconds is None:
+        return "-"
+    if seconds < TENTHS_BELOW:
+        return f"{max(0.0, seconds):.1f}s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole}s"
+    if whole < HOUR:
+        return f"{whole // MINUTE}m{whole % MINUTE:02}s"
+    if whole < DAY:
+        return f"{whole // HOUR}h{whole % HOUR // MINUTE:02}m"
+    return f"{whole // DAY}d{whole % DAY // HOUR}h"
+
+
+def columns(rows: Sequence[Sequence[str]], colours: Sequence[dict[int, str]], paint: Paint) -> list[str]:
+    """Rows aligned under each other; `colours` holds a row's colour by column. No trailing blanks."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row, coloured in zip(rows, colours, strict=True):
+        cells = []
+        for i, cell in enumerate(row):
+            padding = " " * (widths[i] - len(cell))
+            cells.append((paint(cell, coloured[i]) if i in coloured else cell) + padding)
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def status(reply: StatusReply, paint: Paint = plain) -> str:
+    """The health of every real server, and what is wrong with the daemon itself."""
+    rows: list[Sequence[str]] = [
+        ("SERVICE", "VIRTUAL", "REAL SERVER", "STANDING", "SINCE", "WEIGHT", "LAST", "LATENCY", "RESULT")
+    ]
+    colours: list[dict[int, str]] = [{}]
+    for service in reply.services:
+        for index, real in enumerate(service.real_servers):
+            rows.append(_real(service, real, first=index == 0))
+            colours.append({3: _STANDING_COLOURS.get(real.standing, "white")})
+        if not service.real_servers:
+            rows.append((service.name, f"{service.virtual} {service.scheduler}", "none", *("-",) * 6))
+            colours.append({})
+    lines = columns(rows, colours, paint) if len(rows) > 1 else ["no virtual services"]
+    return "\n".join([*lines, *_troubles(reply, paint)]) + "\n"
+
+
+def _real(service: ServiceRow, real: RealServerRow, *, first: bool) -> Sequence[str]:
+    return (
+        service.name if first else "",
+        f"{service.virtual} {service.scheduler}" if first else "",
+        real.real_server,
+        real.standing,
+        span(real.state_age),
+        _weight(real),
+        span(real.probe_age),
+        "-" if real.latency is None else f"{real.latency * 1000:.1f}ms",
+        _result(real),
+    )
+
+
+def _weight(real: RealServerRow) -> str:
+    """The weight held in the kernel, and where it is to go when that differs."""
+    held = "-" if real.weight_held is None else str(real.weight_held)
+    wanted = "-" if real.weight_wanted is None else str(real.weight_wanted)
+    return held if held == wanted else f"{held} -> {wanted}"
+
+
+def _result(real: RealServerRow) -> str:
+    if not real.result:
+        return "always up" if real.check == "none" else "not probed yet"
+    streak = f" ({real.streak} of {real.needed})" if real.streak else ""
+    detail = real.detail if len(real.detail) <= DETAIL_WIDTH else real.detail[: DETAIL_WIDTH - 3] + "..."
+    return f"{real.check} {real.result}{streak}{': ' + detail if detail else ''}"
+
+
+def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
+    lines = []
+    for process in reply.processes:
+        if not process.connected:
+            text = f"the {process.name} process is gone since {span(process.age)}: what it last said stands"
+            lines.append(paint(text, "red"))
+    if reply.table_error:
+        lines.append(paint(f"the kernel's table cannot be read: {reply.table_error}", "red"))
+    lines.extend(paint(f"refused by the kernel: {refusal}", "red") for refusal in reply.refusals)
+    if reply.repairs:
+        text = f"the table was changed by a stranger and mended {reply.repairs} times"
+        lines.append(paint(f"{text}, last {span(reply.repair_age)} ago", "yellow"))
+    return ["", *lines] if lines else []
+
+
+def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:
+    """The VRRP instances."""
+    if not reply.instances:
+        return "no VRRP instances are configured\n"
+    header = ("INSTANCE", "INTERFACE", "VRID", "ROLE", "PRIORITY", "ACTIVE ROUTER", "SINCE", "CAUSE", "ADDRESSES")
+    rows: list[Sequence[str]] = [header, *(_instance(one) for one in reply.instances)]
+    colours = [{}, *({3: _ROLE_COLOURS.get(one.role, "white")} for one in reply.instances)]
+    lines = columns(rows, colours, paint)
+    for one in reply.instances:
+        if one.fault:
+            lines.append(paint(f"{one.name}: {one.fault}", "red"))
+        if one.dropped:
+            counts = ", ".join(f"{kind} {number}" for kind, number in sorted(one.dropped.items()))
+            lines.append(paint(f"{one.name}: advertisements dropped: {counts}", "yellow"))
+    if not reply.connected:
+        lines.append(paint(f"the vrrp process is gone since {span(reply.age)}: this is what it last said", "red"))
+    return "\n".join(lines) + "\n"
+
+
+def _instance(one: VrrpRow) -> Sequence[str]:
+    active = f"{one.active_router} ({one.active_priority})" if one.active_router else "-"
+    held = set(one.addresses_held)
+    addresses = " ".join(f"{address}{'' if address in held else ' (not here)'}" for address in one.addresses)
+    return (
+        one.name,
+        one.interface,
+        str(one.virtual_router_id),
+        one.role,
+        str(one.priority),
+        active,
+        span(one.age),
+        one.cause,
+        addresses,
+    )
+
+
+def change(reply: ChangeReply, *, done: bool) -> str:
+    """A reload or a plan: what changed in the configuration, and what that means for the kernel."""
+    lines = [f"  {text}" for text in reply.changes] or ["  nothing"]
+    head = "reloaded; the configuration changed:" if done else "the configuration would change:"
+    operations = [f"  {text}" for text in reply.operations] or ["  nothing"]
+    second = "sent to the kernel:" if done else "would be sent to the kernel now:"
+    refused = ["refused by the kernel:", *(f"  {text}" for text in reply.refusals)] if reply.refusals else []
+    return "\n".join([head, *lines, second, *operations, *refused]) + "\n"

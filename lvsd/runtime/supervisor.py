@@ -1,0 +1,302 @@
+"""The supervisor: starts the other processes, watches them, restarts them, ends them in good order.
+
+It does nothing else, so that it has no reason to fail. Standard library alone, no asyncio: one poll loop over
+a signal pipe and the notify pipes of its children.
+
+Order of an end (SIGTERM): vrrp first, so that the peer takes the virtual addresses over while this balancer
+still forwards; then the director, which leaves the IPVS table or clears it; then the checker worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from lvsd.core.respawn import Record, ended, started
+from lvsd.runtime.journal import tell
+from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV, PERMANENT_EXIT, name_process
+
+START_LIMIT_SECONDS = 60.0  # without READY that long, a process is taken for hung
+HANG_LIMIT_SECONDS = 20.0  # without ALIVE that long, too
+LATE_SECONDS = 3.0  # the loop turns at least once a second; a longer gap means that we did not run
+VRRP_STOP_SECONDS = 2.0
+STOP_SECONDS = 5.0
+NOTICE_LIMIT_BYTES = 4096
+
+
+@dataclass
+class Child:
+    """One process: how it is started, how it fares."""
+
+    name: str
+    command: tuple[str, ...]
+    told_of_restart: bool = False  # whether it takes --restarted: its predecessor died, the service never stopped
+    process: subprocess.Popen[bytes] | None = None
+    notify: int = -1  # our end of its notify pipe
+    record: Record = field(default_factory=Record)
+    start_at: float | None = 0.0  # when to start it; None: it runs or must not
+    ready: bool = False
+    ever_ready: bool = False
+    heard_at: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not been seen to end."""
+        return self.process is not None
+
+
+class Supervisor:
+    """Three children and a loop."""
+
+    def __init__(self, children: list[Child], release: tuple[str, ...]) -> None:
+        """`release`: the command that takes the virtual addresses off when vrrp keeps failing."""
+        self._children = {child.name: child for child in children}
+        self._release = release
+        self._stopping = False
+        self._status = 0
+        self._told_ready = False
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._wake_read, select.POLLIN)
+        interval = float(os.environ.get("WATCHDOG_USEC", "0")) / 2e6
+        self._watchdog_interval = interval if interval > 0 else None
+        self._watchdog_at = 0.0
+
+    def run(self) -> int:
+        """Until a signal says to end, or a child says that it never can work. The exit status."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        looked_at = time.monotonic()
+        while not self._stopping:
+            now = time.monotonic()
+            if now - looked_at > LATE_SECONDS:
+                self._forgive(now)
+            looked_at = now
+            self._start_due(now)
+            self._kill_hung(now)
+            self._watchdog(now)
+            self._wait(self._pause(now))
+            self._reap()
+        self._stop()
+        return self._status
+
+    def _start_due(self, now: float) -> None:
+        for child in self._children.values():
+            if child.start_at is not None and child.start_at <= now:
+                self._start(child, now)
+
+    def _start(self, child: Child, now: float) -> None:
+        ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        resumes = child.told_of_restart and child.record.started_at > 0 and not child.record.keeps_failing
+        restarted = ("--restarted",) if resumes else ()
+        environment = {**os.environ, NOTIFY_ENV: str(theirs), PARENT_ENV: str(os.getpid())}
+        environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
+        child.process = subprocess.Popen(
+            [*child.command, *restarted], stdin=subprocess.DEVNULL, env=environment, pass_fds=(theirs,)
+        )
+        os.close(theirs)
+        child.notify, child.ready, child.heard_at, child.start_at = ours, False, now, None
+        child.record = started(child.record, now)
+        self._poll.register(ours, select.POLLIN)
+        tell("info", "process_started", process=child.name, pid=child.process.pid)
+
+    def _forgive(self, now: float) -> None:
+        """We were stopped ourselves (a paused machine): the children's silence may be ours."""
+        for child in self._children.values():
+            child.heard_at = now
+
+    def _kill_hung(self, now: float) -> None:
+        for child in self._children.values():
+            limit = HANG_LIMIT_SECONDS if child.ready else START_LIMIT_SECONDS
+            if child.process is not None and now - child.heard_at > limit:
+                tell("error", "process_hung", process=child.name, pid=child.process.pid, silent_seconds=limit)
+                child.process.kill()
+                child.heard_at = now
+
+    def _pause(self, now: float) -> float:
+        moments = [child.start_at for child in self._children.values() if child.start_at is not None]
+        if self._watchdog_interval is not None:
+            moments.append(self._watchdog_at)
+        return max(0.0, min([1.0, *(moment - now for moment in moments)]))
+
+    def _wait(self, seconds: float) -> None:
+        for descriptor, _ in self._poll.poll(seconds * 1000):
+            if descriptor == self._wake_read:
+                self._signals(os.read(descriptor, NOTICE_LIMIT_BYTES))
+            else:
+                self._notice(descriptor)
+
+    def _signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            self._stopping = True
+        director = self._children["director"].process
+        if signal.SIGHUP in numbers and director is not None:
+            director.send_signal(signal.SIGHUP)
+
+    def _notice(self, descriptor: int) -> None:
+        child = next(child for child in self._children.values() if child.notify == descriptor)
+        try:
+            words = os.read(descriptor, NOTICE_LIMIT_BYTES)
+        except BlockingIOError:
+            return
+        if not words:
+            self._close_notify(child)
+            return
+        child.heard_at = time.monotonic()
+        if b"READY" in words and not child.ready:
+            child.ready = child.ever_ready = True
+            tell("info", "process_ready", process=child.name)
+            self._tell_ready()
+
+    def _close_notify(self, child: Child) -> None:
+        if child.notify >= 0:
+            self._poll.unregister(child.notify)
+            os.close(child.notify)
+            child.notify = -1
+
+    def _tell_ready(self) -> None:
+        if not self._told_ready and all(child.ready for child in self._children.values()):
+            self._told_ready = True
+            tell("info", "ready")
+            sd_notify("READY=1")
+
+    def _watchdog(self, now: float) -> None:
+        director = self._children["director"]
+        if self._watchdog_interval is None or now < self._watchdog_at or not director.ready:
+            return
+        if now - director.heard_at < HANG_LIMIT_SECONDS:
+            sd_notify("WATCHDOG=1")
+        self._watchdog_at = now + self._watchdog_interval
+
+    def _reap(self) -> None:
+        for child in self._children.values():
+            if child.process is not None and child.process.poll() is not None:
+                self._ended(child, child.process.returncode)
+
+    def _ended(self, child: Child, status: int) -> None:
+        self._close_notify(child)
+        child.process = None
+        now = time.monotonic()
+        if status == PERMANENT_EXIT and not child.ever_ready:
+            self._stopping, self._status = True, 1
+            return
+        child.record, delay = ended(child.record, now)
+        child.start_at = now + delay
+        tell("error", "process_ended", process=child.name, status=status, restart_in_seconds=delay)
+        if child.name == "vrrp" and child.record.keeps_failing:
+            self._release_addresses()
+
+    def _release_addresses(self) -> None:
+        """A balancer that cannot advertise must not hold addresses: the peer has long taken them."""
+        tell("error", "virtual_addresses_released", cause="the vrrp process keeps failing")
+        try:
+            subprocess.run(self._release, stdin=subprocess.DEVNULL, timeout=START_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            tell("error", "release_timed_out")
+
+    def _stop(self) -> None:
+        tell("info", "stopping")
+        sd_notify("STOPPING=1")
+        vrrp = self._children["vrrp"]
+        if vrrp.running and not self._end([vrrp], VRRP_STOP_SECONDS):
+            self._release_addresses()
+        self._end([self._children["director"]], STOP_SECONDS)
+        self._end([self._children["checker"]], STOP_SECONDS)
+
+    def _end(self, children: list[Child], limit_seconds: float) -> bool:
+        """SIGTERM, then SIGKILL at the limit. Whether all ended by themselves, with status 0."""
+        deadline = time.monotonic() + limit_seconds
+        good = True
+        for child in children:
+            if child.process is None:
+                continue
+            child.process.terminate()
+            try:
+                good = child.process.wait(max(0.0, deadline - time.monotonic())) == 0 and good
+            except subprocess.TimeoutExpired:
+                tell("error", "process_killed", process=child.name, pid=child.process.pid)
+                child.process.kill()
+                child.process.wait()
+                good = False
+            self._close_notify(child)
+            child.process = None
+        return good
+
+
+def sd_notify(message: str) -> None:
+    """Tell systemd (sd_notify(3)), when it is there."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as system:
+        try:
+            system.connect(address)
+            system.send(message.encode())
+        except OSError as error:
+            tell("warning", "sd_notify_failed", error=str(error))
+
+
+def lock(run_directory: Path) -> IO[str]:
+    """One lvsd a run directory. Raises BlockingIOError when another holds it; the lock goes with the process."""
+    path = run_directory / "lvsd.pid"
+    file = path.open("a+")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def children_of(arguments: argparse.Namespace) -> list[Child]:
+    """The processes and their command lines."""
+    run: Path = arguments.run_dir
+    python = (sys.executable, "-I", "-m")
+    director = ("lvsd.runtime.director_process", "--run-dir", str(run), "--state-dir", str(arguments.state_dir))
+    files = tuple(f"--config={path}" for path in arguments.config)
+    user = ("--checker-user", arguments.checker_user)
+    vrrp = ("lvsd.runtime.vrrp_process", "--socket", str(run / "vrrp.sock"), "--held-file", str(run / "vrrp.held"))
+    worker = ("checkers.runtime.worker", "--socket", str(run / "checkers.sock"), "--user", arguments.checker_user)
+    return [
+        Child("director", (*python, *director, *user, *files), told_of_restart=True),
+        Child("vrrp", (*python, *vrrp), told_of_restart=True),
+        Child("checker", (*python, *worker)),
+    ]
+
+
+def main() -> int:
+    """The command `lvsd run` becomes after it has read the configuration once."""
+    parser = argparse.ArgumentParser(prog="lvsd-supervisor")
+    parser.add_argument("--run-dir", type=Path, required=True)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--checker-user", default="nobody")
+    parser.add_argument("--config", action="append", required=True)
+    arguments = parser.parse_args()
+    name_process("lvsd")
+    children = children_of(arguments)
+    release = (*children[1].command, "--release")
+    try:
+        held = lock(arguments.run_dir)
+    except OSError as error:
+        sys.stderr.write(f"lvsd: {arguments.run_dir}: {error.strerror} (does another lvsd run there? --run-dir)\n")
+        return 1
+    with held:
+        status = Supervisor(children, release).run()
+    tell("info", "ended", status=status)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""What a person reads: aligned, uncoloured unless asked, nothing left out that matters."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkers.core.messages import State
+from checkers.core.outcome import Reason, Unhealthy
+from lvsd.control.messages import ChangeReply, ProcessRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.core import views
+from lvsd.ctl import render
+from tests.unit.core.world import Bench, config, real, table, virtual
+
+HTTP = virtual(real("1.1.1.17"), real("1.1.1.18"))
+
+
+def status_of(bench: Bench, after: float = 0.0) -> StatusReply:
+    return views.status(bench.director, bench.now + after)
+
+
+def test_status_shows_standing_weight_and_the_servers_own_words() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {"1.1.1.17": 1, "1.1.1.18": 1})))
+    bench.hear({"1.1.1.17": State.UP})
+    bench.hear({"1.1.1.18": State.DOWN}, Unhealthy(Reason.STATUS, "HTTP/1.1 503 Service Unavailable"))
+    assert render.status(status_of(bench, 75)) == (
+        "SERVICE  VIRTUAL              REAL SERVER  STANDING  SINCE  WEIGHT  LAST   LATENCY  RESULT\n"
+        "http     tcp 1.1.1.12:80 wrr  1.1.1.17:80  serving   1m15s  1       1m15s  2.0ms    tcp ok\n"
+        "                              1.1.1.18:80  out       1m15s  -       1m15s  2.0ms    "
+        "tcp status: HTTP/1.1 503 Service Unavailable\n"
+    )
+
+
+def test_a_weight_on_its_way_shows_both() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {"1.1.1.17": 1})))
+    bench.feed_unreadable("no buffer space")
+    bench.hear({"1.1.1.17": State.DOWN})
+    text = render.status(status_of(bench))
+    assert "1 -> -" in text
+    assert "cannot be read: no buffer space" in text
+
+
+def test_a_process_that_is_gone_is_told() -> None:
+    reply = StatusReply(1, 0.0, (), (ProcessRow("checker", 7, connected=False, age=61.0),), (), 0, None, "")
+    assert "the checker process is gone since 1m01s" in render.status(reply)
+
+
+def test_one_service_by_name_or_address() -> None:
+    other = virtual(real("1.1.1.17"), port=443, name="https")
+    bench = Bench(config(HTTP, other))
+    for asked, found in (("https", ["https"]), ("1.1.1.12:80", ["http"]), ("tcp 1.1.1.12:443", ["https"]), ("x", [])):
+        assert [one.name for one in views.status(bench.director, 0.0, asked).services] == found
+
+
+def test_colours_only_when_asked() -> None:
+    bench = Bench(config(HTTP))
+    reply = status_of(bench)
+    assert "<" not in render.status(reply)
+    assert "<cyan>unknown" in render.status(reply, lambda text, colour: f"<{colour}>{text}")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0.04, "0.0s"), (9.94, "9.9s"), (12.4, "12s"), (123, "2m03s"), (18600, "5h10m"), (273600, "3d4h")],
+)
+def test_spans_in_two_units(seconds: float | None, text: str) -> None:
+    assert render.span(seconds) == text
+
+
+def test_vrrp_tells_who_holds_the_address_and_what_was_dropped() -> None:
+    row = VrrpRow(
+        "lb0", "eth0", 1, 2, "backup", 100, 1.0, "1.1.1.13", 200, ("1.1.1.12/24",), (), 3.0, "start", 1, 0, 9,
+        {"password": 4}, "",
+    )  # fmt: skip
+    text = render.vrrp(VrrpReply(connected=True, age=1.0, instances=(row,)))
+    assert "backup" in text
+    assert "1.1.1.13 (200)" in text
+    assert "1.1.1.12/24 (not here)" in text
+    assert "advertisements dropped: password 4" in text
+
+
+def test_a_plan_says_would_and_a_reload_says_did() -> None:
+    reply = ChangeReply(True, ("service http: added",), (), ())
+    assert "would change" in render.change(reply, done=False)
+    assert render.change(reply, done=True).startswith("reloaded; the configuration changed:\n  service http: added\n")

@@ -1,0 +1,156 @@
+"""The supervisor with real processes as children: order of the end, restarts, hangs, what cannot be helped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# A child: writes down its starts and its end, says READY and then ALIVE as the real ones do.
+CHILD = """
+import os, signal, sys, time
+name, log, mode = sys.argv[1:4]
+def note(word):
+    with open(log, "a") as file:
+        file.write(f"{name} {word} {os.getpid()}\\n")
+def end(*_):
+    note("ended")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "deaf" else end)
+signal.signal(signal.SIGHUP, lambda *_: note("hup"))
+note("restarted" if "--restarted" in sys.argv else "started")
+if mode == "permanent":
+    sys.exit(78)
+descriptor = int(os.environ["LVSD_NOTIFY_FD"])
+os.write(descriptor, b"READY\\n")
+while True:
+    if mode != "hung":
+        os.write(descriptor, b"ALIVE\\n")
+    time.sleep(0.05)
+"""
+
+DRIVER = """
+import sys
+from lvsd.runtime import supervisor as s
+s.HANG_LIMIT_SECONDS = 1.0
+s.VRRP_STOP_SECONDS = s.STOP_SECONDS = 1.0
+child, log, *modes = sys.argv[1:]
+children = [
+    s.Child(name, (sys.executable, child, name, log, mode), told_of_restart=name != "checker")
+    for name, mode in zip(("director", "vrrp", "checker"), modes, strict=True)
+]
+release = ("sh", "-c", f"echo released addresses 0 >> {log}")
+sys.exit(s.Supervisor(children, release).run())
+"""
+
+
+class Driven:
+    """A supervisor in a process of its own."""
+
+    def __init__(self, directory: Path, *modes: str) -> None:
+        self.log = directory / "log"
+        self.log.touch()
+        child = directory / "child.py"
+        child.write_text(CHILD)
+        command = [sys.executable, "-c", DRIVER, str(child), str(self.log), *modes]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def lines(self) -> list[list[str]]:
+        return [line.split() for line in self.log.read_text().splitlines()]
+
+    def pid(self, name: str) -> int:
+        return int([line[2] for line in self.lines() if line[0] == name and "started" in line[1]][-1])
+
+    def count(self, name: str, word: str) -> int:
+        return sum(line[:2] == [name, word] for line in self.lines())
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+
+    def up(self) -> None:
+        self.until(lambda: all(self.count(name, "started") for name in ("director", "vrrp", "checker")))
+
+
+@pytest.fixture
+def drive() -> Iterator[Callable[..., Driven]]:
+    with tempfile.TemporaryDirectory() as name:
+        begun: list[Driven] = []
+
+        def begin(*modes: str) -> Driven:
+            begun.append(Driven(Path(name), *(modes or ("good", "good", "good"))))
+            return begun[-1]
+
+        yield begin
+        for one in begun:
+            one.process.kill()
+            one.process.wait()
+            for line in one.lines():
+                if "started" in line[1] and Path(f"/proc/{line[2]}").exists():
+                    os.kill(int(line[2]), signal.SIGKILL)
+
+
+def test_the_end_has_an_order_and_status_0(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker"]
+
+
+def test_a_killed_child_is_started_again_and_told_so(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    os.kill(driven.pid("vrrp"), signal.SIGKILL)
+    driven.until(lambda: driven.count("vrrp", "restarted") == 1)
+    os.kill(driven.pid("checker"), signal.SIGKILL)
+    driven.until(lambda: driven.count("checker", "started") == 2)  # it has no use for being told
+    assert driven.count("director", "started") == 1
+
+
+def test_a_child_that_keeps_failing_loses_what_it_holds(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    for number in range(1, 6):
+        os.kill(driven.pid("vrrp"), signal.SIGKILL)
+        driven.until(lambda: driven.count("vrrp", "restarted") == min(number, 4))  # noqa: B023  called at once
+    driven.until(lambda: driven.count("released", "addresses") == 1)
+    driven.until(lambda: driven.count("vrrp", "started") == 2)  # and starts as if for the first time
+
+
+def test_a_hung_child_is_killed_and_started_again(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "good", "hung")
+    driven.up()
+    driven.until(lambda: driven.count("checker", "started") >= 2)
+
+
+def test_a_deaf_vrrp_is_killed_and_its_addresses_released(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "deaf", "good")
+    driven.up()
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    words = [line[0] for line in driven.lines() if line[1] in ("ended", "addresses")]
+    assert words == ["released", "director", "checker"]
+
+
+def test_a_director_that_can_never_run_ends_the_service(drive: Callable[..., Driven]) -> None:
+    driven = drive("permanent", "good", "good")
+    assert driven.process.wait(10) == 1
+    assert driven.count("director", "started") == 1
+
+
+def test_a_reload_signal_goes_to_the_director_alone(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    driven.process.send_signal(signal.SIGHUP)
+    driven.until(lambda: driven.count("director", "hup") == 1)
+    assert driven.count("vrrp", "hup") + driven.count("checker", "hup") == 0
