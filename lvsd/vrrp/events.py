@@ -1,0 +1,125 @@
+"""All that can happen to a VRRP instance, and all that it can ask of the world. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from config.model import VirtualAddress, VrrpInstance
+from lvsd.vrrp.messages import Cause
+from lvsd.vrrp.packet import Advertisement, Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an instance stands on. Fit when `fault` is empty; then `source` is its primary IPv4 address."""
+
+    source: str = ""
+    fault: str = "not looked at yet"
+
+    @property
+    def fit(self) -> bool:
+        """Whether advertisements can go out and come in."""
+        return not self.fault
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin, as backup (as active when it owns the address)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Begin as active: a predecessor ended without giving up, and its addresses are all still here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """The moment `wake_at` has come. Early ones do no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An advertisement that kept every rule."""
+
+    advertisement: Advertisement
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An advertisement for this virtual router that broke a rule."""
+
+    kind: Drop
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The interface, or what is known of it, is this now."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLost:
+    """These of the instance's addresses are not where they should be, and it was not us who took them."""
+
+    addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The same virtual router (interface and number), otherwise configured."""
+
+    config: VrrpInstance
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Give up in good order."""
+
+    cause: Literal[Cause.SHUTDOWN, Cause.RELOAD] = Cause.SHUTDOWN
+
+
+Event = Start | Resume | Wake | Heard | Refused | LinkChanged | AddressLost | Reconfigured | Shutdown
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Advertise, as the configuration stands now."""
+
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Put these addresses on their interfaces; one that is there already is well."""
+
+    addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take these addresses off; one that is not there is well."""
+
+    addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Say by gratuitous ARP where these addresses are: all of them in turn, `rounds` times."""
+
+    addresses: tuple[VirtualAddress, ...]
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A fact for the journal."""
+
+    level: Literal["info", "warning"]
+    event: str
+    fields: tuple[tuple[str, str | int | float], ...] = ()
+
+
+Effect = Send | Claim | Release | Announce | Tell

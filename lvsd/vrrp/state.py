@@ -1,0 +1,52 @@
+"""All that a VRRP instance knows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from config.model import VrrpInstance
+from lvsd.vrrp.events import Link
+from lvsd.vrrp.messages import Cause, Role
+from lvsd.vrrp.timers import active_down_interval
+
+OWNER_PRIORITY = 255
+LEAVING_PRIORITY = 0
+
+UNKNOWN_LINK = Link()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One virtual router, on one interface. Moments are seconds of one monotonic clock; inf: never."""
+
+    config: VrrpInstance
+    link: Link = UNKNOWN_LINK
+    started: bool = False
+    role: Role = Role.INITIALIZE
+    cause: Cause = Cause.START
+    since: float = 0.0
+    transitions: int = 0
+    active_router: str = ""  # the one we obey, or ourselves; empty: none known
+    active_priority: int = 0
+    timer_at: float = inf  # backup: take over; active: advertise
+    burst_at: float = inf  # the second burst of gratuitous ARP
+    refresh_at: float = inf  # the periodic gratuitous ARP
+    answered_at: float = -inf
+    losses: tuple[float, ...] = ()  # when addresses were taken away, the last few
+    told: frozenset[str] = frozenset()  # kinds of wrong advertisement the journal knows of
+
+    @property
+    def wake_at(self) -> float:
+        """When to send Wake: the machine's only timer."""
+        return min(self.timer_at, self.burst_at, self.refresh_at)
+
+    @property
+    def active_down(self) -> float:
+        """The active-down interval, seconds."""
+        return active_down_interval(self.config.priority, self.config.advertisement_interval)
+
+    @property
+    def preempts(self) -> bool:
+        """The owner always does, whatever is configured (RFC 3768 section 6.1)."""
+        return self.config.preempt or self.config.priority == OWNER_PRIORITY
