@@ -1,0 +1,123 @@
+"""The table over a scripted kernel: what is asked, what becomes of the answers, what happens after an error."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from netlink.errors import NetlinkError
+from netlink.ipvs_codec import encode
+from netlink.ipvs_socket import IpvsSocket
+from netlink.operations import AddDestination, AddService, DeleteService, Operation
+from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, ServiceStatus
+from netlink.wire import attribute, generic
+from tests.unit.netlink.kernel import Answer, ScriptedKernel, done, error, message, requests
+
+IPVS = 30
+CONTROL = 16
+GET_SERVICE, GET_DESTINATION = 4, 8
+HTTP = Service(ServiceKey(Family.INET, 6, "192.0.2.1", 80), "wrr")
+HTTPS = Service(ServiceKey(Family.INET, 6, "192.0.2.1", 443), "wlc")
+PEERS = tuple(Destination(DestinationKey(f"192.0.2.{host}", 80), 3, 1) for host in (13, 11, 12))
+
+
+def destination_body(destination: Destination) -> bytes:
+    """As the kernel sends it: no service beside it, which nobody reads there."""
+    return encode(AddDestination(HTTP.key, destination))
+
+
+def kernel_with_two_services(data: bytes) -> list[Answer]:
+    """HTTP with three destinations, one of them twice, and HTTPS with none."""
+    ((kind, _, sequence, body),) = requests(data)
+    if kind == CONTROL:
+        family = generic(1, attribute(1, struct.pack("=H", IPVS)) + attribute(2, b"IPVS\0"))
+        return [message(CONTROL, sequence, family), error(sequence, 0)]
+    if body[0] == GET_SERVICE:
+        both = b"".join(message(IPVS, sequence, encode(AddService(service))) for service in (HTTPS, HTTP))
+        return [both, done(sequence)]
+    if b"\x01\xbb" in body:
+        return [done(sequence)]
+    twice = (*PEERS, PEERS[1])
+    return [b"".join(message(IPVS, sequence, destination_body(peer)) for peer in twice), done(sequence)]
+
+
+class Factory:
+    """Opens scripted kernels and remembers them."""
+
+    def __init__(self) -> None:
+        self.opened: list[ScriptedKernel] = []
+
+    def __call__(self) -> ScriptedKernel:
+        self.opened.append(ScriptedKernel(kernel_with_two_services))
+        return self.opened[-1]
+
+
+def test_a_table_keeps_the_kernels_order_and_drops_doubles() -> None:
+    table = IpvsSocket(Factory()).read_table()
+    assert list(table.values()) == [Entry(HTTPS), Entry(HTTP, {peer.key: peer for peer in PEERS})]
+    assert [*table] == [HTTPS.key, HTTP.key]
+    assert [*table[HTTP.key].destinations] == [peer.key for peer in PEERS]
+
+
+def test_status_of_all() -> None:
+    statuses = IpvsSocket(Factory()).read_status()
+    assert [status.service for status in statuses] == [HTTPS, HTTP]
+    assert [found.destination for found in statuses[1].destinations] == list(PEERS)
+    assert statuses[0] == ServiceStatus(HTTPS)
+
+
+def scripted(*answers: list[Answer]) -> tuple[IpvsSocket, list[ScriptedKernel]]:
+    """A socket whose family is known, and which then is answered with each of the lists."""
+    queue = list(answers)
+    kernels: list[ScriptedKernel] = []
+
+    def reply(data: bytes) -> list[Answer]:
+        if requests(data)[0][0] == CONTROL:
+            return kernel_with_two_services(data)
+        return queue.pop(0)
+
+    def opener() -> ScriptedKernel:
+        kernels.append(ScriptedKernel(reply))
+        return kernels[-1]
+
+    return IpvsSocket(opener), kernels
+
+
+def test_refusals_name_their_operation() -> None:
+    socket, _ = scripted([error(3, errno.ESRCH), error(4, 0)])
+    operations: list[Operation] = [AddService(HTTP), DeleteService(HTTPS.key), AddService(HTTPS)]
+    (refused,) = socket.apply(operations)
+    assert refused.operation is operations[1]
+    assert (refused.errno, refused.meaning) == (errno.ESRCH, "no such virtual service")
+
+
+def test_a_missing_service_is_no_error() -> None:
+    socket, kernels = scripted([error(2, errno.ESRCH)])
+    assert socket.read_status(HTTP.key) == ()
+    assert not kernels[0].closed
+
+
+def test_after_an_error_the_socket_is_opened_anew() -> None:
+    socket, kernels = scripted([], [done(2)])
+    with pytest.raises(NetlinkError, match="in time"):
+        socket.read_table()
+    assert kernels[0].closed
+    assert socket.read_table() == {}
+    assert len(kernels) == 2
+
+
+def test_an_operation_that_cannot_be_said_leaves_all_unsaid() -> None:
+    socket, kernels = scripted()
+    impossible = AddService(Service(ServiceKey(Family.INET, 6, "nowhere", 80), "rr"))
+    with pytest.raises(NetlinkError, match="cannot be said"):
+        socket.apply([AddService(HTTP), impossible])
+    assert len(kernels[0].sent) == 1  # the family only
+
+
+def test_a_kernel_without_ipvs_is_told_with_a_hint() -> None:
+    kernel = ScriptedKernel(lambda data: [error(requests(data)[0][2], errno.ENOENT)])
+    with pytest.raises(NetlinkError, match="modprobe ip_vs"):
+        IpvsSocket(lambda: kernel)
+    assert kernel.closed
