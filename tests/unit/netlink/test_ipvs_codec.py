@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
+from socket import inet_pton
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,7 @@ from netlink.table import (
     Service,
     ServiceKey,
 )
+from netlink.wire import attribute, generic
 from tests.unit.netlink.strategies import ANY_DESTINATION, ANY_OPERATION, ANY_SERVICE
 
 Decoder = Callable[[memoryview], object]
@@ -189,6 +191,7 @@ DECODERS: tuple[Decoder, ...] = (
     ipvs_decoding.decode_timeouts,
     ipvs_decoding.decode_daemon,
 )
+ATTRIBUTES = st.dictionaries(st.integers(1, 15), st.binary(max_size=20), min_size=8)
 MIN_DECODERS = 7  # a ratchet
 
 
@@ -209,6 +212,29 @@ def test_flipped_bytes_raise_only_netlink_errors(decode: Decoder, operation: Ope
         body[chance.randrange(len(body))] = chance.randrange(256)
     with contextlib.suppress(NetlinkError):
         decode(memoryview(bytes(body)))
+
+
+@given(
+    st.sampled_from(DECODERS),
+    st.integers(1, 3),
+    st.dictionaries(st.integers(1, 15), st.binary(max_size=20), min_size=8),
+)
+def test_well_formed_nonsense_raises_only_netlink_errors(decode: Decoder, kind: int, values: dict[int, bytes]) -> None:
+    """Right frames around values of every wrong length."""
+    inner = b"".join(attribute(*item) for item in values.items())
+    for body in (inner, attribute(kind, inner)):
+        with contextlib.suppress(NetlinkError):
+            decode(memoryview(generic(1, body)))
+
+
+@pytest.mark.parametrize("size", range(16))
+def test_a_short_address_is_garbled(size: int) -> None:
+    body = encode(AddService(Service(ServiceKey(Family.INET6, 6, "2001:db8::1", 80), "rr", netmask=128)))
+    address = attribute(3, inet_pton(Family.INET6, "2001:db8::1"))
+    assert address in body
+    nested = body[8:].replace(address, attribute(3, address[4 : 4 + size]))
+    with pytest.raises(NetlinkError, match="short address"):
+        ipvs_decoding.decode_service(memoryview(generic(1, attribute(1, nested))))
 
 
 @given(ANY_SERVICE)
