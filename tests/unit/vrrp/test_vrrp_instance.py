@@ -459,3 +459,14 @@ def test_what_is_told_of_a_change_of_role() -> None:
         )
         in effects
     )
+
+
+def test_a_loop_that_brings_back_our_own_advertisement_does_not_unseat_us() -> None:
+    after, _ = _do(_active(), _advert(100, samples.OWN_SOURCE), 200.5)
+    assert after.role is Role.ACTIVE
+
+
+def test_a_new_role_may_tell_each_kind_again() -> None:
+    backup = step(_backup(), Refused(Drop.TTL, HIGHER), 101.0)[0]
+    active = step(backup, Wake(), backup.wake_at)[0]
+    assert _told(active, Refused(Drop.TTL, HIGHER), 300.0) == ["advertisement_dropped"]
