@@ -222,7 +222,7 @@ def _mail_login(fields: Fields, reading: Reading) -> Credentials | None:
     if not fields.said(shape.LOGIN):
         said, lacking = lacking, said
     if fields.said(shape.LOGIN) != fields.said(shape.PASSWORD):
-        place = fields.key_places[said]
+        place = fields.key_places.get(said, fields.place)
         reading.error(
             codes.CREDENTIALS, place, f"`{said}` without `{lacking}`", "a login needs both, a greeting neither"
         )

@@ -61,7 +61,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     fields = said.over(defaults.fields)
     virtual = _virtual(said, reading)
     persistence = _persistence(fields, virtual, reading)
-    scheduler = fields.value(shape.SCHEDULER, "wrr")
+    scheduler = fields.value(shape.SCHEDULER, "" if fields.said(shape.SCHEDULER) else "wrr")
     flags = _flags(said, defaults.fields, scheduler, reading) | _one_packet(said, virtual, reading)
     _check_port_zero(fields, virtual, persistence, reading)
     own_check = said.value(shape.CHECK_KEY, NO_CHECK_SAID)
@@ -162,8 +162,8 @@ def _flags(said: Fields, defaults: Fields, scheduler: str, reading: Reading) -> 
 
 
 def _flag_fits(flag: str, scheduler: str) -> bool:
-    owner = flag.partition("-")[0]
-    return owner in ("flag", scheduler)
+    """Whether the scheduler knows the flag; one that was refused (empty) is taken to know all."""
+    return not scheduler or flag.partition("-")[0] in ("flag", scheduler)
 
 
 def _one_packet(said: Fields, virtual: Virtual | None, reading: Reading) -> int:
@@ -211,7 +211,7 @@ def _real_server(said: Fields, frame: Frame, shared: Check, reading: Reading) ->
         reading.error(codes.THRESHOLDS, fields.place_of(shape.LOWER_THRESHOLD), message, "lower it, or raise the upper")
     own = said.get(shape.CHECK_KEY)
     check = shared if own is None else build_check(inherit_check(frame.check_fields, own.value, reading), reading)
-    if port == 0 and frame.virtual is not None:
+    if port == 0 == frame.port and frame.virtual is not None:
         _check_probe_port(said, check, reading)
     return RealServer(address.value, port, fields.value(shape.WEIGHT, 1), forwarding, check, upper, lower)
 

@@ -138,7 +138,7 @@ def _unite(first: Fields, second: Fields, reading: Reading) -> Fields:
     for name, at in second.values.items():
         other = values.get(name)
         values[name] = at if other is None else _unite_values(name, other, at, reading)
-    return Fields(first.place, values, {**second.key_places, **first.key_places})
+    return Fields(first.place, values, {**second.key_places, **first.key_places}, first.meant | second.meant)
 
 
 def _unite_values(name: str, first: At[object], second: At[object], reading: Reading) -> At[object]:

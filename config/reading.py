@@ -36,7 +36,7 @@ class Reading:
     def add(self, problem: Problem) -> None:
         """Note a problem; the same one, found again through an alias or an inherited value, counts once."""
         self._failed = self._failed or problem.severity is Severity.ERROR
-        if len(self._problems) < PROBLEM_LIMIT:
+        if not self.full:
             self._problems[problem] = None
         elif problem not in self._problems:
             self._left_out = True
@@ -45,6 +45,11 @@ class Reading:
     def failed(self) -> bool:
         """Whether an error was noted."""
         return self._failed
+
+    @property
+    def full(self) -> bool:
+        """Whether further problems would not be shown: what it costs to find a hint can be saved."""
+        return len(self._problems) >= PROBLEM_LIMIT
 
     def problems(self, order: Iterable[str]) -> tuple[Problem, ...]:
         """All problems, by file (in the order given, others after) and place."""

@@ -49,12 +49,14 @@ class Section:
 class Fields:
     """What a mapping said: values by key, each with its place.
 
-    `key_places` holds every known key that was written, also one whose value was refused.
+    `key_places` holds every known key that was written, also one whose value was refused; `meant` the known keys
+    that unknown ones were probably meant for.
     """
 
     place: Place
     values: Mapping[str, At[object]] = field(default_factory=dict)
     key_places: Mapping[str, Place] = field(default_factory=dict)
+    meant: frozenset[str] = frozenset()
 
     def get(self, key: Key[T]) -> At[T] | None:
         """The key's value, None when it was not said or was refused."""
@@ -66,8 +68,8 @@ class Fields:
         return default if found is None else found.value
 
     def said(self, key: Key[object]) -> bool:
-        """Whether the key was written, whatever its value."""
-        return key.name in self.key_places
+        """Whether the key was written, perhaps misspelt, whatever its value."""
+        return key.name in self.key_places or key.name in self.meant
 
     def place_of(self, key: Key[object]) -> Place:
         """Where the key was written; the mapping's own place when it was not."""
@@ -79,7 +81,7 @@ class Fields:
             name: at for name, at in outer.values.items() if name not in without and name not in self.key_places
         }
         places = {name: at for name, at in outer.key_places.items() if name not in without}
-        return Fields(self.place, {**inherited, **self.values}, {**places, **self.key_places})
+        return Fields(self.place, {**inherited, **self.values}, {**places, **self.key_places}, self.meant | outer.meant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,24 +179,28 @@ def read_section(node: Node, section: Section, place: Place, reading: Reading) -
         return None
     values: dict[str, At[object]] = {}
     places: dict[str, Place] = {}
+    meant: set[str] = set()
     for name, key_place, value in _entries(node, reading):
         key = section.named(name)
         if key is None:
-            reading.error(
-                codes.UNKNOWN_KEY, key_place, f"unknown key {shown(name)} in {section.name}", _key_hint(name, section)
-            )
+            meant.add(_note_unknown(name, key_place, section, reading))
             continue
         places[name] = key_place
-        if is_null(value):
-            reading.error(codes.NO_VALUE, key_place, f"`{name}` has no value", "give one, or remove the key")
-            continue
-        found = key.kind.read(value, reading)
+        found = _read_value(key, key_place, value, reading)
         if found is not None:
             values[name] = found
+    fields = Fields(place, values, places, frozenset(meant))
     for key in section.keys:
-        if key.required and key.name not in places:
+        if key.required and not fields.said(key):
             reading.error(codes.MISSING_KEY, place, f"`{key.name}` is missing in {section.name}", key.about)
-    return At(Fields(place, values, places), place)
+    return At(fields, place)
+
+
+def _read_value(key: Key[object], key_place: Place, value: Node, reading: Reading) -> At[object] | None:
+    if is_null(value):
+        reading.error(codes.NO_VALUE, key_place, f"`{key.name}` has no value", "give one, or remove the key")
+        return None
+    return key.kind.read(value, reading)
 
 
 def _entries(node: MappingNode, reading: Reading) -> Iterator[tuple[str, Place, Node]]:
@@ -212,13 +218,20 @@ def _entries(node: MappingNode, reading: Reading) -> Iterator[tuple[str, Place, 
             yield key.text, key.place, value
 
 
-def _key_hint(name: str, section: Section) -> str:
+def _note_unknown(name: str, place: Place, section: Section, reading: Reading) -> str:
+    """Note an unknown key; the answer is the known one it was probably meant for, or nothing."""
+    message = f"unknown key {shown(name)} in {section.name}"
+    known = [key.name for key in section.keys]
+    if reading.full:  # it will not be shown, and looking for like words is dear
+        reading.error(codes.UNKNOWN_KEY, place, message)
+        return ""
+    near = nearest(name, known)
+    hint = f"did you mean `{near}`?" if near else f"known: {', '.join(known)}"
     if name == "<<":
-        return "merge keys are not read: use `defaults:`, or an alias of a whole value"
-    if name in section.strangers:
-        return section.strangers[name]
-    near = nearest(name, [key.name for key in section.keys])
-    return f"did you mean `{near}`?" if near else f"known: {', '.join(key.name for key in section.keys)}"
+        hint = "merge keys are not read: use `defaults:`, or an alias of a whole value"
+    hint = section.strangers.get(name, hint)
+    reading.error(codes.UNKNOWN_KEY, place, message, hint)
+    return next((one for one in re.findall(r"`(\w+)", hint) if one in known), "")
 
 
 def section_schema(section: Section) -> Schema:

@@ -1,0 +1,265 @@
+"""Services: keys, defaults, inheritance and the rules of the kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.model import FirewallMark, Persistence, VirtualEndpoint
+from config.words import FORWARDING_WORDS, SCHEDULERS, Forwarding, OnFailure, Protocol
+from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, service, told
+
+
+def text(
+    keys: str = "",
+    *,
+    virtual: str = "virtual: '1.1.1.12:80'",
+    defaults: str = "",
+    reals: str = "[1.1.1.15]",
+    name: str = "web",
+) -> str:
+    above = f"defaults: {{{defaults}}}\n"
+    return f"{above}services:\n  {name}: {{{virtual}, {keys}{', ' if keys else ''}real_servers: {reals}}}\n"
+
+
+def test_what_holds_when_nothing_is_said() -> None:
+    found = service(text())
+    assert (found.name, found.virtual) == ("web", VirtualEndpoint(Protocol.TCP, "1.1.1.12", 80))
+    assert (found.scheduler, found.flags, found.persistence, found.on_failure) == ("wrr", 0, None, OnFailure.REMOVE)
+    (real,) = found.real_servers
+    assert (real.address, real.port, real.weight, real.forwarding) == ("1.1.1.15", 80, 1, Forwarding.DIRECT)
+    assert (real.upper_threshold, real.lower_threshold) == (0, 0)
+
+
+def test_defaults_then_service_then_real_server() -> None:
+    above = "scheduler: wlc, on_failure: quiesce, weight: 2, forwarding: tunnel, upper_threshold: 9, lower_threshold: 8"
+    reals = "[1.1.1.15, {address: 1.1.1.16, weight: 4, forwarding: NAT, lower_threshold: 7}]"
+    found = service(text("weight: 3, lower_threshold: 6", defaults=above, reals=reals))
+    assert (found.scheduler, found.on_failure) == ("wlc", OnFailure.QUIESCE)
+    first, second = found.real_servers
+    assert (first.weight, first.forwarding, first.upper_threshold, first.lower_threshold) == (
+        3,
+        Forwarding.TUNNEL,
+        9,
+        6,
+    )
+    assert (second.weight, second.forwarding, second.upper_threshold, second.lower_threshold) == (
+        4,
+        Forwarding.MASQUERADE,
+        9,
+        7,
+    )
+
+
+@pytest.mark.parametrize(("word", "protocol"), [("tcp", Protocol.TCP), ("udp", Protocol.UDP), ("SCTP", Protocol.SCTP)])
+def test_protocols(word: str, protocol: Protocol) -> None:
+    assert service(text(f"protocol: {word}")).virtual == VirtualEndpoint(protocol, "1.1.1.12", 80)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_schedulers(scheduler: str) -> None:
+    assert service(text(f"scheduler: {scheduler}")).scheduler == scheduler
+
+
+@pytest.mark.parametrize(("word", "method"), FORWARDING_WORDS.items())
+def test_forwarding_methods(word: str, method: Forwarding) -> None:
+    assert service(text(f"forwarding: {word}")).real_servers[0].forwarding is method
+    assert service(text(f"forwarding: {word.upper()}")).real_servers[0].forwarding is method
+
+
+def test_ipv6() -> None:
+    found = service(
+        text(virtual="virtual: '[2001:DB8::12]:80'", reals="['2001:db8::15', '[2001:db8::16]', '[2001:db8::17]:80']")
+    )
+    assert found.virtual == VirtualEndpoint(Protocol.TCP, "2001:db8::12", 80)
+    assert [(one.address, one.port) for one in found.real_servers] == [
+        ("2001:db8::15", 80),
+        ("2001:db8::16", 80),
+        ("2001:db8::17", 80),
+    ]
+
+
+def test_firewall_marks() -> None:
+    check = "check: {port: 80}"
+    assert service(text(check, virtual="fwmark: 7")).virtual == FirewallMark(7)
+    found = service(text(f"family: ipv6, {check}", virtual="fwmark: 4294967295", reals="['2001:db8::15']"))
+    assert found.virtual == FirewallMark(4294967295, ipv6=True)
+    assert found.real_servers[0].port == 0
+
+
+def test_masquerading_rewrites_ports() -> None:
+    reals = "[{address: 1.1.1.15, port: 8080, forwarding: masq}, 1.1.1.16]"
+    assert [one.port for one in service(text(reals=reals)).real_servers] == [8080, 80]
+    assert service(text("forwarding: masq", reals="[1.1.1.15:8080]")).real_servers[0].port == 8080
+    found = service(text("forwarding: masq, check: {port: 80}", virtual="fwmark: 7", reals="[1.1.1.15:8080]"))
+    assert found.real_servers[0].port == 8080
+
+
+def test_a_tunnel_crosses_families() -> None:
+    assert service(text("forwarding: tunnel", reals="['2001:db8::15']")).real_servers[0].address == "2001:db8::15"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("10m", Persistence(600, 32)),
+        ("300", Persistence(300, 32)),
+        ("{timeout: 1h}", Persistence(3600, 32)),
+        ("{timeout: 1h, netmask: 24}", Persistence(3600, 24)),
+        ("{timeout: 31d, netmask: 255.255.0.0}", Persistence(2678400, 16)),
+        ("false", None),
+    ],
+)
+def test_persistence(written: str, expected: Persistence | None) -> None:
+    assert service(text(f"persistence: {written}", defaults="persistence: 1h")).persistence == expected
+
+
+def test_persistence_of_ipv6() -> None:
+    found = service(text("persistence: 1h", virtual="virtual: '[2001:db8::12]:80'", reals="['2001:db8::15']"))
+    assert found.persistence == Persistence(3600, 128)
+
+
+def test_every_port() -> None:
+    found = service(text("persistence: 1h, check: {port: 80}", virtual="virtual: '1.1.1.12:0'"))
+    assert found.virtual == VirtualEndpoint(Protocol.TCP, "1.1.1.12", 0)
+    assert found.real_servers[0].port == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "defaults", "flags"),
+    [
+        ("scheduler: sh", "", 0x8),
+        ("scheduler: mh", "", 0x8),
+        ("scheduler: wlc", "", 0),
+        ("scheduler: sh, flags: []", "", 0),
+        ("scheduler: sh, flags: [sh-port]", "", 0x10),
+        ("scheduler: sh, flags: [sh-port, sh-fallback]", "", 0x18),
+        ("scheduler: mh, flags: [MH-port]", "", 0x10),
+        ("scheduler: wlc, flags: [flag-1, flag-3]", "", 0x28),
+        ("scheduler: sh", "flags: [sh-port]", 0x10),
+        ("scheduler: sh", "flags: []", 0),
+        ("scheduler: mh", "flags: [sh-port]", 0x8),
+        ("scheduler: wlc", "flags: [sh-port]", 0),
+        ("", "scheduler: sh", 0x8),
+        ("protocol: udp, one_packet: true", "", 0x4),
+        ("protocol: udp, one_packet: false", "", 0),
+        ("protocol: udp, one_packet: true, scheduler: sh", "", 0xC),
+    ],
+)
+def test_flags(keys: str, defaults: str, flags: int) -> None:
+    assert service(text(keys, defaults=defaults)).flags == flags
+
+
+def test_one_packet_of_a_firewall_mark() -> None:
+    assert service(text("one_packet: true, check: {port: 53}", virtual="fwmark: 7")).flags == 0x4
+
+
+def test_real_servers_keep_their_order() -> None:
+    found = service(text(reals="[1.1.1.17, 1.1.1.15, 1.1.1.16]"))
+    assert [one.address for one in found.real_servers] == ["1.1.1.17", "1.1.1.15", "1.1.1.16"]
+
+
+def test_aliases_share_a_list() -> None:
+    found = good("services:\n  a: {virtual: '1.1.1.12:80', real_servers: &all [1.1.1.15]}\n"
+                 "  b: {virtual: '1.1.1.12:81', real_servers: *all}\n")  # fmt: skip
+    assert [one.real_servers[0].port for one in found.services] == [80, 81]
+
+
+@pytest.mark.parametrize(
+    ("keys", "options", "expected"),
+    [
+        ("protocol: →tpc", {}, "CFG016"),
+        ("→family: ipv6", {}, "CFG035"),
+        ("→protocol: udp, check: {port: 1}", {"virtual": "fwmark: 7"}, "CFG035"),
+        ("", {"virtual": "weight: 1", "name": "→web"}, "CFG012"),
+        ("", {"virtual": "→virtuel: '1.1.1.12:80'"}, "CFG010"),
+        ("", {"virtual": "fwmark: →0"}, "CFG015"),
+        ("weight: →2147483648", {}, "CFG015"),
+        ("upper_threshold: →4294967296", {}, "CFG015"),
+        ("→lower_threshold: 1", {}, "CFG049"),
+        ("", {"defaults": "upper_threshold: 1, →lower_threshold: 2"}, "CFG049"),
+        ("persistence: →32d", {}, "CFG015"),
+        ("persistence: →500ms", {}, "CFG015"),
+        ("persistence: →1500ms", {}, "CFG015"),
+        ("persistence: →{netmask: 24}", {}, "CFG012"),
+        ("persistence: {timeout: 1h, netmask: →64}", {}, "CFG015"),
+        ("persistence: →true", {}, "CFG013"),
+        ("persistence: →soon", {"virtual": "virtual: '1.1.1.12:0', check: {type: none}"}, "CFG017"),
+        ("", {"virtual": "virtual: '1.1.1.12:0', check: {type: none}", "defaults": "persistence: →soon"}, "CFG017"),
+        ("→one_packet: true, protocol: sctp", {}, "CFG048"),
+        ("flags: →sh-port", {}, "CFG013"),
+        ("flags: [→sh-prt]", {}, "CFG016"),
+        ("scheduler: →shh, flags: [mh-port]", {}, "CFG016"),
+        ("scheduler: →[sh]", {}, "CFG013"),
+        ("", {"reals": "→1.1.1.15"}, "CFG013"),
+        ("", {"reals": "[1.1.1.15, ]"}, ""),
+        ("", {"reals": "[1.1.1.15, →~]"}, "CFG018"),
+        ("", {"reals": "[→{port: 80}]"}, "CFG012"),
+        ("", {"reals": "[{address: 1.1.1.15, →port: 81}]"}, "CFG044"),
+        ("forwarding: tunnel", {"reals": "[→1.1.1.15:81]"}, "CFG044"),
+        ("forwarding: masq", {"reals": "[→1.1.1.15:0]"}, "CFG042"),
+        ("check: {port: 80}", {"virtual": "fwmark: 7", "reals": "[→1.1.1.15:80]"}, "CFG044"),
+        (
+            "forwarding: masq, persistence: 1h",
+            {"virtual": "virtual: '1.1.1.12:0'", "reals": "[→1.1.1.15:80]"},
+            "CFG042",
+        ),
+        ("persistence: 1h", {"virtual": "virtual: '1.1.1.12:0'", "reals": "[→1.1.1.15]"}, "CFG033"),
+        ("check: {type: external, command: [/x]}", {"virtual": "fwmark: 7"}, ""),
+        ("", {"reals": "[→1.1.1.12, →'2001:db8::1']"}, "CFG045 CFG043"),
+        ("", {"virtual": "fwmark: 7, family: ipv6, check: {port: 1}", "reals": "[→1.1.1.15]"}, "CFG043"),
+        ("", {"reals": "[→&a 1.1.1.15, *a]"}, "CFG041"),
+        ("", {"virtual": "→<<: {weight: 1}, virtual: '1.1.1.12:80'"}, "CFG010"),
+        ("", {"virtual": "→{{ vip }}: 1", "name": "→web"}, "CFG012 CFG013"),
+    ],
+)
+def test_rules(keys: str, options: dict[str, str], expected: str) -> None:
+    assert_told_at_the_marks(text(keys, **options), expected)
+
+
+@pytest.mark.parametrize("name", ["a b", "", "-x", "a/b", "x" * 65, "a\\nb"])
+def test_names(name: str) -> None:
+    written = text().replace("  web:", f'  "{name}":')
+    assert codes_of(written) == ["3:3 CFG017"]
+
+
+@pytest.mark.parametrize("name", ["web", "web-1.example.net", "587", "no", "Köln", "x" * 64])
+def test_names_that_are_taken(name: str) -> None:
+    assert service(text().replace("  web:", f"  {name}:")).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("services: [web]", ["1:11 CFG013"]),
+        ("services: {web: }", ["1:12 CFG018"]),
+        ("services: {web: []}", ["1:17 CFG013"]),
+        ("services: {}", ["1:1 CFG070"]),
+        ("[services]", ["1:1 CFG013"]),
+        ("services", ["1:1 CFG013"]),
+        ("", ["0:0 CFG070"]),
+        ("services:\n", ["1:1 CFG018"]),
+    ],
+)
+def test_shapes(written: str, expected: list[str]) -> None:
+    assert codes_of(written) == expected
+
+
+def test_the_same_port_of_another_protocol_is_another_service() -> None:
+    written = text() + "  dns: {virtual: '1.1.1.12:80', protocol: udp, real_servers: [1.1.1.15]}\n"
+    assert [one.name for one in good(written).services] == ["web", "dns"]
+
+
+def test_marks_of_two_families_are_two_services() -> None:
+    both = text("check: {port: 80}", virtual="fwmark: 7")
+    both += "  six: {fwmark: 7, family: ipv6, check: {port: 80}, real_servers: ['2001:db8::15']}\n"
+    assert len(good(both).services) == 2
+    assert codes_of(both.replace("family: ipv6, ", "").replace("2001:db8::15", "1.1.1.15")) == ["4:17 CFG040"]
+
+
+def test_other_programs_words_are_translated() -> None:
+    (line,) = told(text("quiescent: true"))
+    assert line == "3:33: unknown key `quiescent` in service (ldirectord's; here `on_failure: quiesce`) [CFG010]"
+    (line,) = told(text("checkinterval: 5"))
+    assert "here `interval`, inside `check:`" in line
+    (line,) = told(text("interval: 5s"))
+    assert "inside `check: {interval: ...}`" in line

@@ -1,0 +1,131 @@
+"""VRRP instances."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from config.secret import Secret
+from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, instance, load_text, told
+
+
+def text(keys: str = "", *, addresses: str = "[1.1.1.12/24]", version: str = "version: 2", name: str = "lb0") -> str:
+    lines = ("interface: eth0", "virtual_router_id: 1", f"addresses: {addresses}", version, keys)
+    return f"vrrp:\n  {name}:\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def test_what_holds_when_nothing_is_said() -> None:
+    assert instance(text()) == VrrpInstance(
+        name="lb0",
+        interface="eth0",
+        virtual_router_id=1,
+        priority=100,
+        version=2,
+        addresses=(VirtualAddress("1.1.1.12", 24, "eth0"),),
+        advertisement_interval=1.0,
+        password=None,
+        preempt=True,
+        gratuitous_arp=GratuitousArp(repeat=5, delay=5.0, refresh=0.0),
+    )
+
+
+def test_everything_said() -> None:
+    keys = """priority: 200
+    advertisement_interval: 3s
+    authentication: {type: simple, password: secret}
+    preempt: false
+    gratuitous_arp: {repeat: 3, delay: 0, refresh: 1m}"""
+    found = instance(text(keys, addresses="[1.1.1.12, {address: 10.1.1.12/24, interface: eth1}]"))
+    assert found.priority == 200
+    assert found.advertisement_interval == 3.0
+    assert found.password == Secret("secret")
+    assert found.preempt is False
+    assert found.gratuitous_arp == GratuitousArp(3, 0.0, 60.0)
+    assert found.addresses == (VirtualAddress("1.1.1.12", 32, "eth0"), VirtualAddress("10.1.1.12", 24, "eth1"))
+
+
+@pytest.mark.parametrize("written", ["{type: none}", "{type: none, }"])
+def test_no_authentication(written: str) -> None:
+    assert instance(text(f"authentication: {written}")).password is None
+
+
+def test_the_type_of_authentication_follows_from_a_password() -> None:
+    assert instance(text("authentication: {password: secret}")).password == Secret("secret")
+
+
+def test_a_long_password_is_told_and_taken() -> None:
+    loaded = load_text(text("authentication: {password: mySuperSecretPassw0rd}"))
+    (problem,) = loaded.problems
+    assert (problem.code, problem.severity.value) == ("CFG062", "warning")
+    assert "mySuper" not in str(problem)
+    assert loaded.config is not None
+    assert loaded.config.vrrp[0].password == Secret("mySuperSecretPassw0rd")
+    assert instance(text("authentication: {password: '12345678'}")).password == Secret("12345678")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"name": "→lb0", "version": ""}, "CFG060"),
+        ({"version": "version: →3"}, "CFG060"),
+        ({"version": "version: →4"}, "CFG015"),
+        ({"version": "version: →two"}, "CFG013"),
+        ({"addresses": "→[]"}, "CFG018"),
+        ({"addresses": "→1.1.1.12"}, "CFG013"),
+        ({"addresses": "[→'2001:db8::12/64']"}, "CFG043"),
+        ({"addresses": "[1.1.1.12/24, →1.1.1.12]"}, "CFG061"),
+        ({"addresses": "[→{interface: eth1}]"}, "CFG012"),
+        ({"addresses": "→[" + ", ".join(f"10.0.{n // 100}.{n % 100 + 1}" for n in range(256)) + "]"}, "CFG015"),
+        ({"addresses": "[" + ", ".join(f"10.0.{n // 100}.{n % 100 + 1}" for n in range(255)) + "]"}, ""),
+        ({"keys": "priority: →0"}, "CFG015"),
+        ({"keys": "priority: →256"}, "CFG015"),
+        ({"keys": "priority: 254"}, ""),
+        ({"keys": "advertisement_interval: →1500ms"}, "CFG015"),
+        ({"keys": "advertisement_interval: →100ms"}, "CFG015"),
+        ({"keys": "advertisement_interval: →256"}, "CFG015"),
+        ({"keys": "authentication: →{type: simple}"}, "CFG012"),
+        ({"keys": "authentication: {type: →ah, password: x}"}, "CFG016"),
+        ({"keys": "authentication: {type: none, →password: x}"}, "CFG034"),
+        ({"keys": "authentication: {password: →12}"}, "CFG014"),
+        ({"keys": "authentication: {→pasword: hunter2}"}, "CFG010"),
+        ({"keys": "preempt: →no"}, "CFG013"),
+        ({"keys": "gratuitous_arp: {repeat: →0}"}, "CFG015"),
+        ({"keys": "→state: MASTER"}, "CFG010"),
+    ],
+)
+def test_rules(options: dict[str, str], expected: str) -> None:
+    assert_told_at_the_marks(text(**options), expected)
+
+
+def test_what_is_missing() -> None:
+    assert [line.partition(" is")[0] for line in told("vrrp: {lb0: {version: 2}}")] == [
+        "1:8: `interface`",
+        "1:8: `virtual_router_id`",
+        "1:8: `addresses`",
+    ]
+
+
+SECOND = "  lb1: {interface: eth0, virtual_router_id: 1, version: 2, addresses: [1.1.1.13]}\n"
+
+
+def test_one_virtual_router_id_a_network() -> None:
+    assert told(text() + SECOND) == [
+        "8:45: virtual router id 1 on eth0 is instance `lb0` already (it stands at line 4) [CFG061]",
+    ]
+    assert len(good(text() + SECOND.replace("eth0", "eth1")).vrrp) == 2
+    assert len(good(text() + SECOND.replace("id: 1", "id: 2")).vrrp) == 2
+
+
+def test_an_address_moves_with_one_instance() -> None:
+    assert told(text() + SECOND.replace("id: 1", "id: 2").replace(".13", ".12")) == [
+        "8:72: 1.1.1.12 is moved by instance `lb0` already (it stands at line 5) [CFG061]",
+    ]
+
+
+def test_services_of_addresses_that_nobody_moves() -> None:
+    service = "services: {web: {virtual: '1.1.1.13:80', real_servers: [1.1.1.15]}}\n"
+    assert codes_of(text() + service) == ["8:27 CFG064"]
+    assert codes_of(service) == []
+    assert codes_of(text(addresses="[1.1.1.12, 1.1.1.13]") + service) == []
+    mark = "services: {web: {fwmark: 7, check: {type: none}, real_servers: [1.1.1.15]}}\n"
+    assert codes_of(text() + mark) == []
