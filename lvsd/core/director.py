@@ -115,6 +115,8 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             return replace(director, worker=worker), (told,)
         case VerdictsHeard(message):
             heard, effects = verdicts.heard(director, message)
+            if not effects:  # no state changed: the wanted table is the same
+                return heard, ()
             return _settled(heard, effects, now)
 
 

@@ -1,0 +1,105 @@
+"""The `lvsd` command: run the service, validate a configuration, print its schema."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from config.load import Loaded, load
+from config.problems import Severity
+from config.schema import json_schema
+from lvsd.runtime.files import SystemFiles
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lvsd")
+def main() -> None:
+    """Control plane and health checker of a layer-4 load balancer on Linux IPVS.
+
+    \b
+    lvsd check /etc/lvsd/lvsd.yaml      is the file right? every problem, with its line
+    lvsd run -c /etc/lvsd/lvsd.yaml     the service, in the foreground
+
+    `lvsctl` looks at and steers a running lvsd. Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
+    """
+
+
+@main.command()
+@click.option(
+    "-c",
+    "--config",
+    "files",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A configuration file; several are read as one.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/run/lvsd"),
+    show_default=True,
+    help="Sockets and the lock; one a running lvsd, so that several can run on one machine.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/var/lib/lvsd"),
+    show_default=True,
+    help="What outlives a restart: the services that are ours, the last good configuration.",
+)
+def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path) -> None:
+    """Run the service in the foreground.
+
+    The kernel's table is read first and only what differs is changed. SIGHUP reloads; SIGTERM gives the virtual
+    addresses up (the peer takes over) and leaves the table as it is, unless `daemon: clear_table_on_stop` says
+    otherwise.
+    """
+    paths = tuple(str(file.absolute()) for file in files)
+    loaded = load(paths, SystemFiles())
+    if not _tell(loaded) or loaded.config is None:
+        sys.exit(1)
+    for directory, mode in ((run_dir, 0o755), (state_dir, 0o700)):
+        try:
+            directory.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            click.echo(f"lvsd: {directory}: {error.strerror} (lvsd run has to start as root)", err=True)
+            sys.exit(1)
+    # The supervisor stays small: this process, with all it has imported, becomes it.
+    command = [sys.executable, "-I", "-m", "lvsd.runtime.supervisor"]
+    command += [f"--run-dir={run_dir.absolute()}", f"--state-dir={state_dir.absolute()}"]
+    command += [f"--checker-user={loaded.config.daemon.checker_user}", *(f"--config={path}" for path in paths)]
+    os.execv(sys.executable, command)  # noqa: S606  our own interpreter, no shell
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...]) -> None:
+    """Validate a configuration; several files are read as one.
+
+    Prints every problem as `file:line:column: message (hint) [code]`; docs/errors.md explains the codes.
+    Exit status 1 if there is an error.
+    """
+    loaded = load(tuple(str(file) for file in files), SystemFiles())
+    if not _tell(loaded) or loaded.config is None:
+        sys.exit(1)
+    config = loaded.config
+    reals = sum(len(virtual.real_servers) for virtual in config.services)
+    click.echo(f"right: {len(config.services)} services, {reals} real servers, {len(config.vrrp)} VRRP instances")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of lvsd.yaml, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _tell(loaded: Loaded) -> bool:
+    """Every problem on standard error. Whether the configuration can be used."""
+    for problem in loaded.problems:
+        click.echo(str(problem), err=True)
+    return not any(problem.severity is Severity.ERROR for problem in loaded.problems)

@@ -1,0 +1,149 @@
+"""The state directory: which services are ours, and the last configuration that was right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from config.files import Files
+from netlink.table import Family, ServiceKey
+
+OWNED = "owned.json"
+LAST_GOOD = "last-good.json"
+FILE_LIMIT_BYTES = 256 * 1024 * 1024
+
+
+class _Owned(msgspec.Struct, frozen=True):
+    family: Family
+    protocol: int
+    address: str
+    port: int
+    fwmark: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything a configuration was read from: it can be read again when the files have become wrong."""
+
+    paths: tuple[str, ...]
+    reads: dict[str, str]
+    globs: dict[str, list[str]]
+    environment: dict[str, str | None]
+
+
+class Store:
+    """Small files, written whole or not at all, for root alone (they hold secrets)."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make the directory if it is missing. Raises OSError."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+
+    def owned(self) -> frozenset[ServiceKey]:
+        """The services earlier configurations made. Raises OSError, ValueError."""
+        text = self._read(OWNED)
+        if text is None:
+            return frozenset()
+        rows = msgspec.json.decode(text, type=list[_Owned])
+        return frozenset(ServiceKey(r.family, r.protocol, r.address, r.port, r.fwmark) for r in rows)
+
+    def remember_owned(self, keys: Iterable[ServiceKey]) -> None:
+        """Write them down. Raises OSError."""
+        rows = [_Owned(k.family, k.protocol, k.address, k.port, k.fwmark) for k in sorted(keys)]
+        self._write(OWNED, msgspec.json.encode(rows))
+
+    def last_good(self) -> Snapshot | None:
+        """The last configuration that was right. Raises OSError, ValueError."""
+        text = self._read(LAST_GOOD)
+        return None if text is None else msgspec.json.decode(text, type=Snapshot)
+
+    def remember_good(self, snapshot: Snapshot) -> None:
+        """Keep what the running configuration was read from. Raises OSError."""
+        self._write(LAST_GOOD, msgspec.json.encode(snapshot))
+
+    def _read(self, name: str) -> bytes | None:
+        path = self._directory / name
+        try:
+            if path.stat().st_size > FILE_LIMIT_BYTES:
+                text = f"{path} is larger than {FILE_LIMIT_BYTES} bytes"
+                raise ValueError(text)
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, name: str, content: bytes) -> None:
+        staged = self._directory / f".{name}.new"
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(self._directory / name)
+
+
+def _glob_key(pattern: str, relative_to: str) -> str:
+    return f"{relative_to}\n{pattern}"
+
+
+class Recorder:
+    """Reads through another reader and keeps all it gave, to be written down as a snapshot."""
+
+    def __init__(self, files: Files) -> None:
+        """Record what `files` answers."""
+        self._files = files
+        self._reads: dict[str, str] = {}
+        self._globs: dict[str, list[str]] = {}
+        self._environment: dict[str, str | None] = {}
+
+    def read(self, path: str) -> str:
+        """The text of a file. Raises what the reader raises."""
+        self._reads[path] = text = self._files.read(path)
+        return text
+
+    def glob(self, pattern: str, relative_to: str) -> Sequence[str]:
+        """The files a pattern names."""
+        names = self._files.glob(pattern, relative_to)
+        self._globs[_glob_key(pattern, relative_to)] = list(names)
+        return names
+
+    def environ(self, name: str) -> str | None:
+        """An environment variable."""
+        self._environment[name] = value = self._files.environ(name)
+        return value
+
+    def exposed(self, path: str) -> bool:
+        """Whether every user may read the file."""
+        return self._files.exposed(path)
+
+    def snapshot(self, paths: tuple[str, ...]) -> Snapshot:
+        """All that was read, for `paths`."""
+        return Snapshot(paths, self._reads, self._globs, self._environment)
+
+
+class Replay:
+    """Reads a snapshot as if it were the disk."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Answer from `snapshot` alone."""
+        self._snapshot = snapshot
+
+    def read(self, path: str) -> str:
+        """The text as it was. Raises FileNotFoundError for what was not read then."""
+        try:
+            return self._snapshot.reads[path]
+        except KeyError:
+            raise FileNotFoundError(2, "not in the last good configuration", path) from None
+
+    def glob(self, pattern: str, relative_to: str) -> Sequence[str]:
+        """The names as they were."""
+        return self._snapshot.globs.get(_glob_key(pattern, relative_to), [])
+
+    def environ(self, name: str) -> str | None:
+        """The value as it was."""
+        return self._snapshot.environment.get(name)
+
+    def exposed(self, path: str) -> bool:  # noqa: ARG002  the protocol's signature
+        """The snapshot is root's alone."""
+        return False

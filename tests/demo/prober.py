@@ -1,0 +1,91 @@
+"""A client that asks a service through the virtual address again and again, and knows when it was not served."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.lab.world import LiveHost
+
+ANSWER_SECONDS = 0.25
+ANSWER_LIMIT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One question: when it began and ended (seconds of CLOCK_MONOTONIC), and whether it was answered."""
+
+    began: float
+    ended: float
+    answered: bool
+
+
+class Prober:
+    """Polls in a thread of its own, on a host; `ask` opens, converses and closes, True when it was answered."""
+
+    def __init__(self, host: LiveHost, ask: Callable[[], bool], every_seconds: float = 0.02) -> None:
+        self._host = host
+        self._ask = ask
+        self._every = every_seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.polls: list[Poll] = []
+
+    def __enter__(self) -> Prober:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            began = time.monotonic()
+            answered = self._host.call(self._ask)
+            self.polls.append(Poll(began, time.monotonic(), answered))
+            self._ended.wait(self._every)
+
+    def outage_seconds(self) -> float:
+        """The longest time between the end of a good answer and the end of the next good one, less a poll's pace."""
+        good = [poll.ended for poll in self.polls if poll.answered]
+        gaps = [after - before for before, after in zip(good, good[1:], strict=False)]
+        return max(gaps, default=float("inf"))
+
+    def failures(self) -> int:
+        """Questions that were not answered."""
+        return sum(not poll.answered for poll in self.polls)
+
+
+def http(address: str, port: int = 80, path: str = "/ldirectord.txt", word: bytes = b"ldirectord") -> Callable[[], bool]:
+    """An HTTP question over a new connection."""
+
+    def ask() -> bool:
+        try:
+            with socket.create_connection((address, port), ANSWER_SECONDS) as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
+                answer = b""
+                while len(answer) < ANSWER_LIMIT_BYTES and (chunk := connection.recv(ANSWER_LIMIT_BYTES)):
+                    answer += chunk
+        except OSError:
+            return False
+        return word in answer
+
+    return ask
+
+
+def banner(address: str, port: int) -> Callable[[], bool]:
+    """A connection that is greeted (SMTP, IMAP, POP, MySQL), or with TLS merely taken."""
+
+    def ask() -> bool:
+        try:
+            with socket.create_connection((address, port), ANSWER_SECONDS):
+                return True
+        except OSError:
+            return False
+
+    return ask
