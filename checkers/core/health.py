@@ -1,0 +1,90 @@
+"""Rise and fall: a run of outcomes becomes a verdict. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from checkers.core.messages import State, Verdict
+from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
+from config.checks import Timing
+
+NOT_PROBED = Inconclusive("not probed yet")
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What is believed of one check, since when, and how many outcomes in a row disagree."""
+
+    state: State
+    since: float  # moment the state was entered, or taken over from the director
+    outcome: Outcome = NOT_PROBED
+    probed_at: float = 0.0  # 0: never
+    latency: float = 0.0  # seconds
+    streak: int = 0
+    probes: int = 0
+    failures: int = 0
+
+    def observe(self, outcome: Outcome, now: float, latency: float, timing: Timing) -> Health:
+        """Fold in one outcome of a probe that ended at `now` and took `latency` seconds.
+
+        Where nothing is known the first outcome decides at once; after that `timing.rise` healthy or
+        `timing.fall` unhealthy ones in a row are needed. An inconclusive one changes no belief and no streak.
+        """
+        seen = _seen(outcome)
+        state, streak = self._judge(seen, timing)
+        return Health(
+            state=state,
+            since=now if state is not self.state else self.since,
+            outcome=outcome,
+            probed_at=now,
+            latency=latency,
+            streak=streak,
+            probes=self.probes + 1,
+            failures=self.failures + (seen is State.DOWN),
+        )
+
+    def _judge(self, seen: State, timing: Timing) -> tuple[State, int]:
+        if seen is State.UNKNOWN:
+            return self.state, self.streak
+        if self.state is State.UNKNOWN or seen is self.state:
+            return seen, 0
+        needed = timing.rise if seen is State.UP else timing.fall
+        streak = self.streak + 1
+        return (seen, 0) if streak >= needed else (self.state, streak)
+
+    def verdict(self, identity: str) -> Verdict:
+        """What the director is told of the check of this identity."""
+        return Verdict(
+            id=identity,
+            state=self.state,
+            since=self.since,
+            outcome=self.outcome,
+            probed_at=self.probed_at,
+            latency=self.latency,
+            streak=self.streak,
+            probes=self.probes,
+            failures=self.failures,
+        )
+
+
+def unproven(known: State, now: float) -> Health:
+    """The health of a check that was not probed yet: whoever assigned it believes `known`."""
+    return Health(known, now)
+
+
+def worth_telling(before: Health, after: Health) -> bool:
+    """Whether the director should hear at once: the state changed, or the reason for it."""
+    return before.state is not after.state or _reason(before.outcome) != _reason(after.outcome)
+
+
+def _seen(outcome: Outcome) -> State:
+    match outcome:
+        case Healthy():
+            return State.UP
+        case Unhealthy():
+            return State.DOWN
+        case Inconclusive():
+            return State.UNKNOWN
+
+
+def _reason(outcome: Outcome) -> Reason | State:
+    return outcome.reason if isinstance(outcome, Unhealthy) else _seen(outcome)

@@ -1,0 +1,50 @@
+"""One probe from start to goodbye: the deadline is kept and failures are named here, for every kind of check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from checkers.core.messages import AssignedCheck
+from checkers.core.outcome import Outcome
+from checkers.probes.failures import Failed, Stuck, outcome_of, timed_out
+from checkers.probes.registry import probe_of
+from checkers.probes.session import Session
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a probe found, the moment it was known, and the seconds it took."""
+
+    outcome: Outcome
+    ended_at: float
+    latency: float
+
+
+async def attempt(assigned: AssignedCheck, report: Callable[[Finding], None]) -> None:
+    """Probe once. `report` is called as soon as the outcome is known; the goodbye follows, at most
+    FAREWELL_SECONDS long, also when this is cancelled. Raises whatever is a fault of the checker's own code.
+    """
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    session = Session(assigned.target, began_at + assigned.timing.timeout)
+    try:
+        outcome = await _find_out(session, assigned)
+        ended_at = loop.time()
+        report(Finding(outcome, ended_at, ended_at - began_at))
+    finally:
+        await session.end()
+
+
+async def _find_out(session: Session, assigned: AssignedCheck) -> Outcome:
+    probe = probe_of(assigned.check)
+    try:
+        async with asyncio.timeout_at(session.deadline):
+            return await probe(session, assigned.check)
+    except TimeoutError:
+        return timed_out(session.stage, session.heard)
+    except Failed as failure:
+        return outcome_of(session.discreet(failure), session.stage)
+    except (Stuck, OSError, EOFError) as error:
+        return outcome_of(error, session.stage)

@@ -1,0 +1,99 @@
+"""HTTP and HTTPS: one request, its status, and what its body holds."""
+
+from __future__ import annotations
+
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpcore
+import httpx
+
+from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy, escaped
+from checkers.probes.expect import Search
+from checkers.probes.failures import Failed, Stuck
+from checkers.probes.http_transport import SESSION, TLS, SessionTransport
+from checkers.probes.session import Session
+from config.checks import HttpCheck
+
+BODY_LIMIT_BYTES = 1024 * 1024  # a text is looked for in that much
+COURTESY_BYTES = 65536  # a body up to that size is read to its end, so that the server can finish
+TOO_MUCH_HEADER = 431  # h11's hint for an answer whose head does not end
+
+REQUEST_HEADERS = {
+    "User-Agent": "lvsd",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # what is not compressed cannot swell
+    "Connection": "close",
+}
+
+
+async def probe(session: Session, check: HttpCheck) -> Outcome:
+    """Healthy when the status is one of those expected and the body holds what is expected.
+
+    A text is looked for in the first BODY_LIMIT_BYTES, a regular expression in expect.REGEX_LIMIT_BYTES.
+    """
+    search = Search(check.expect)
+    try:
+        return await _converse(session, check, search)
+    except (httpcore.RemoteProtocolError, httpx.HTTPError) as error:
+        raise _failure(error) from error
+    except (httpx.InvalidURL, httpcore.LocalProtocolError, UnicodeError) as error:
+        text = f"cannot be asked for: {error}"
+        raise Stuck(text) from error
+
+
+async def _converse(session: Session, check: HttpCheck, search: Search) -> Outcome:
+    extensions = {SESSION: session, TLS: check.tls}
+    headers = {"Host": check.virtual_host} if check.virtual_host is not None else {}
+    async with _client().stream(check.method, _url(session, check), headers=headers, extensions=extensions) as answer:
+        line = f"{answer.status_code} {answer.reason_phrase}".strip()
+        if not any(low <= answer.status_code <= high for low, high in check.status):
+            return Unhealthy(Reason.STATUS, escaped(line))
+        cut = await _read(answer, search)
+    if search.found():
+        return Healthy(escaped(line))
+    if cut:
+        return Unhealthy(Reason.TOO_LARGE, "the expected was not found in as much as a check reads")
+    return Unhealthy(Reason.NO_MATCH, escaped(f"{line}, without the expected"))
+
+
+async def _read(answer: httpx.Response, search: Search) -> bool:
+    """Feed the body to the search. True when it was left unread at a limit."""
+    size = 0
+    async for piece in answer.aiter_raw():
+        search.feed(piece)
+        size += len(piece)
+        if size >= BODY_LIMIT_BYTES or (size >= COURTESY_BYTES and not search.wants_more):
+            return True
+    return False
+
+
+def _url(session: Session, check: HttpCheck) -> httpx.URL:
+    """The request's address; path and query go out as they are configured."""
+    target = session.target
+    host = f"[{target.address}]" if ":" in target.address else target.address
+    scheme = "http" if check.tls is None else "https"
+    return httpx.URL(f"{scheme}://{host}:{target.port}").copy_with(raw_path=check.path.encode())
+
+
+def _failure(error: Exception) -> Failed:
+    if getattr(error.__cause__, "error_status_hint", None) == TOO_MUCH_HEADER:
+        return Failed(Reason.TOO_LARGE, "a header of more than a check reads")
+    words = str(error)
+    if "disconnected" in words or "closed connection" in words:  # httpcore's and h11's words for an early end
+        return Failed(Reason.CLOSED, words)
+    return Failed(Reason.GARBLED, words)
+
+
+@cache
+def _client() -> httpx.AsyncClient:
+    """One for all: it holds no connection, its transport opens one a request."""
+    nothing_kept = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))  # no real server fills our memory
+    return httpx.AsyncClient(
+        transport=SessionTransport(),
+        headers=REQUEST_HEADERS,
+        cookies=nothing_kept,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,  # noqa: S113 - the deadline is kept in attempt.py
+    )

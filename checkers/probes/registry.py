@@ -1,0 +1,40 @@
+"""Which probe answers which check. A kind's libraries are loaded when the first check of it is assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any, cast
+
+from checkers.core.outcome import Outcome
+from checkers.probes.session import Session
+from config.checks import (
+    AnyCheck,
+    ExternalCheck,
+    HttpCheck,
+    ImapCheck,
+    MysqlCheck,
+    NoCheck,
+    PopCheck,
+    SmtpCheck,
+    TcpCheck,
+)
+
+Probe = Callable[[Session, Any], Awaitable[Outcome]]
+"""`await probe(session, check)` with a check of the probe's own class. Raises Failed, Stuck, OSError or EOFError."""
+
+PROBES: dict[type[AnyCheck], str] = {
+    NoCheck: "checkers.probes.none",
+    TcpCheck: "checkers.probes.tcp",
+    HttpCheck: "checkers.probes.http",
+    MysqlCheck: "checkers.probes.mysql",
+    ImapCheck: "checkers.probes.imap",
+    PopCheck: "checkers.probes.pop",
+    SmtpCheck: "checkers.probes.smtp",
+    ExternalCheck: "checkers.probes.external",
+}
+
+
+def probe_of(check: AnyCheck) -> Probe:
+    """The `probe` of the module that PROBES names."""
+    return cast("Probe", import_module(PROBES[type(check)]).probe)
