@@ -218,7 +218,7 @@ def _become(
             if target != source:
                 os.dup2(source, target)
         os.closerange(3, 256)
-        for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.chdir(directory)
         os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 - no shell is the point

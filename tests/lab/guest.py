@@ -15,7 +15,7 @@ import traceback
 import tty
 from pathlib import Path
 
-from tests.lab import agent, devices, syscalls
+from tests.lab import agent, devices, roots, syscalls
 from tests.lab.job import PRIVATE, Job, load
 from tests.lab.modules import MODULES
 
@@ -70,7 +70,8 @@ def _build_root(job: Job) -> None:
     syscalls.mount("sysfs", f"{root}/sys", "sysfs")
     devices.populate(f"{root}/dev")
     syscalls.mount("devpts", f"{root}/dev/pts", "devpts", data="newinstance,ptmxmode=666,mode=620")
-    _hide(root, job.checkout)
+    Path(STAGE, "keep").mkdir()
+    roots.hide(root, source=f"{root}{job.checkout}", checkout=job.checkout, keep=f"{STAGE}/keep")
     _mount_out(root, job)
     syscalls.change_root(root)
 
@@ -83,21 +84,6 @@ def _load_modules(job: Job) -> None:
         Path(STAGE, "lib/modules", release).symlink_to(UML_MODULES / release)
         command += ["-d", STAGE]
     agent.quietly([*command, *MODULES])
-
-
-def _hide(root: str, checkout: str) -> None:
-    """Fresh /run and /tmp; a checkout that lives below one of them stays in sight."""
-    hidden = Path(checkout).parts[1:2] in (("tmp",), ("run",))
-    keep = f"{STAGE}/checkout"
-    if hidden:
-        Path(keep).mkdir()
-        syscalls.bind(f"{root}{checkout}", keep)
-    syscalls.mount("tmpfs", f"{root}/run", "tmpfs", data="mode=755")
-    syscalls.mount("tmpfs", f"{root}/tmp", "tmpfs", data="mode=1777")
-    Path(f"{root}/run/lock").mkdir()
-    if hidden:
-        Path(f"{root}{checkout}").mkdir(parents=True)
-        syscalls.bind(keep, f"{root}{checkout}")
 
 
 def _mount_out(root: str, job: Job) -> None:

@@ -138,7 +138,7 @@ def test_a_person_gets_a_terminal(home: Path) -> None:
         await_output(process, b"lab# ")
         os.write(person, b"until stty size | grep 33; do read -t 1 x; done\n")
         await_output(process, b"33 99")
-        os.write(person, b"echo go$((1 + 1)); sle\x7feep 1000\n")
+        os.write(person, b"bash -c 'echo go$((1 + 1)); exec sle\x7feep 1000'\n")
         await_output(process, b"go2")
         os.write(person, b"\x03")
         await_output(process, b"lab# ")
