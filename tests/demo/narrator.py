@@ -45,7 +45,13 @@ class Narrator:
         return time.monotonic() - self._began
 
     def type(
-        self, host: LiveHost, command: str | Sequence[str], *, check: bool = True, show: bool = True, timeout: float = 60
+        self,
+        host: LiveHost,
+        command: str | Sequence[str],
+        *,
+        check: bool = True,
+        show: bool = True,
+        timeout: float = 60,
     ) -> str:
         """Run a command as a person would, show both; its output. Raises StepFailed when it fails."""
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from tests.lab.world import LiveHost
 
@@ -34,7 +36,7 @@ class Prober:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.polls: list[Poll] = []
 
-    def __enter__(self) -> Prober:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -52,7 +54,7 @@ class Prober:
     def outage_seconds(self) -> float:
         """The longest time between the end of a good answer and the end of the next good one, less a poll's pace."""
         good = [poll.ended for poll in self.polls if poll.answered]
-        gaps = [after - before for before, after in zip(good, good[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(good)]
         return max(gaps, default=float("inf"))
 
     def failures(self) -> int:
@@ -60,7 +62,9 @@ class Prober:
         return sum(not poll.answered for poll in self.polls)
 
 
-def http(address: str, port: int = 80, path: str = "/ldirectord.txt", word: bytes = b"ldirectord") -> Callable[[], bool]:
+def http(
+    address: str, port: int = 80, path: str = "/ldirectord.txt", word: bytes = b"ldirectord"
+) -> Callable[[], bool]:
     """An HTTP question over a new connection."""
 
     def ask() -> bool:

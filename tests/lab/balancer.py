@@ -1,0 +1,157 @@
+"""lvsd on a host of the lab: start it with a configuration, ask it, read the table beside it, kill its parts."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from lvsd.control.messages import (
+    ChangeReply,
+    ReloadRequest,
+    Reply,
+    Request,
+    StatusReply,
+    StatusRequest,
+    VrrpReply,
+    VrrpRequest,
+)
+from lvsd.ctl.client import Unanswered, ask
+from netlink.ipvs_socket import IpvsSocket
+from netlink.table import Table
+from tests.lab.waiting import wait_until
+from tests.lab.world import CHECKOUT, LiveHost
+
+RUN = Path("/run/lvsd")
+CONFIG = "/etc/lvsd/lvsd.yaml"
+LOG = "/var/log/lvsd.log"
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+class Balancer:
+    """One lvsd. `config` is the text of its file."""
+
+    def __init__(self, host: LiveHost, config: str) -> None:
+        self.host = host
+        self.process: subprocess.Popen[str] | None = None
+        self.configure(config)
+
+    def configure(self, config: str) -> None:
+        """Write the file; nothing is told to lvsd."""
+        self.host.write(CONFIG, config)
+
+    def start(self) -> Balancer:
+        """`lvsd run`, until the checker worker and the vrrp process are connected."""
+        self.process = self.host.popen([f"{CHECKOUT}/.venv/bin/lvsd", "run", "-c", CONFIG], log=LOG)
+        wait_until(self._up, START_SECONDS, f"lvsd on {self.host.name}")
+        return self
+
+    def _up(self) -> bool:
+        assert self.process is None or self.process.poll() is None, self.log()
+        reply = self.try_ask(StatusRequest())
+        return isinstance(reply, StatusReply) and [one.connected for one in reply.processes] == [True, True]
+
+    def stop(self) -> int:
+        """SIGTERM to the supervisor; its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(STOP_SECONDS)
+        self.process = None
+        return status
+
+    def ask(self, request: Request) -> Reply:
+        """A question to the director, as lvsctl puts it."""
+        return self.host.call(lambda: ask(RUN, request))
+
+    def try_ask(self, request: Request) -> Reply | None:
+        """The same; None when there is no answer."""
+        try:
+            return self.ask(request)
+        except Unanswered:
+            return None
+
+    def status(self) -> StatusReply:
+        reply = self.ask(StatusRequest())
+        assert isinstance(reply, StatusReply)
+        return reply
+
+    def vrrp(self) -> VrrpReply:
+        reply = self.ask(VrrpRequest())
+        assert isinstance(reply, VrrpReply)
+        return reply
+
+    def reload(self) -> ChangeReply:
+        reply = self.ask(ReloadRequest())
+        assert isinstance(reply, ChangeReply)
+        return reply
+
+    def standings(self) -> dict[str, str]:
+        """`service real-server` -> standing."""
+        return {
+            f"{service.name} {real.real_server}": real.standing
+            for service in self.status().services
+            for real in service.real_servers
+        }
+
+    def results(self) -> dict[str, str]:
+        """`service real-server` -> result of its last probe."""
+        return {
+            f"{service.name} {real.real_server}": real.result
+            for service in self.status().services
+            for real in service.real_servers
+        }
+
+    def table(self) -> Table:
+        """The kernel's own table, asked without lvsd."""
+
+        def read() -> Table:
+            kernel = IpvsSocket()
+            try:
+                return kernel.read_table()
+            finally:
+                kernel.close()
+
+        return self.host.call(read)
+
+    def weights(self, port: int = 80) -> dict[str, int]:
+        """address -> weight of the service on that port."""
+        return {
+            key.address: destination.weight
+            for service, entry in self.table().items()
+            if service.port == port
+            for key, destination in entry.destinations.items()
+        }
+
+    def until(self, what: str, weights: dict[str, int], port: int = 80, seconds: float = 15.0) -> None:
+        """Wait until the kernel holds these weights."""
+        wait_until(
+            lambda: self.weights(port) == weights or None, seconds, f"{what}: {weights}, not {self.weights(port)}"
+        )
+
+    def pid(self, name: str) -> int:
+        """The process id, as seen on the host, of supervisor, director, checker or vrrp."""
+        if name == "supervisor":
+            return int(self.host.read(str(RUN / "lvsd.pid")))
+        module = {
+            "director": "lvsd.runtime.director_process",
+            "checker": "checkers.runtime.worker",
+            "vrrp": "lvsd.runtime.vrrp_process",
+        }[name]
+        found = self.host.run(["pgrep", "-f", f"^[^ ]*python[^ ]* -I -m {module}"], check=False).stdout.split()
+        assert len(found) == 1, f"{name}: {found}\n{self.log()}"
+        return int(found[0])
+
+    def kill(self, name: str) -> int:
+        """SIGKILL one process; its id."""
+        number = self.pid(name)
+        self.host.run(["kill", "-9", str(number)])
+        return number
+
+    def log(self) -> str:
+        """What it has told so far."""
+        return self.host.read(LOG)
+
+    def addresses(self) -> str:
+        """`ip -brief address` of the host."""
+        return self.host.run(["ip", "-brief", "address", "show", "dev", "eth0"]).stdout
