@@ -92,6 +92,16 @@ def test_wide_flags_and_the_own_end_of_a_point_to_point_link() -> None:
     assert route_codec.decode_address(memoryview(body)) == Address(5, "192.0.2.1", 32, flags=0x281)
 
 
+@pytest.mark.parametrize(("family", "raw", "limit"), [(2, bytes(4), 32), (10, bytes(16), 128)])
+def test_an_impossible_prefix_length_is_garbled(family: int, raw: bytes, limit: int) -> None:
+    def body(prefix_length: int) -> memoryview:
+        return memoryview(struct.pack("=BBBBI", family, prefix_length, 0, 0, 1) + attribute(2, raw))
+
+    assert route_codec.decode_address(body(limit)) is not None
+    with pytest.raises(NetlinkError, match="garbled"):
+        route_codec.decode_address(body(limit + 1))
+
+
 def link_message(link: Link, family: int = 0) -> bytes:
     """As pyroute2 packs it."""
     message = ifinfmsg()
