@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 FAREWELL_SECONDS = 0.8  # what a real server gets to answer a goodbye, after the outcome is known
+RECEIVE_BYTES = 16384  # at a time, so that what came is judged before more is taken
 STREAM_BUFFER_BYTES = 65536  # a stream that is not read holds twice that and pauses the socket
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
@@ -39,13 +40,13 @@ class CappedSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """As socket.recv, counted."""
-        data = super().recv(min(bufsize, self._left + 1), flags)
+        data = super().recv(min(bufsize, RECEIVE_BYTES, self._left + 1), flags)
         self._count(len(data))
         return data
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         """As socket.recv_into, counted."""
-        size = super().recv_into(buffer, min(nbytes or _size(buffer), self._left + 1), flags)
+        size = super().recv_into(buffer, min(nbytes or _size(buffer), RECEIVE_BYTES, self._left + 1), flags)
         self._count(size)
         return size
 
@@ -187,19 +188,21 @@ class Session:
     async def _part(self) -> None:
         for goodbye in self._goodbyes:
             await goodbye()
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()  # never twice: asyncio's TLS transport forgets itself at the second
         if self._lent and self._socket is not None:
             await self._socket.gone.wait()
 
     def _drop(self) -> None:
+        if self._socket is None or self._socket.fileno() < 0:
+            return
         if self._transport is not None:
             self._transport.abort()
-        elif self._socket is not None and not self._lent:
-            self._socket.close()
-        elif self._socket is not None and self._socket.fileno() >= 0:
+        elif self._lent:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)  # whatever library holds it sees the end
+        else:
+            self._socket.close()
 
 
 def _numeric(target: Target) -> tuple[int, tuple[object, ...]]:
