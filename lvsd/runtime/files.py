@@ -24,12 +24,15 @@ class SystemFiles:
         Raises OSError (also for what is not a regular file), UnicodeDecodeError and FileTooLarge.
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hold us up
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
                 raise OSError(number, "is a directory" if stat.S_ISDIR(mode) else "is not a regular file", path)
-            content = file.read(SIZE_LIMIT_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(SIZE_LIMIT_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(content) > SIZE_LIMIT_BYTES:
             raise FileTooLarge(path, SIZE_LIMIT_BYTES)
         return content.decode()

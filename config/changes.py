@@ -1,0 +1,224 @@
+"""What a reload would change, in lines a person reads before saying yes. No line ever tells a secret. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Final, TypeVar
+
+import msgspec
+
+from config.checks import AnyCheck, Check
+from config.model import (
+    Config,
+    FirewallMark,
+    Persistence,
+    RealServer,
+    VirtualAddress,
+    VirtualEndpoint,
+    VirtualService,
+    VrrpInstance,
+)
+from config.scalars import duration_words
+from config.secret import Secret
+from config.words import SCHEDULER_FLAGS
+
+_T = TypeVar("_T")
+_ONE_PACKET_FLAG: Final = 0x4
+_DURATIONS: Final = frozenset(("interval", "timeout", "advertisement_interval", "delay", "refresh"))
+
+
+def changes(old: Config, new: Config) -> tuple[str, ...]:
+    """Every difference, one a line, services first; nothing when the two say the same."""
+    services = _named(old.services), _named(new.services)
+    instances = {one.name: one for one in old.vrrp}, {one.name: one for one in new.vrrp}
+    return (
+        *_compare("service", *services),
+        *_compare("vrrp", *instances),
+        *(f"daemon: {line}" for line in _fields(old.daemon, new.daemon, frozenset())),
+    )
+
+
+def _named(services: tuple[VirtualService, ...]) -> dict[str, VirtualService]:
+    return {service.name: service for service in services}
+
+
+def _compare(
+    what: str, old: Mapping[str, VirtualService | VrrpInstance], new: Mapping[str, VirtualService | VrrpInstance]
+) -> Iterator[str]:
+    """Removed, added, renamed and changed ones, by name: a new name alone changes nothing in the kernel."""
+    renamed = {
+        name: gone
+        for name in new
+        if name not in old
+        for gone in old
+        if gone not in new and _alike(old[gone], new[name])
+    }
+    for name in old:
+        if name not in new and name not in renamed.values():
+            yield f"{what} {name}: removed ({_summary(old[name])})"
+    for name, one in new.items():
+        before = old.get(renamed.get(name, name))
+        if before is None:
+            yield f"{what} {name}: added ({_summary(one)})"
+            continue
+        if name in renamed:
+            yield f"{what} {renamed[name]}: renamed {name}"
+        yield from (f"{what} {name}: {line}" for line in _inside(before, one))
+
+
+def _alike(old: VirtualService | VrrpInstance, new: VirtualService | VrrpInstance) -> bool:
+    """Whether both are the same thing under whatever name."""
+    match old, new:
+        case VirtualService(), VirtualService():
+            return old.virtual == new.virtual
+        case VrrpInstance(), VrrpInstance():
+            return (old.interface, old.virtual_router_id) == (new.interface, new.virtual_router_id)
+        case _:
+            return False
+
+
+def _summary(one: VirtualService | VrrpInstance) -> str:
+    if isinstance(one, VirtualService):
+        count = len(one.real_servers)
+        return f"{_virtual(one.virtual)}, {one.scheduler}, {count} real server{'' if count == 1 else 's'}"
+    addresses = ", ".join(f"{moved.address}/{moved.prefix_length}" for moved in one.addresses)
+    return f"id {one.virtual_router_id} on {one.interface}, priority {one.priority}, {addresses}"
+
+
+def _inside(old: VirtualService | VrrpInstance, new: VirtualService | VrrpInstance) -> Iterator[str]:
+    match old, new:
+        case VirtualService(), VirtualService():
+            yield from _fields(old, new, frozenset(("name", "real_servers")))
+            yield from _real_servers(old, new)
+        case VrrpInstance(), VrrpInstance():
+            yield from _fields(old, new, frozenset(("name", "addresses")))
+            yield from _addresses(old, new)
+        case _:
+            return
+
+
+def _real_servers(old: VirtualService, new: VirtualService) -> Iterator[str]:
+    """By address and port. A change of check that all share is told once."""
+    before = {(one.address, one.port): one for one in old.real_servers}
+    after = {(one.address, one.port): one for one in new.real_servers}
+    yield from (f"real server {_endpoint(*key)} removed" for key in before if key not in after)
+    for key, one in after.items():
+        if key not in before:
+            yield f"real server {_endpoint(*key)} added ({_method(one)}, weight {one.weight})"
+    both = [(before[key], after[key]) for key in after if key in before]
+    shared = {tuple(_check(ours.check, theirs.check)) for ours, theirs in both}
+    told_once = len(shared) == 1
+    if told_once:
+        yield from (f"check: {line}" for line in shared.pop())
+    for ours, theirs in both:
+        yield from (
+            f"real server {_endpoint(ours.address, ours.port)}: {line}" for line in _real(ours, theirs, told_once)
+        )
+
+
+def _real(old: RealServer, new: RealServer, check_is_told: bool) -> Iterator[str]:
+    yield from _fields(old, new, frozenset(("check",)))
+    if not check_is_told:
+        yield from (f"check: {line}" for line in _check(old.check, new.check))
+
+
+def _check(old: Check, new: Check) -> Iterator[str]:
+    if _kind_name(old.kind) == _kind_name(new.kind):
+        yield from _fields(old.kind, new.kind, frozenset())
+    else:
+        yield f"type {_kind_name(old.kind)} -> {_kind_name(new.kind)}"
+    yield from _fields(old.timing, new.timing, frozenset())
+    yield from _fields(old, new, frozenset(("kind", "timing")))
+
+
+def _kind_name(kind: AnyCheck) -> str:
+    """The type as it is written: the tag, and how it is encrypted."""
+    tag = str(kind.__struct_config__.tag)
+    mode = getattr(kind, "mode", None)
+    if tag == "http" and getattr(kind, "tls", None) is not None:
+        return "https"
+    if mode is None or mode.value == "none":
+        return tag
+    return f"{tag}s" if mode.value == "implicit" else f"{tag} with STARTTLS"
+
+
+def _addresses(old: VrrpInstance, new: VrrpInstance) -> Iterator[str]:
+    before = {one.address: one for one in old.addresses}
+    after = {one.address: one for one in new.addresses}
+    yield from (f"address {_moved(one)} removed" for address, one in before.items() if address not in after)
+    for address, one in after.items():
+        if address not in before:
+            yield f"address {_moved(one)} added"
+        elif one != before[address]:
+            yield f"address {_moved(before[address])} -> {_moved(one)}"
+
+
+def _moved(one: VirtualAddress) -> str:
+    return f"{one.address}/{one.prefix_length} on {one.interface}"
+
+
+def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
+    """Fields that differ. Nested plain structures are told field by field, a secret only as changed."""
+    for name in getattr(new, "__struct_fields__", ()):
+        before, after = getattr(old, name), getattr(new, name)
+        if name in without or before == after:
+            continue
+        word = name.replace("_", " ")
+        if isinstance(before, Secret) and isinstance(after, Secret):
+            yield f"{word} changed"
+        elif _told_inside(before, after):
+            yield from _fields(before, after, frozenset())
+        else:
+            yield f"{word} {_words(name, before)} -> {_words(name, after)}"
+
+
+def _told_inside(before: object, after: object) -> bool:
+    plain = isinstance(before, msgspec.Struct) and type(before) is type(after)
+    return plain and not isinstance(before, VirtualEndpoint | FirewallMark | Persistence)
+
+
+def _words(name: str, value: object) -> str:
+    match value:
+        case None | bool():
+            return "none" if value is None else str(value).lower()
+        case VirtualEndpoint() | FirewallMark():
+            return _virtual(value)
+        case Persistence():
+            return f"{duration_words(value.seconds)}/{value.netmask}"
+        case Enum():
+            return value.name.lower()
+        case msgspec.Struct():
+            return "given"  # a secret, a login, TLS where there was none
+        case int() | float():
+            return _number(name, value)
+        case str():
+            return value if value.isprintable() and " " not in value and value else repr(value)
+        case _:
+            return str(value)
+
+
+def _number(name: str, value: float) -> str:
+    if name == "flags":
+        return _flags(int(value))
+    return duration_words(value) if name in _DURATIONS else str(value)
+
+
+def _flags(bits: int) -> str:
+    words = ["one-packet"] if bits & _ONE_PACKET_FLAG else []
+    words += [word for word, bit in SCHEDULER_FLAGS.items() if word.startswith("flag-") and bits & bit]
+    return "+".join(words) or "none"
+
+
+def _virtual(virtual: VirtualEndpoint | FirewallMark) -> str:
+    if isinstance(virtual, FirewallMark):
+        return f"fwmark {virtual.mark}{' IPv6' if virtual.ipv6 else ''}"
+    return f"{virtual.protocol.name.lower()} {_endpoint(virtual.address, virtual.port)}"
+
+
+def _endpoint(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _method(real_server: RealServer) -> str:
+    return real_server.forwarding.name.lower()

@@ -1,0 +1,124 @@
+"""What a reload would change, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.changes import changes
+from tests.unit.config.files_in_memory import load_text
+
+OLD = """
+vrrp:
+  lb0: {interface: eth0, virtual_router_id: 1, version: 2, addresses: [1.1.1.12/24, 1.1.1.13],
+        authentication: {password: hunter2}}
+services:
+  db: {virtual: "1.1.1.12:3306", check: {type: mysql, login: monitor, password: hunter2}, real_servers: [1.1.1.15]}
+  web: {virtual: "1.1.1.12:80", scheduler: wlc, real_servers: [1.1.1.17, {address: 1.1.1.18, weight: 5}]}
+  mark: {fwmark: 7, check: {port: 80}, real_servers: [1.1.1.17]}
+"""
+
+
+def between(old: str, new: str) -> list[str]:
+    before, after = load_text(old).config, load_text(new).config
+    assert before is not None
+    assert after is not None
+    return list(changes(before, after))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "expected"),
+    [
+        ("", "", []),
+        ("wlc", "sh", ["service web: scheduler wlc -> sh", "service web: flags none -> flag-1"]),
+        (
+            "scheduler: wlc",
+            "flags: [flag-1, flag-3]",
+            ["service web: scheduler wlc -> wrr", "service web: flags none -> flag-1+flag-3"],
+        ),
+        ("1.1.1.12:80", "1.1.1.13:80", ["service web: virtual tcp 1.1.1.12:80 -> tcp 1.1.1.13:80"]),
+        ("fwmark: 7", "fwmark: 8", ["service mark: virtual fwmark 7 -> fwmark 8"]),
+        ("fwmark: 7", "fwmark: 7, one_packet: true", ["service mark: flags none -> one-packet"]),
+        ("wlc,", "wlc, persistence: 5m,", ["service web: persistence none -> 5m/32"]),
+        ("wlc,", "wlc, on_failure: quiesce,", ["service web: on failure remove -> quiesce"]),
+        ("weight: 5", "weight: 0", ["service web: real server 1.1.1.18:80: weight 5 -> 0"]),
+        (
+            "1.1.1.18,",
+            "1.1.1.18, forwarding: tunnel,",
+            ["service web: real server 1.1.1.18:80: forwarding direct -> tunnel"],
+        ),
+        (
+            "1.1.1.18,",
+            "1.1.1.18, upper_threshold: 9,",
+            ["service web: real server 1.1.1.18:80: upper threshold 0 -> 9"],
+        ),
+        ("[1.1.1.17, {", "[{", ["service web: real server 1.1.1.17:80 removed"]),
+        ("[1.1.1.17, {", "[1.1.1.17, 1.1.1.19, {", ["service web: real server 1.1.1.19:80 added (direct, weight 1)"]),
+        ("wlc,", "wlc, check: {interval: 2s},", ["service web: check: interval 5s -> 2s"]),
+        ("wlc,", "wlc, check: {port: 8080},", ["service web: check: port none -> 8080"]),
+        ("wlc,", "wlc, check: {type: https},", ["service web: check: type tcp -> https"]),
+        ("wlc,", "wlc, check: {type: imap},", ["service web: check: type tcp -> imap"]),
+        ("wlc,", "wlc, check: {type: pops},", ["service web: check: type tcp -> pops"]),
+        ("wlc,", "wlc, check: {type: submission},", ["service web: check: type tcp -> smtp with STARTTLS"]),
+        (
+            "weight: 5",
+            "weight: 5, check: {type: none}",
+            ["service web: real server 1.1.1.18:80: check: type tcp -> none"],
+        ),
+        (
+            "login: monitor, password: hunter2",
+            "login: monitor, password: hunter3",
+            ["service db: check: password changed"],
+        ),
+        ("login: monitor", "login: other", ["service db: check: login monitor -> other"]),
+        ("type: mysql", "type: mysql, galera: synced", ["service db: check: galera none -> synced"]),
+        ("type: mysql", "type: mysql, query: SELECT 2", ["service db: check: query 'SELECT 1' -> 'SELECT 2'"]),
+        ("type: mysql", "type: mysql, receive: ok", ["service db: check: text none -> ok"]),
+        ("version: 2", "version: 2, priority: 200", ["vrrp lb0: priority 100 -> 200"]),
+        ("version: 2", "version: 2, preempt: false", ["vrrp lb0: preempt true -> false"]),
+        ("version: 2", "version: 2, advertisement_interval: 2s", ["vrrp lb0: advertisement interval 1s -> 2s"]),
+        ("version: 2", "version: 2, gratuitous_arp: {delay: 1m}", ["vrrp lb0: delay 5s -> 1m"]),
+        ("{password: hunter2}}", "{password: hunter3}}", ["vrrp lb0: password changed"]),
+        ("{password: hunter2}}", "{type: none}}", ["vrrp lb0: password given -> none"]),
+        (
+            "1.1.1.13]",
+            "1.1.1.14]",
+            ["vrrp lb0: address 1.1.1.13/32 on eth0 removed", "vrrp lb0: address 1.1.1.14/32 on eth0 added"],
+        ),
+        ("12/24", "12/32", ["vrrp lb0: address 1.1.1.12/24 on eth0 -> 1.1.1.12/32 on eth0"]),
+        ("vrrp:", "daemon: {clear_table_on_stop: true}\nvrrp:", ["daemon: clear table on stop false -> true"]),
+        ("  web:", "  www:", ["service web: renamed www"]),
+        ("  lb0:", "  vip:", ["vrrp lb0: renamed vip"]),
+        ("id: 1,", "id: 2,", ["vrrp lb0: virtual router id 1 -> 2"]),
+    ],
+)
+def test_changes(was: str, becomes: str, expected: list[str]) -> None:
+    assert was in OLD
+    assert between(OLD, OLD.replace(was, becomes, 1)) == expected
+
+
+def test_added_and_removed_services_are_summed_up() -> None:
+    web = next(line for line in OLD.splitlines() if line.startswith("  web:"))
+    without = OLD.replace(web, "")
+    assert between(OLD, without) == ["service web: removed (tcp 1.1.1.12:80, wlc, 2 real servers)"]
+    assert between(without, OLD) == ["service web: added (tcp 1.1.1.12:80, wlc, 2 real servers)"]
+
+
+def test_added_and_removed_instances_are_summed_up() -> None:
+    services = OLD[OLD.index("services:") :]
+    assert between(services, OLD) == ["vrrp lb0: added (id 1 on eth0, priority 100, 1.1.1.12/24, 1.1.1.13/32)"]
+    assert between(OLD, services) == ["vrrp lb0: removed (id 1 on eth0, priority 100, 1.1.1.12/24, 1.1.1.13/32)"]
+
+
+def test_ipv6_and_one_real_server() -> None:
+    six = 'services: {web: {virtual: "[2001:db8::12]:80", real_servers: ["2001:db8::15"]}}'
+    mark = "services: {mark: {fwmark: 7, family: ipv6, check: {type: none}, real_servers: ['2001:db8::15']}}"
+    assert between(six, mark) == [
+        "service web: removed (tcp [2001:db8::12]:80, wrr, 1 real server)",
+        "service mark: added (fwmark 7 IPv6, wrr, 1 real server)",
+    ]
+
+
+def test_no_secret_is_told() -> None:
+    told = " ".join(between(OLD, OLD.replace("hunter2", "hunter3")))
+    assert "changed" in told
+    assert "hunter" not in told
