@@ -56,8 +56,8 @@ class VrrpSocket:
                 packets.append(self._socket.recv(PACKET_LIMIT_BYTES))
             except BlockingIOError:
                 break
-            except OSError:  # ENETDOWN and the like are reported once, and the link's own news follow
-                continue
+            except OSError:  # ENETDOWN and the like are said once, and the link's own news follow
+                break
         return packets
 
     def close(self) -> None:

@@ -1,0 +1,108 @@
+"""The vrrp process's connection to the director: a client that comes back for ever and never waits."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from lvsd.runtime.journal import tell
+from lvsd.vrrp.messages import PACKET_LIMIT_BYTES, Configure, Garbled, VrrpStatus, decode_configure, encode
+
+RETRY_SECONDS = 0.5
+READS_A_WAKE = 16
+
+_UCRED = struct.Struct("3i")
+
+
+class Channel:
+    """SOCK_SEQPACKET to the director at a path. `opened` and `closed` are told of the socket, for the poll."""
+
+    def __init__(
+        self, path: Path, opened: Callable[[socket.socket], None], closed: Callable[[socket.socket], None]
+    ) -> None:
+        """Not connected yet: `connect` does that."""
+        self._path = path
+        self._opened, self._closed = opened, closed
+        self._socket: socket.socket | None = None
+        self.retry_at = 0.0
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a director to speak to."""
+        return self._socket is not None
+
+    def connect(self, now: float) -> bool:
+        """Try once, if it is time to. Whether there is a new connection."""
+        if self._socket is not None or now < self.retry_at:
+            return False
+        self.retry_at = now + RETRY_SECONDS
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            connection.connect(os.fspath(self._path))
+            _require_our_own(connection)
+        except OSError as error:
+            connection.close()
+            if isinstance(error, PermissionError):
+                tell("warning", "director_refused", error=str(error))
+            return False
+        self._socket = connection
+        self._opened(connection)
+        return True
+
+    def receive(self) -> Configure | None:
+        """The last of the configurations that have come: each says how everything should be."""
+        latest: Configure | None = None
+        for _ in range(READS_A_WAKE):
+            if self._socket is None:
+                break
+            try:
+                packet, _, flags, _ = self._socket.recvmsg(PACKET_LIMIT_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                packet, flags = b"", 0
+            if not packet:
+                self.close()
+                break
+            latest = _configuration(packet, whole=not flags & socket.MSG_TRUNC) or latest
+        return latest
+
+    def send(self, status: VrrpStatus) -> None:
+        """Report, if there is somebody who listens; a report that finds no room is followed by the next."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.send(encode(status))
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection up; `connect` makes another."""
+        if self._socket is not None:
+            self._closed(self._socket)
+            self._socket.close()
+            self._socket = None
+
+
+def _configuration(packet: bytes, *, whole: bool) -> Configure | None:
+    try:
+        if whole:
+            return decode_configure(packet)
+        tell("error", "configuration_garbled", error="a packet over the limit")
+    except Garbled as error:
+        tell("error", "configuration_garbled", error=str(error))
+    return None
+
+
+def _require_our_own(connection: socket.socket) -> None:
+    """Only root, or our own user, may tell us what to do. Raises PermissionError."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    _, user, _ = _UCRED.unpack(credentials)
+    if user not in (0, os.geteuid()):
+        text = f"the director's socket belongs to user {user}"
+        raise PermissionError(text)

@@ -1,0 +1,209 @@
+"""The vrrp process: one poll loop around the virtual routers.
+
+    python -I -m lvsd.runtime.vrrp_process --socket PATH [--held-file PATH] [--restarted]
+    python -I -m lvsd.runtime.vrrp_process --release --held-file PATH
+
+It is small and light to import, so that it is back at once after a crash, and it needs nobody: without the
+director it goes on as it was last told. SIGTERM and SIGINT end it in good order (priority 0, addresses released); a
+fault of our own ends it with status 1 and leaves the addresses to the successor, which --restarted makes resume.
+"""
+
+from __future__ import annotations
+
+import getopt
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvsd.runtime import process
+from lvsd.runtime.journal import tell
+from lvsd.runtime.timerfd import TimerFd
+from lvsd.runtime.vrrp_channel import Channel
+from lvsd.runtime.vrrp_held import HeldFile
+from lvsd.runtime.vrrp_network import SystemNetwork
+from lvsd.runtime.vrrp_routers import Routers
+from lvsd.runtime.vrrp_socket import VrrpSocket
+from netlink.errors import NetlinkError
+from netlink.route_socket import RouteMonitor
+
+TICK_SECONDS = 1.0
+"""So often a report goes to the director and a sign of life to the supervisor."""
+
+USAGE_EXIT = 2
+_SIGNALS_LIMIT_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    socket: Path | None = None
+    held_file: Path | None = None
+    restarted: bool = False
+    release: bool = False
+
+
+def options_of(arguments: list[str]) -> Options:
+    """Raises GetoptError."""
+    pairs, rest = getopt.getopt(arguments, "", ["socket=", "held-file=", "restarted", "release"])
+    said = dict(pairs)
+    options = Options(
+        socket=Path(said["--socket"]) if "--socket" in said else None,
+        held_file=Path(said["--held-file"]) if "--held-file" in said else None,
+        restarted="--restarted" in said,
+        release="--release" in said,
+    )
+    if rest or (options.held_file if options.release else options.socket) is None:
+        text = "--socket PATH is needed, with --release --held-file PATH"
+        raise getopt.GetoptError(text)
+    return options
+
+
+class Loop:
+    """Whatever has come is looked at before what has become due: after a long pause, what the others sent counts."""
+
+    def __init__(self, options: Options, notifier: process.Notifier) -> None:
+        """Open everything that needs privileges. Raises OSError, NetlinkError."""
+        self._selector = selectors.DefaultSelector()
+        self._notifier = notifier
+        self._timer = TimerFd()
+        self._monitor = RouteMonitor()
+        network = SystemNetwork(self._listen, self._forget)
+        network.look()
+        now = time.monotonic()
+        self._routers = Routers(network, HeldFile(options.held_file), now, restarted=options.restarted)
+        self._channel = Channel(options.socket or Path(), self._attend, self._forget)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stopping = False
+        self._tick_at = now
+        self._register(self._timer.fileno(), self._timer.read)
+        self._register(self._monitor.fileno(), self._links_changed)
+        self._register(self._wake_read, self._signalled)
+
+    def _register(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, callback)
+
+    def _attend(self, connection: socket.socket) -> None:
+        self._selector.register(connection, selectors.EVENT_READ, self._configured)
+
+    def _forget(self, one: socket.socket | VrrpSocket) -> None:
+        self._selector.unregister(one)
+
+    def _listen(self, interface: str, opened: VrrpSocket) -> None:
+        def receive() -> None:
+            for packet in opened.receive():
+                self._routers.heard(interface, packet, time.monotonic())
+
+        self._selector.register(opened, selectors.EVENT_READ, receive)
+
+    def run(self) -> None:
+        """Until a signal says to end; then give up in good order."""
+        self._take_signals()
+        self._notifier.ready()
+        while not self._stopping:
+            self._due(time.monotonic())
+            self._timer.set(min(self._routers.wake_at, self._channel_at(), self._tick_at))
+            for key, _ in self._selector.select():
+                key.data()
+        self._routers.stop(time.monotonic())
+        self._channel.send(self._routers.status())
+
+    def _take_signals(self) -> None:
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _channel_at(self) -> float:
+        return self._tick_at if self._channel.connected else self._channel.retry_at
+
+    def _due(self, now: float) -> None:
+        self._routers.wake(now)
+        report = self._channel.connect(now) or self._routers.changed
+        if now >= self._tick_at:
+            self._tick_at, report = now + TICK_SECONDS, True
+            self._notifier.alive()
+        if report:
+            self._routers.changed = False
+            self._channel.send(self._routers.status())
+
+    def _configured(self) -> None:
+        wanted = self._channel.receive()
+        if wanted is not None:
+            self._routers.configure(wanted, time.monotonic())
+
+    def _links_changed(self) -> None:
+        if self._monitor.read():
+            self._routers.look(time.monotonic())
+
+    def _signalled(self) -> None:
+        numbers = os.read(self._wake_read, _SIGNALS_LIMIT_BYTES)
+        self._stopping |= signal.SIGTERM in numbers or signal.SIGINT in numbers
+
+
+def serve(options: Options) -> None:
+    """Run until told to end. Raises OSError, NetlinkError at the start; ParentGone."""
+    process.name_process("lvsd-vrrp")
+    loop = Loop(options, process.Notifier.from_environment())
+    real_time = process.run_in_real_time()
+    if os.geteuid() == 0:
+        process.keep_capabilities((process.CAP_NET_ADMIN, process.CAP_NET_RAW))
+    process.die_with_parent()
+    process.settle_memory()
+    tell("info", "vrrp_process_began", pid=os.getpid(), real_time=real_time, restarted=options.restarted)
+    loop.run()
+    tell("info", "vrrp_process_ended", pid=os.getpid())
+
+
+def release(path: Path) -> None:
+    """Take every address off that the file names, and forget them. Raises OSError, NetlinkError."""
+    network = SystemNetwork(lambda *_: None, lambda _: None)
+    network.look()
+    held = HeldFile(path)
+    for address in sorted(held.inherited, key=lambda one: (one.interface, one.address)):
+        tell("info", "virtual_address_released", address=address.address, there=network.delete(address))
+    held.write(frozenset())
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status. The outermost guard: whatever goes wrong is told, and the supervisor starts another."""
+    try:
+        options = options_of(arguments)
+    except getopt.GetoptError as error:
+        sys.stderr.write(f"lvsd-vrrp: {error}\n")
+        return USAGE_EXIT
+    try:
+        if options.release and options.held_file is not None:
+            release(options.held_file)
+        else:
+            serve(options)
+    except process.ParentGone:
+        return 1
+    except PermissionError as error:
+        tell("error", "vrrp_process_not_allowed", error=str(error), hint="CAP_NET_ADMIN and CAP_NET_RAW are needed")
+        return process.PERMANENT_EXIT
+    except (OSError, NetlinkError) as error:
+        tell("error", "vrrp_process_failed", error=str(error), where=_where(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 (the outermost guard)
+        tell("error", "vrrp_process_crashed", error=repr(error), where=_where(error))
+        return 1
+    return 0
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

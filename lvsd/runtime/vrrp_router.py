@@ -1,0 +1,79 @@
+"""What belongs to one virtual router beside its state machine, and what all of them ask of the machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from config.model import VirtualAddress, VrrpInstance
+from lvsd.vrrp.messages import InstanceStatus
+from lvsd.vrrp.packet import Wire
+from lvsd.vrrp.sight import Sight
+from lvsd.vrrp.state import Instance
+
+
+class Network(Protocol):
+    """What the routers ask of the machine."""
+
+    def look(self) -> Sight:
+        """All interfaces and addresses as they are. Raises NetlinkError."""
+
+    def listen_on(self, interfaces: Iterable[str]) -> None:
+        """Hear advertisements on each of these interfaces that were seen last, and on no other. Raises OSError."""
+
+    def send(self, interface: str, packet: bytes) -> None:
+        """An advertisement. Raises OSError."""
+
+    def announce(self, interface: str, frame: bytes) -> None:
+        """An Ethernet frame. Raises OSError."""
+
+    def add(self, address: VirtualAddress) -> bool:
+        """Add an address; whether it was not there. Raises NetlinkError."""
+
+    def delete(self, address: VirtualAddress) -> bool:
+        """Remove an address; whether it was there. Raises NetlinkError."""
+
+
+@dataclass(slots=True)
+class Router:
+    """One virtual router: the state of its machine, and what only the hands need to know."""
+
+    instance: Instance
+    wire: Wire | None = None
+    identification: int = 0
+    sent: int = 0
+    received: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    mute: bool = False  # the last advertisement could not be sent, and that was told
+    held: set[VirtualAddress] = field(default_factory=set)
+
+
+Key = tuple[str, int]
+
+
+def key_of(config: VrrpInstance) -> Key:
+    """What makes a virtual router the same one under another configuration: where it is, and its number."""
+    return config.interface, config.virtual_router_id
+
+
+def status_of(router: Router) -> InstanceStatus:
+    """The instance as it is, for the director."""
+    instance = router.instance
+    held = sorted(router.held, key=lambda address: address.address)
+    return InstanceStatus(
+        name=instance.config.name,
+        role=instance.role,
+        priority=instance.config.priority,
+        active_router=instance.active_router,
+        active_priority=instance.active_priority,
+        since=instance.since,
+        cause=instance.cause,
+        addresses_held=tuple(f"{address.address}/{address.prefix_length}" for address in held),
+        adverts_sent=router.sent,
+        adverts_received=router.received,
+        dropped=dict(router.dropped),
+        transitions=instance.transitions,
+        fault=instance.link.fault,
+    )

@@ -1,0 +1,272 @@
+"""All virtual routers of this machine: feeds their state machines, and does what they ask for.
+
+Everything it touches is behind Network, so that tests can stand in for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from math import inf
+
+from config.model import VirtualAddress, VrrpInstance
+from lvsd.runtime.journal import tell
+from lvsd.runtime.vrrp_held import HeldFile
+from lvsd.runtime.vrrp_router import Key, Network, Router, key_of, status_of
+from lvsd.vrrp.events import (
+    AddressLost,
+    Announce,
+    Claim,
+    Effect,
+    Event,
+    Heard,
+    LinkChanged,
+    Reconfigured,
+    Refused,
+    Release,
+    Resume,
+    Send,
+    Shutdown,
+    Start,
+    Tell,
+    Wake,
+)
+from lvsd.vrrp.frames import MAC_BYTES, gratuitous_arp
+from lvsd.vrrp.instance import step
+from lvsd.vrrp.messages import Cause, Configure, Role, VrrpStatus
+from lvsd.vrrp.moves import ADDRESS_LIST
+from lvsd.vrrp.packet import Datagram, Dropped, Wire, decode, encode, open_packet, virtual_router_id
+from lvsd.vrrp.sight import Sight, link_of, lost_addresses
+from lvsd.vrrp.state import Instance
+from netlink.errors import NetlinkError
+
+IDENTIFICATION_LIMIT = 0xFFFF
+RESUME_PATIENCE_SECONDS = 3.0
+"""Addresses of a predecessor are kept that long without a configuration; then a peer has taken them over."""
+
+LOOK_AGAIN_SECONDS = 1.0
+"""After an address could not be added: it is then found lost, which counts (lvsd.vrrp.instance)."""
+
+
+class Routers:
+    """The virtual routers, by interface and number. `changed`: there is something new to report."""
+
+    def __init__(self, network: Network, held_file: HeldFile, now: float, *, restarted: bool) -> None:
+        """`restarted`: a predecessor ended without giving up; what it held is kept for a while."""
+        self._network = network
+        self._held_file = held_file
+        self._routers: dict[Key, Router] = {}
+        self._inherited = set(held_file.inherited)
+        self._resuming = restarted
+        self._patience_ends_at = now + RESUME_PATIENCE_SECONDS if restarted else inf
+        self._look_at = inf
+        self._sight = Sight()
+        self._generation = 0
+        self.changed = False
+        if not restarted:
+            self._disown()
+
+    @property
+    def wake_at(self) -> float:
+        """When to call `wake`."""
+        instances = (router.instance.wake_at for router in self._routers.values())
+        return min(self._patience_ends_at, self._look_at, min(instances, default=inf))
+
+    def configure(self, wanted: Configure, now: float) -> None:
+        """Make the instances what they should be. Those that are so already are not disturbed."""
+        self._generation, self.changed = wanted.generation, True
+        configs = {key_of(config): config for config in reversed(wanted.instances)}
+        if len(configs) != len(wanted.instances):
+            tell("error", "virtual_router_configured_twice")
+        for key in [key for key in self._routers if key not in configs]:
+            self._step(self._routers[key], Shutdown(Cause.RELOAD), now)
+            del self._routers[key]
+        virtual = self._survey(configs.values())
+        for key, config in reversed(configs.items()):
+            if key in self._routers:
+                self._change(self._routers[key], config, virtual, now)
+            else:
+                self._begin(key, config, virtual, now)
+        self._resuming, self._patience_ends_at = False, inf
+        self._disown()
+
+    def _begin(self, key: Key, config: VrrpInstance, virtual: frozenset[str], now: float) -> None:
+        router = self._routers[key] = Router(Instance(config))
+        self._step(router, LinkChanged(link_of(config, self._sight, virtual)), now)
+        self._step(router, Resume() if self._was_active(config) else Start(), now)
+
+    def _was_active(self, config: VrrpInstance) -> bool:
+        """Whether a predecessor was: it held all the addresses, and they are all still there."""
+        ours = not self._held_file.known or self._inherited.issuperset(config.addresses)
+        return self._resuming and ours and not lost_addresses(config, self._sight)
+
+    def _change(self, router: Router, config: VrrpInstance, virtual: frozenset[str], now: float) -> None:
+        link = link_of(config, self._sight, virtual)
+        if not link.fit:  # resign as what the others know us as
+            self._see(router, LinkChanged(link), now)
+        if config != router.instance.config:
+            self._step(router, Reconfigured(config), now)
+        self._see(router, LinkChanged(link), now)
+
+    def _see(self, router: Router, event: LinkChanged, now: float) -> None:
+        if event.link != router.instance.link:
+            self._step(router, event, now)
+
+    def look(self, now: float) -> None:
+        """Something about links or addresses has changed: see what is so now."""
+        self._look_at = inf
+        virtual = self._survey(router.instance.config for router in self._routers.values())
+        for router in self._routers.values():
+            config = router.instance.config
+            self._see(router, LinkChanged(link_of(config, self._sight, virtual)), now)
+            lost = lost_addresses(config, self._sight)
+            if lost and router.instance.role is Role.ACTIVE:
+                router.held.difference_update(lost)
+                self._step(router, AddressLost(lost), now)
+
+    def _survey(self, configs: Iterable[VrrpInstance]) -> frozenset[str]:
+        """See what is there, and listen where these instances live. All addresses that they move."""
+        listed = tuple(configs)
+        self._sight = self._network.look()
+        self._network.listen_on({config.interface for config in listed})
+        return frozenset(address.address for config in listed for address in config.addresses)
+
+    def heard(self, interface: str, packet: bytes, now: float) -> None:
+        """A packet of protocol 112. One of a virtual router that is not ours is none of our business."""
+        try:
+            datagram = open_packet(packet)
+        except Dropped:
+            return
+        number = virtual_router_id(datagram)
+        router = self._routers.get((interface, number)) if number is not None else None
+        if router is not None and router.wire is not None and router.instance.role is not Role.INITIALIZE:
+            self._judge(router, router.wire, datagram, now)
+
+    def _judge(self, router: Router, wire: Wire, datagram: Datagram, now: float) -> None:
+        try:
+            advertisement = decode(datagram, wire)
+        except Dropped as dropped:
+            router.dropped[dropped.kind.value] += 1
+            source = ".".join(str(octet) for octet in datagram.source)
+            self._step(router, Refused(dropped.kind, source), now)
+            return
+        router.received += 1
+        if not advertisement.addresses_agree:
+            router.dropped[ADDRESS_LIST] += 1
+        self._step(router, Heard(advertisement), now)
+
+    def wake(self, now: float) -> None:
+        """Do what has become due."""
+        if now >= self._look_at:
+            self.look(now)
+        if now >= self._patience_ends_at:
+            tell("warning", "configuration_did_not_come", waited_seconds=RESUME_PATIENCE_SECONDS)
+            self._resuming, self._patience_ends_at = False, inf
+            self._disown()
+        for router in self._routers.values():
+            if now >= router.instance.wake_at:
+                self._step(router, Wake(), now)
+
+    def stop(self, now: float) -> None:
+        """Give everything up in good order."""
+        for router in self._routers.values():
+            self._step(router, Shutdown(), now)
+        self._disown()
+
+    def status(self) -> VrrpStatus:
+        """Every instance as it is, in the order of the configuration."""
+        return VrrpStatus(self._generation, os.getpid(), tuple(status_of(router) for router in self._routers.values()))
+
+    def _step(self, router: Router, event: Event, now: float) -> None:
+        before = router.instance
+        router.instance, effects = step(before, event, now)
+        after = router.instance
+        self.changed |= (before.role, before.link, before.active_router) != (
+            after.role,
+            after.link,
+            after.active_router,
+        )
+        if after.link.fit and (after.link is not before.link or after.config is not before.config):
+            router.wire = Wire.of(after.config, after.link.source)
+        for effect in effects:
+            self._do(router, effect, now)
+
+    def _do(self, router: Router, effect: Effect, now: float) -> None:
+        match effect:
+            case Send(priority):
+                self._send(router, priority)
+            case Claim(addresses):
+                self._claim(router, addresses, now)
+            case Release(addresses):
+                self._release(router, addresses)
+            case Announce(addresses, rounds):
+                self._announce(addresses, rounds)
+            case Tell(level, event, fields):
+                tell(level, event, instance=router.instance.config.name, **dict(fields))
+
+    def _send(self, router: Router, priority: int) -> None:
+        if router.wire is None:
+            return
+        router.identification = router.identification % IDENTIFICATION_LIMIT + 1
+        try:
+            self._network.send(router.instance.config.interface, encode(router.wire, priority, router.identification))
+        except OSError as error:
+            if not router.mute:
+                tell("error", "advertisement_not_sent", instance=router.instance.config.name, error=str(error))
+            router.mute = True
+            return
+        router.sent += 1
+        router.mute = False
+
+    def _claim(self, router: Router, addresses: tuple[VirtualAddress, ...], now: float) -> None:
+        self._write_held(addresses)
+        for address in addresses:
+            try:
+                self._network.add(address)
+                router.held.add(address)
+            except NetlinkError as error:
+                tell("error", "virtual_address_not_added", address=address.address, error=str(error))
+                self._look_at = now + LOOK_AGAIN_SECONDS
+        self._write_held()
+
+    def _release(self, router: Router, addresses: tuple[VirtualAddress, ...]) -> None:
+        for address in addresses:
+            self._delete(address)
+        router.held.difference_update(addresses)
+        self._inherited.difference_update(addresses)
+        self._write_held()
+
+    def _delete(self, address: VirtualAddress) -> None:
+        try:
+            self._network.delete(address)
+        except NetlinkError as error:
+            tell("error", "virtual_address_not_removed", address=address.address, error=str(error))
+
+    def _announce(self, addresses: tuple[VirtualAddress, ...], rounds: int) -> None:
+        frames = [
+            (address.interface, gratuitous_arp(interface.mac, address.address))
+            for address in addresses
+            if (interface := self._sight.interfaces.get(address.interface)) and len(interface.mac) == MAC_BYTES
+        ]
+        try:
+            for _ in range(rounds):
+                for interface_name, frame in frames:
+                    self._network.announce(interface_name, frame)
+        except OSError as error:
+            tell("warning", "announcement_not_sent", error=str(error))
+
+    def _disown(self) -> None:
+        """Remove what a predecessor left and no instance holds now."""
+        held = set().union(*(router.held for router in self._routers.values()))
+        for address in sorted(self._inherited - held, key=lambda one: (one.interface, one.address)):
+            tell("warning", "leftover_address_removed", address=address.address, interface=address.interface)
+            self._delete(address)
+        self._inherited.clear()
+        self._write_held()
+
+    def _write_held(self, coming: Iterable[VirtualAddress] = ()) -> None:
+        held = self._inherited.union(coming, *(router.held for router in self._routers.values()))
+        try:
+            self._held_file.write(frozenset(held))
+        except OSError as error:
+            tell("error", "held_file_not_written", error=str(error))
