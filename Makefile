@@ -25,7 +25,7 @@ lab-packages:
 	@sh tests/lab/install
 
 demo: lab-packages venv
-	$(PYTHON) -m tests.lab demo
+	$(PYTHON) -m tests.demo
 
 test: test-host test-lab
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,6 +14,7 @@ from tests.lab.world import LiveHost
 Value = TypeVar("Value")
 
 SHOWN_LINES = 40
+COLOUR = "LVSD_DEMO_COLOUR"  # set where a terminal reads along
 
 
 class StepFailed(Exception):
@@ -28,7 +28,7 @@ class Narrator:
         self._steps = 0
         self._checks = 0
         self._began = time.monotonic()
-        self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._coloured = COLOUR in os.environ
 
     def step(self, title: str) -> None:
         """A new chapter."""
