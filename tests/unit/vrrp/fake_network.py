@@ -1,0 +1,77 @@
+"""Stands in for the machine's network: remembers what was asked of it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from config.model import VirtualAddress
+from lvsd.vrrp.sight import Interface, Sight
+from netlink.errors import NetlinkError
+
+MAC = bytes.fromhex("020000000012")
+
+
+class FakeNetwork:
+    """One interface, eth0, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.interfaces = {"eth0": Interface(2, MAC, up=True)}
+        self.addresses: dict[str, list[tuple[str, int]]] = {"eth0": [("192.0.2.12", 24)]}
+        self.done: list[tuple[str, object]] = []
+        self.listening: frozenset[str] = frozenset()
+        self.broken = False  # nothing can be sent
+        self.refusing = False  # no address can be added
+
+    def put(self, *addresses: VirtualAddress) -> None:
+        """Addresses that are there before anybody asks."""
+        for one in addresses:
+            self.addresses.setdefault(one.interface, []).append((one.address, one.prefix_length))
+
+    def steal(self, *addresses: VirtualAddress) -> None:
+        """Somebody removes addresses."""
+        for one in addresses:
+            self.addresses[one.interface].remove((one.address, one.prefix_length))
+
+    def holds(self, address: VirtualAddress) -> bool:
+        return (address.address, address.prefix_length) in self.addresses.get(address.interface, [])
+
+    def words(self) -> list[str]:
+        """The kinds of what was done since the last call, without repetitions."""
+        kinds: list[str] = []
+        for kind, _ in self.done:
+            if not kinds or kinds[-1] != kind:
+                kinds.append(kind)
+        self.done.clear()
+        return kinds
+
+    def look(self) -> Sight:
+        return Sight(dict(self.interfaces), {name: tuple(found) for name, found in self.addresses.items()})
+
+    def listen_on(self, interfaces: Iterable[str]) -> None:
+        self.listening = frozenset(interfaces) & self.interfaces.keys()
+
+    def send(self, interface: str, packet: bytes) -> None:
+        if self.broken:
+            raise OSError(1, "Operation not permitted", interface)
+        self.done.append(("send", packet))
+
+    def announce(self, interface: str, frame: bytes) -> None:
+        if self.broken:
+            raise OSError(1, "Operation not permitted", interface)
+        self.done.append(("announce", frame))
+
+    def add(self, address: VirtualAddress) -> bool:
+        if self.refusing:
+            raise NetlinkError("refused", errno=1)
+        self.done.append(("add", address))
+        if self.holds(address):
+            return False
+        self.put(address)
+        return True
+
+    def delete(self, address: VirtualAddress) -> bool:
+        self.done.append(("delete", address))
+        if not self.holds(address):
+            return False
+        self.steal(address)
+        return True
