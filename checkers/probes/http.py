@@ -69,11 +69,14 @@ async def _read(answer: httpx.Response, search: Search) -> bool:
 
 
 def _url(session: Session, check: HttpCheck) -> httpx.URL:
-    """The request's address; path and query go out as they are configured."""
+    """The request's address. What a path may not hold as it is goes out percent-encoded."""
+    if not check.path.startswith("/"):
+        text = "the path does not begin with /"
+        raise Stuck(text)
     target = session.target
     host = f"[{target.address}]" if ":" in target.address else target.address
     scheme = "http" if check.tls is None else "https"
-    return httpx.URL(f"{scheme}://{host}:{target.port}").copy_with(raw_path=check.path.encode())
+    return httpx.URL(f"{scheme}://{host}:{target.port}{check.path}")
 
 
 def _failure(error: Exception) -> Failed:

@@ -188,15 +188,19 @@ class Session:
     async def _part(self) -> None:
         for goodbye in self._goodbyes:
             await goodbye()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.close()  # never twice: asyncio's TLS transport forgets itself at the second
+        self._close()
         if self._lent and self._socket is not None:
             await self._socket.gone.wait()
+
+    def _close(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()  # never twice: asyncio's TLS transport forgets itself at the second
 
     def _drop(self) -> None:
         if self._socket is None or self._socket.fileno() < 0:
             return
         if self._transport is not None:
+            self._close()  # TLS: the close_notify goes out at once
             self._transport.abort()
         elif self._lent:
             with contextlib.suppress(OSError):
