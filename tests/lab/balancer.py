@@ -39,7 +39,7 @@ class Balancer:
 
     def configure(self, config: str) -> None:
         """Write the file; nothing is told to lvsd."""
-        self.host.write(CONFIG, config)
+        self.host.write(CONFIG, config, 0o600)
 
     def start(self) -> Balancer:
         """`lvsd run`, until the checker worker and the vrrp process are connected."""
