@@ -59,15 +59,15 @@ class Channel:
             if self._socket is None:
                 break
             try:
-                packet, _, flags, _ = self._socket.recvmsg(PACKET_LIMIT_BYTES)
+                packet = self._socket.recv(PACKET_LIMIT_BYTES)  # a longer one is cut, and then garbled
             except BlockingIOError:
                 break
             except OSError:
-                packet, flags = b"", 0
+                packet = b""
             if not packet:
                 self.close()
                 break
-            latest = _configuration(packet, whole=not flags & socket.MSG_TRUNC) or latest
+            latest = _configuration(packet) or latest
         return latest
 
     def send(self, status: VrrpStatus) -> None:
@@ -89,14 +89,12 @@ class Channel:
             self._socket = None
 
 
-def _configuration(packet: bytes, *, whole: bool) -> Configure | None:
+def _configuration(packet: bytes) -> Configure | None:
     try:
-        if whole:
-            return decode_configure(packet)
-        tell("error", "configuration_garbled", error="a packet over the limit")
+        return decode_configure(packet)
     except Garbled as error:
         tell("error", "configuration_garbled", error=str(error))
-    return None
+        return None
 
 
 def _require_our_own(connection: socket.socket) -> None:

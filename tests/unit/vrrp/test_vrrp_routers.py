@@ -366,6 +366,15 @@ def test_only_the_first_configuration_resumes(tmp_path: Path) -> None:
     assert machine.status().role is Role.BACKUP
 
 
+@pytest.mark.parametrize(("restarted", "role"), [(True, Role.ACTIVE), (False, Role.BACKUP)])
+def test_without_a_file_the_addresses_alone_say_what_was(restarted: bool, role: Role) -> None:
+    network = FakeNetwork()
+    network.put(*ADDRESSES)
+    routers = Routers(network, HeldFile(None), 0.0, restarted=restarted)
+    routers.configure(Configure(1, (CONFIG,)), 0.2)
+    assert routers.status().instances[0].role is role
+
+
 # the file
 
 
