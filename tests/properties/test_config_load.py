@@ -22,8 +22,8 @@ TEXTS.append((ROOT / "tests/unit/config/mistakes/many.yaml").read_text())
 SECRETS = {"/etc/lvsd/vrrp.secret": "8letters\n", "/etc/lvsd/mysql.secret": "monitoringPassw0rd\n"}
 
 PIECES = st.sampled_from(
-    ["\t", "\n", " ", ":", ": ", "-", "- ", "{", "}", "[", "]", '"', "'", "&a ", "*a", "!", "#", "|", ">", "%", "@", "~",
-     "0", "-1", "1.1.1.12", "::1", "999999999999", "yes", "null", "<<", "\x00", "\ufeff", "\ud800", "\u2028", "é",
+    ["\t", "\n", " ", ":", ": ", "-", "- ", "{", "}", "[", "]", '"', "'", "&a ", "*a", "!", "#", "|", ">", "%", "@",
+     "~", "0", "-1", "1.1.1.12", "::1", "999999999999", "yes", "null", "<<", "\x00", "\ufeff", "\ud800", "\u2028", "é",
      "---\n", "...\n", "? ", "check", "virtual", "real_servers", "services:\n", "sh", "{file: x}", "\\", "\x1b[31m"],
 )  # fmt: skip
 
