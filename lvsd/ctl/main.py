@@ -1,0 +1,166 @@
+"""The `lvsctl` command: what the balancer holds, how its real servers fare, what would change."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from lvsd.control.messages import (
+    ChangeReply,
+    PlanRequest,
+    ReloadRequest,
+    Reply,
+    Request,
+    StatusReply,
+    StatusRequest,
+    VrrpReply,
+    VrrpRequest,
+)
+from lvsd.ctl import render
+from lvsd.ctl.client import Unanswered, ask
+from lvsd.ctl.show import show
+
+WATCH_SECONDS = 1.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/run/lvsd"),
+    show_default=True,
+    help="The run directory of the lvsd to talk to.",
+)
+@click.pass_context
+def main(context: click.Context, run_dir: Path) -> None:
+    """Look at and steer lvsd, the load balancer's control plane.
+
+    \b
+    lvsctl show -n          the kernel's table, as `ipvsadm -Ln` prints it
+    lvsctl status           health of every real server, and why
+    lvsctl vrrp             who holds the virtual addresses
+    lvsctl plan             what a reload would change
+    lvsctl reload           read the configuration again
+
+    Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
+    """
+    context.obj = run_dir
+
+
+main.add_command(show)
+
+_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@main.command()
+@click.argument("service", default="")
+@click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
+@_json
+@click.pass_obj
+def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
+    """Health: each real server, its standing, since when, its last result, weight held and wanted.
+
+    SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out.
+
+    \b
+    Standing: serving   in the table with its weight
+              quiesced  in the table at weight 0: present connections live on
+              out       not in the table
+              unknown   not yet probed: as the kernel had it
+    """
+
+    def once() -> str:
+        reply = _ask(run_dir, StatusRequest(service))
+        assert isinstance(reply, StatusReply)  # noqa: S101  a contract of our own
+        return _as_json(reply) if as_json else render.status(reply, _paint())
+
+    _show(once, watch=watch)
+
+
+@main.command()
+@click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
+@_json
+@click.pass_obj
+def vrrp(run_dir: Path, *, watch: bool, as_json: bool) -> None:
+    """VRRP instances: role, priority, the active router, the last transition and its cause."""
+
+    def once() -> str:
+        reply = _ask(run_dir, VrrpRequest())
+        assert isinstance(reply, VrrpReply)  # noqa: S101  a contract of our own
+        return _as_json(reply) if as_json else render.vrrp(reply, _paint())
+
+    _show(once, watch=watch)
+
+
+@main.command()
+@_json
+@click.pass_obj
+def reload(run_dir: Path, *, as_json: bool) -> None:
+    """Read the configuration files again and take them over.
+
+    A wrong configuration is refused with every problem listed, and the running one stays whole (exit status 1).
+    """
+    _change(_ask(run_dir, ReloadRequest()), as_json=as_json, done=True)
+
+
+@main.command()
+@click.option(
+    "-c", "--config", "files", multiple=True, type=click.Path(path_type=Path), help="These files, not the running ones."
+)
+@_json
+@click.pass_obj
+def plan(run_dir: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """What a reload would change, as a person reads it and as operations. Nothing is done."""
+    request = PlanRequest(tuple(str(file.absolute()) for file in files))
+    _change(_ask(run_dir, request), as_json=as_json, done=False)
+
+
+def _change(reply: Reply, *, as_json: bool, done: bool) -> None:
+    assert isinstance(reply, ChangeReply)  # noqa: S101  a contract of our own
+    for problem in reply.problems:
+        click.echo(problem, err=True)
+    if as_json:
+        click.echo(_as_json(reply), nl=False)
+    elif reply.accepted:
+        click.echo(render.change(reply, done=done), nl=False)
+    else:
+        click.echo("refused: the running configuration stays as it is", err=True)
+    if not reply.accepted or reply.refusals:
+        sys.exit(1)
+
+
+def _ask(run_dir: Path, request: Request) -> Reply:
+    try:
+        return ask(run_dir, request)
+    except Unanswered as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        click.echo(f"lvsctl: {error}{hint}", err=True)
+        sys.exit(1)
+
+
+def _show(once: Callable[[], str], *, watch: bool) -> None:
+    if not watch:
+        click.echo(once(), nl=False)
+        return
+    try:
+        while True:
+            text = once()
+            click.clear()  # does nothing where there is no terminal
+            click.echo(text, nl=False)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+def _paint() -> render.Paint:
+    coloured = sys.stdout.isatty()
+    return (lambda text, colour: click.style(text, fg=colour)) if coloured else render.plain
+
+
+def _as_json(reply: Reply) -> str:
+    return msgspec.json.format(msgspec.json.encode(reply), indent=2).decode() + "\n"
