@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import devices, syscalls
+from tests.lab.topology import Share
 
 ROOT_FLAGS = (
     syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWPID
@@ -21,7 +23,7 @@ def lay(tree: Path) -> None:
         Path(tree, name).mkdir(parents=True, exist_ok=True)
 
 
-def enter(tree: Path, name: str, checkout: str) -> None:
+def enter(tree: Path, name: str, checkout: str, shares: Sequence[Share]) -> None:
     """In a thread with new namespaces (`ROOT_FLAGS`): mount the host's root over `tree` and move into it."""
     syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
     root = f"{tree}/root"
@@ -31,6 +33,11 @@ def enter(tree: Path, name: str, checkout: str) -> None:
     for shared in _SHARED:
         if Path(shared).exists():
             syscalls.bind(shared, f"{root}{shared}")
+    for share in shares:
+        common = tree.parent / f"share-{share.name}"
+        common.mkdir(mode=0o777, exist_ok=True)
+        Path(f"{root}{share.path}").mkdir(parents=True, exist_ok=True)
+        syscalls.bind(str(common), f"{root}{share.path}")
     hide(root, source=checkout, checkout=checkout, keep=f"{tree}/keep")
     syscalls.mount("sysfs", f"{root}/sys", "sysfs")
     syscalls.change_root(root)

@@ -43,6 +43,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A directory several hosts have in common, as from a file server."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One machine. `loopback` addresses are added to lo before any other, as a network script would."""
 
@@ -52,7 +60,7 @@ class Host:
     sysctls: tuple[tuple[str, str], ...] = ()
     routes: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
-    daemons: tuple[str, ...] = ()
+    shares: tuple[Share, ...] = ()
 
     def interface(self, network: str) -> str:
         """The name of the host's interface on `network`."""

@@ -63,6 +63,7 @@ class LiveHost:
         self.declared = declared
         self.name = declared.name
         self.pid = 0
+        self.processes: dict[str, subprocess.Popen[str]] = {}
         self._place: Place | None = None
         self._tree = world.directory / declared.name
         roots.lay(self._tree)
@@ -82,7 +83,7 @@ class LiveHost:
     def boot(self) -> None:
         """Namespaces, files, cables, addresses: everything but the daemons."""
         place = Place(self.name, roots.ROOT_FLAGS)
-        place.call(lambda: roots.enter(self._tree, self.name, CHECKOUT))
+        place.call(lambda: roots.enter(self._tree, self.name, CHECKOUT, self.declared.shares))
         self.pid = place.start_first()
         self._place = place
         place.call(self._settle)
@@ -188,6 +189,7 @@ class LiveHost:
         self.world.switch.call(self._cut_cables)
         self._place = None
         self.pid = 0
+        self.processes.clear()
         place.kill()
         self.world.switch_ip(self._uncable_batch())
         place.close()
