@@ -32,6 +32,7 @@ NAME_LIMIT_BYTES = 15
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
@@ -67,12 +68,12 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 def keep_capabilities(kept: Iterable[int]) -> None:
     """Keep these capabilities alone, for good, and prove it from /proc. Raises PermissionError.
 
-    The bounding and ambient sets are emptied too and no_new_privs is set, so that nothing this process
-    executes can ever have more.
+    The bounding and ambient sets are reduced too and no_new_privs is set, so that nothing this process executes can
+    ever have more. What a service manager has already taken away needs no right to be dropped.
     """
     wanted = frozenset(kept)
     for capability in range(int(_LAST_CAPABILITY.read_text()) + 1):
-        if capability not in wanted:
+        if capability not in wanted and _libc.prctl(_PR_CAPBSET_READ, ctypes.c_ulong(capability), 0, 0, 0) == 1:
             _prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability))
     _prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL))
     _prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))

@@ -43,7 +43,7 @@ _SIGNALS_LIMIT_BYTES = 64
 class Options:
     """The command line."""
 
-    socket: Path | None = None
+    socket: Path = Path()
     held_file: Path | None = None
     restarted: bool = False
     release: bool = False
@@ -54,12 +54,12 @@ def options_of(arguments: list[str]) -> Options:
     pairs, rest = getopt.getopt(arguments, "", ["socket=", "held-file=", "restarted", "release"])
     said = dict(pairs)
     options = Options(
-        socket=Path(said["--socket"]) if "--socket" in said else None,
+        socket=Path(said.get("--socket", "")),
         held_file=Path(said["--held-file"]) if "--held-file" in said else None,
         restarted="--restarted" in said,
         release="--release" in said,
     )
-    if rest or (options.held_file if options.release else options.socket) is None:
+    if rest or ("--held-file" if options.release else "--socket") not in said:
         text = "--socket PATH is needed, with --release --held-file PATH"
         raise getopt.GetoptError(text)
     return options
@@ -78,7 +78,7 @@ class Loop:
         network.look()
         now = time.monotonic()
         self._routers = Routers(network, HeldFile(options.held_file), now, restarted=options.restarted)
-        self._channel = Channel(options.socket or Path(), self._attend, self._forget)
+        self._channel = Channel(options.socket, self._attend, self._forget)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._tick_at = now

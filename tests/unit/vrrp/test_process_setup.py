@@ -138,3 +138,16 @@ def test_these_modules_are_light() -> None:
     done = _run("import sys\nfrom lvsd.runtime import journal, process\nprint(*sorted(sys.modules))\n")
     heavy = {"asyncio", "pyroute2", "yaml", "click", "httpx", "msgspec", "logging", "ssl", "multiprocessing"}
     assert not heavy & set(done.stdout.split())
+
+
+@root_only
+def test_capabilities_that_are_gone_already_need_no_right_to_drop() -> None:
+    """As under a service manager that has reduced the bounding set, CAP_SETPCAP included."""
+    done = _run(
+        "from lvsd.runtime import process\n"
+        "kept = (process.CAP_NET_ADMIN, process.CAP_NET_RAW)\n"
+        "process.keep_capabilities(kept)\n"
+        "process.keep_capabilities(kept)\n"
+        "print('kept')\n"
+    )
+    assert done.stdout == "kept\n", done.stderr
