@@ -175,7 +175,8 @@ class Listing(Generic[T]):
 def read_section(node: Node, section: Section, place: Place, reading: Reading) -> At[Fields] | None:
     """A mapping by its declaration: every unknown, double, empty or missing key is noted. `place` is its own."""
     if not isinstance(node, MappingNode):
-        wrong_type(reading, node, f"a mapping ({section.name})", "write `key: value` pairs")
+        example = "{type: ...}" if section.named("type") else "`key: value` pairs"
+        wrong_type(reading, node, f"a mapping ({section.name})", f"write {example}")
         return None
     values: dict[str, At[object]] = {}
     places: dict[str, Place] = {}

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import yaml
 from yaml.events import (
     AliasEvent,
-    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -35,11 +34,11 @@ DEPTH_LIMIT = 32
 NODE_LIMIT = 250_000
 
 _CORE = "tag:yaml.org,2002:"
-_TAGS: dict[type[Event], frozenset[str | None]] = {
-    ScalarEvent: frozenset((None, "!", *(_CORE + kind for kind in ("str", "int", "float", "bool", "null")))),
-    MappingStartEvent: frozenset((None, "!", _CORE + "map")),
+_TAGS: dict[type[Event], frozenset[str]] = {
+    ScalarEvent: frozenset(("!", *(_CORE + kind for kind in ("str", "int", "float", "bool", "null")))),
+    MappingStartEvent: frozenset(("!", _CORE + "map")),
 }
-_SEQUENCE_TAGS = frozenset((None, "!", _CORE + "seq"))
+_SEQUENCE_TAGS = frozenset(("!", _CORE + "seq"))
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BRACKETED_ADDRESS = re.compile(r"\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]|[\[,]\s*::")
 
@@ -152,9 +151,7 @@ class _Builder:
     def _refuse_tag(self, event: Event, place: Place) -> None:
         """Only YAML's core tags. The tag is not told: it may be a password that begins with an exclamation mark."""
         tag = getattr(event, "tag", None)
-        if tag is None and isinstance(event, ScalarEvent | CollectionStartEvent):
-            return
-        if tag not in _TAGS.get(type(event), _SEQUENCE_TAGS):
+        if tag is not None and tag not in _TAGS.get(type(event), _SEQUENCE_TAGS):
             hint = "remove the tag; a text that begins with ! needs quotes"
             raise _unreadable(codes.TAG, place, "a YAML tag (!name) that is not allowed", hint)
 

@@ -94,6 +94,19 @@ def test_masquerading_rewrites_ports() -> None:
     assert found.real_servers[0].port == 8080
 
 
+def test_what_to_do_about_a_port_that_cannot_be_rewritten() -> None:
+    (line,) = told(text(reals="[1.1.1.15:81]"))
+    assert "direct does not rewrite ports" in line
+    (line,) = told(text("check: {port: 80}", virtual="fwmark: 7", reals="[1.1.1.15:81]"))
+    assert "a firewall mark has no port" in line
+    (line,) = told(text("check: tcp"))
+    assert "write {type: ...}" in line
+    (line,) = told(
+        text("persistence: {timeout: 1h}, check: {port: 1}", defaults="check: {}").replace("{check: {}}", "x")
+    )
+    assert "`key: value` pairs" in line
+
+
 def test_a_tunnel_crosses_families() -> None:
     assert service(text("forwarding: tunnel", reals="['2001:db8::15']")).real_servers[0].address == "2001:db8::15"
 
@@ -106,6 +119,7 @@ def test_a_tunnel_crosses_families() -> None:
         ("{timeout: 1h}", Persistence(3600, 32)),
         ("{timeout: 1h, netmask: 24}", Persistence(3600, 24)),
         ("{timeout: 31d, netmask: 255.255.0.0}", Persistence(2678400, 16)),
+        ("{timeout: 1s, netmask: 32}", Persistence(1, 32)),
         ("false", None),
     ],
 )

@@ -102,6 +102,8 @@ def test_values_are_limited() -> None:
 def test_an_alias_counts_all_it_stands_for() -> None:
     tree("[&a [1, 2], *a]", limit=7)
     assert refusal("[&a [1, 2], *a]", limit=6).code == codes.TOO_MUCH
+    tree("[&a x, *a]", limit=3)
+    assert refusal("[&a x, *a]", limit=2).code == codes.TOO_MUCH
     tree("[&a {k: 2}, *a]", limit=7)
     assert refusal("[&a {k: 2}, *a]", limit=6).code == codes.TOO_MUCH
 
