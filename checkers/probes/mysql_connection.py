@@ -84,10 +84,7 @@ class Connection(aiomysql.Connection):  # type: ignore[misc] # aiomysql has no t
                 raise
 
     def close(self) -> None:
-        """Nothing: the session closes, after `part`."""
-
-    def _close_on_cancel(self) -> None:
-        """Nothing: a cancelled query is followed by COM_QUIT."""
+        """Nothing, though aiomysql calls it for a cancelled read: the session closes, after `part`."""
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: object) -> object:
         if plugin_name in REVEALING_PLUGINS:
