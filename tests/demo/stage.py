@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.demo.narrator import Narrator, StepFailed
-from tests.lab import cluster
+from tests.lab import service
 from tests.lab.balancer import Balancer
+from tests.lab.daemons import web
+from tests.lab.daemons.process import DaemonFailed
 from tests.lab.world import CHECKOUT, LiveHost, World
 
 VIP = "1.1.1.12"
@@ -21,13 +23,13 @@ class Stage:
     def __init__(self, world: World, tell: Narrator) -> None:
         self.world = world
         self.tell = tell
-        self.page = cluster.PAGE
+        self.page = web.CHECK_PAGE
         self._balancers: dict[str, Balancer] = {}
 
     def build(self) -> None:
         """Start every daemon but lvsd."""
         self.tell.step("the cluster starts: MariaDB with Galera on three nodes, nginx, Dovecot and Postfix on two")
-        cluster.up(self.world, progress=lambda text: self.tell.say(f"  ... {text}"))
+        service.up(self.world, progress=lambda text: self.tell.say(f"  ... {text}"))
 
     def host(self, name: str) -> LiveHost:
         return self.world[name]
@@ -66,12 +68,12 @@ class Stage:
     def stop_database(self, name: str) -> None:
         """Stop MariaDB in good order."""
         self.tell.say(f"{name}# systemctl stop mariadb")
-        self.host(name).stop(cluster.database(name))
+        self.host(name).stop(service.node(self.world, name))
 
     def start_database(self, name: str) -> None:
         """Start it again; it joins the cluster it knows."""
         self.tell.say(f"{name}# systemctl start mariadb")
         try:
-            self.host(name).start(cluster.database(name))
-        except AssertionError as error:
+            self.host(name).start(service.node(self.world, name))
+        except (AssertionError, DaemonFailed) as error:
             raise StepFailed(str(error)) from error
