@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, cast
@@ -33,6 +34,12 @@ PROBES: dict[type[AnyCheck], str] = {
     SmtpCheck: "checkers.probes.smtp",
     ExternalCheck: "checkers.probes.external",
 }
+
+
+def load(kind: type[AnyCheck]) -> None:
+    """Load a kind's libraries now rather than during its first probe. Those missing are told by that probe."""
+    with contextlib.suppress(ImportError):
+        import_module(PROBES[kind])
 
 
 def probe_of(check: AnyCheck) -> Probe:

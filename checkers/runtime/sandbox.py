@@ -1,0 +1,129 @@
+"""The worker's first act: it gives up all it can, for good; its second: it proves so from /proc/self/status.
+
+It is about to read bytes that anyone may have sent. Whoever takes it over finds an own user, no group beside
+its own, no capability and no way to any, no descriptor of another process, and a bound on everything.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import resource
+import signal
+import struct
+from pathlib import Path
+
+from checkers.core.proof import Standing, Unreadable, faults, standing
+
+PARENT_ENV = "LVSD_PARENT_PID"
+"""The supervisor's process id, where it says so: only then its early death can be known."""
+
+DESCRIPTORS = 4096  # as many probes as may run at once, each with the three that a command needs, and ours
+PROCESSES = 1024  # of our user, threads included; only external checks make any
+ADDRESS_SPACE_BYTES = 4 * 1024**3  # ours and that of each external command
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAPABILITY_VERSION_3 = 0x20080522
+_LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
+_STATUS = Path("/proc/self/status")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Refused(Exception):
+    """Not everything could be given up, in words: the worker must not start."""
+
+
+class ParentGone(Exception):
+    """The supervisor ended before its death could be watched: end too."""
+
+
+def confine(user: str, kept: int | None) -> Standing:
+    """Become `user` (when started as root) with nothing but descriptors 0 to 2 and `kept`, and prove it.
+
+    Started as somebody else it stays that user, gives up what it can and proves the rest. Raises Refused
+    and ParentGone.
+    """
+    by_root = os.geteuid() == 0
+    parent = int(os.environ.pop(PARENT_ENV, "") or os.getppid())
+    try:
+        account = pwd.getpwnam(user) if by_root else None
+        _limit()
+        _close_others(kept)
+        if account is not None:
+            _become(account)
+        _drop_capabilities()
+        _die_with_parent(parent)
+        os.umask(0o077)
+        os.chdir("/")
+        held = standing(_STATUS.read_text())
+    except (OSError, KeyError, Unreadable) as error:
+        raise Refused(str(error)) from error
+    if found := faults(held, dropped_by_root=by_root):
+        raise Refused("; ".join(found))
+    return held
+
+
+def _limit() -> None:
+    limits = (
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+        (resource.RLIMIT_NPROC, PROCESSES),
+        (resource.RLIMIT_AS, ADDRESS_SPACE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, wanted in limits:
+        _, hard = resource.getrlimit(kind)
+        bound = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _close_others(kept: int | None) -> None:
+    top = os.sysconf("SC_OPEN_MAX")
+    if kept is None or kept < 3:  # noqa: PLR2004 - the standard ones stay anyway
+        os.closerange(3, top)
+        return
+    os.closerange(3, kept)
+    os.closerange(kept + 1, top)
+
+
+def _become(account: pwd.struct_passwd) -> None:
+    """The bounding set goes first: that needs a capability which goes with the user."""
+    for capability in range(int(_LAST_CAPABILITY.read_text()) + 1):
+        _prctl(_PR_CAPBSET_DROP, capability)
+    os.setgroups([])
+    os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+    os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+
+
+def _drop_capabilities() -> None:
+    """All sets but the bounding one to nothing, and no execve(2) gives any back (capset(2), prctl(2))."""
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+    if _libc.capset(header, bytes(24)) != 0:
+        _raise("capset")
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)  # an external command of the same user cannot read passwords from our memory
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel end us with the supervisor. The change of user had made it forget (prctl(2))."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise ParentGone
+
+
+def _prctl(option: int, value: int) -> None:
+    zero = ctypes.c_ulong(0)
+    if _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero) != 0:
+        _raise(f"prctl {option}")
+
+
+def _raise(what: str) -> None:
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), what)

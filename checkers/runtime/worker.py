@@ -1,0 +1,179 @@
+"""The checker worker: gives up all privileges, proves it, then runs checks and tells the director what it finds.
+
+`python -I -m checkers.runtime.worker --socket PATH --user NAME`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+from checkers.core.assembly import Assembly
+from checkers.core.messages import Assign, Hello
+from checkers.core.outbox import Outbox
+from checkers.core.proof import Standing
+from checkers.probes.attempt import attempt
+from checkers.probes.registry import PROBES, load
+from checkers.runtime.channel import Channel
+from checkers.runtime.log import Bounded, tell
+from checkers.runtime.notify import Notifier
+from checkers.runtime.sandbox import ParentGone, Refused, confine
+from checkers.runtime.watch import Watch
+
+REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
+BEAT_SECONDS = 1.0
+RECENT_BEATS = 2  # the recently probed are told every so many beats
+ALL_BEATS = 15  # and everything, so that whatever was lost heals
+STOP_SECONDS = 1.0
+FAULT_LINES_A_MINUTE = 6
+
+
+class Worker:
+    """Puts the parts together: assignments in, checks run, verdicts out."""
+
+    def __init__(self, path: str, hello: Hello, notifier: Notifier) -> None:
+        """Nothing runs yet."""
+        self._notifier = notifier
+        self._outbox = Outbox(hello)
+        self._assembly = Assembly()
+        self._generation = 0
+        self._recent: dict[str, None] = {}
+        self._ready = False
+        self._settled = False
+        self._watch = Watch(attempt, self._probed)
+        self._channel = Channel(path, self._opened, self._assigned, self._packet, self._sent)
+        self._faults = Bounded(FAULT_LINES_A_MINUTE)
+
+    async def run(self) -> None:
+        """Work until SIGTERM, then part from every real server in good order."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._fault)
+        stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's; the supervisor says what to do
+            loop.add_signal_handler(number, lambda: None)
+        beating = asyncio.create_task(self._beat())
+        self._channel.open()
+        await stop.wait()
+        beating.cancel()
+        self._channel.close()
+        await self._watch.stop(STOP_SECONDS)
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            self._notifier.alive()
+            await asyncio.sleep(BEAT_SECONDS)
+            beats += 1
+            if beats % RECENT_BEATS == 0:
+                self._outbox.mark(self._recent)
+                self._recent.clear()
+            if beats % ALL_BEATS == 0:
+                self._outbox.mark(self._watch.identities)
+            self._channel.pump()
+
+    def _opened(self) -> None:
+        self._assembly = Assembly()
+        self._outbox.reconnected()
+        self._outbox.mark(self._watch.identities)
+        self._outbox.confirm()
+
+    def _packet(self) -> bytes | None:
+        return self._outbox.packet(self._generation, self._watch.verdict)
+
+    def _sent(self) -> None:
+        self._outbox.sent()
+        if not self._ready:
+            self._ready = True
+            self._notifier.ready()
+
+    def _assigned(self, assign: Assign) -> None:
+        checks = self._assembly.add(assign)
+        if checks is None:
+            return
+        for kind in {type(check.check) for check in checks}:
+            load(kind)
+        change = self._watch.assign(checks)
+        self._generation = assign.generation
+        self._outbox.mark(self._watch.identities)
+        self._outbox.confirm()
+        self._settle()
+        tell(
+            "info",
+            "assignment_taken",
+            generation=assign.generation,
+            checks=len(self._watch.identities),
+            started=len(change.started),
+            replaced=len(change.replaced),
+            retimed=len(change.retimed),
+            ended=len(change.ended),
+        )
+        self._channel.pump()
+
+    def _settle(self) -> None:
+        """What is loaded now stays: the collector need not look at it again."""
+        if not self._settled:
+            self._settled = True
+            gc.collect()
+            gc.freeze()
+
+    def _probed(self, identity: str, at_once: bool) -> None:
+        if at_once:
+            self._outbox.mark((identity,))
+            self._channel.pump()
+        else:
+            self._recent[identity] = None
+
+    def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A fault nobody awaited. Its words are not told: they may hold a password."""
+        error = context.get("exception")
+        self._faults.tell("error", "fault", where=context.get("message", ""), error=type(error).__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the process. The exit status: 0 after SIGTERM, 70 when it may not start."""
+    parser = argparse.ArgumentParser(prog="checkers.runtime.worker", description="Runs checks for the director.")
+    parser.add_argument("--socket", required=True, help="the director's socket")
+    parser.add_argument("--user", required=True, help="who to become when started as root")
+    given = parser.parse_args(arguments)
+    path = str(Path(given.socket).absolute())
+    notifier = Notifier.from_environment()
+    if os.geteuid() == 0 and not reachable_by_all(Path(sys.prefix)):
+        for kind in PROBES:  # another user will not find them
+            load(kind)
+    try:
+        held = confine(given.user, notifier.descriptor)
+    except Refused as error:
+        tell("error", "worker_refused", reason=str(error))
+        return REFUSED_EXIT
+    except ParentGone:
+        return 0
+    logging.disable(logging.CRITICAL)  # the libraries': theirs may hold a conversation
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_work(path, held, notifier))
+    return 0
+
+
+def reachable_by_all(place: Path) -> bool:
+    """Whether every user may look into this folder, from the root on: libraries are loaded late from there."""
+    folders = (place, *place.resolve().parents, *place.absolute().parents)
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+
+
+async def _work(path: str, held: Standing, notifier: Notifier) -> None:
+    hello = Hello(os.getpid(), held.uids[1], held.effective, held.no_new_privs)
+    tell("info", "worker_started", pid=hello.pid, uid=hello.uid, capabilities=hello.capabilities)
+    await Worker(path, hello, notifier).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
