@@ -8,8 +8,8 @@ destinations newest first. What only a real kernel can know (local addresses, lo
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
 from types import MappingProxyType
@@ -58,11 +58,15 @@ class MemoryTable:
 
     def __init__(self, table: Table | None = None, *, salt: int = 0) -> None:
         self._salt = salt
-        self._entries: dict[ServiceKey, Entry] = dict(reversed(list((table or {}).items())))
+        # oldest first, as they were added: both orders are turned round when they are read
+        self._entries: dict[ServiceKey, _Held] = {
+            key: _Held(entry.service, dict(reversed(list(entry.destinations.items()))))
+            for key, entry in reversed(list((table or {}).items()))
+        }
 
     def read_table(self) -> Table:
         """All services and destinations, in the kernel's order."""
-        newest_first = reversed(self._entries.items())
+        newest_first = ((key, held.entry()) for key, held in reversed(self._entries.items()))
         return MappingProxyType(dict(sorted(newest_first, key=lambda item: bucket(item[0], self._salt))))
 
     def apply(self, operations: Sequence[Operation]) -> tuple[Refusal, ...]:
@@ -92,28 +96,32 @@ class MemoryTable:
             return errno.EEXIST
         code = _service_fault(service)
         if not code:
-            self._entries[service.key] = Entry(service)
+            self._entries[service.key] = _Held(service, {})
         return code
 
     def _set_service(self, service: Service) -> int:
-        entry = self._entries.get(service.key)
-        if entry is None:
+        held = self._entries.get(service.key)
+        if held is None:
             return errno.ESRCH
         code = _service_fault(service)
         if not code:
-            self._entries[service.key] = Entry(service, entry.destinations)
+            held.service = service
         return code
 
-    def _within(self, key: ServiceKey, change: partial[int | dict[DestinationKey, Destination]]) -> int:
-        key = canonical_key(key)
-        entry = self._entries.get(key)
-        if entry is None:
-            return errno.ESRCH
-        changed = change(key.family, entry.destinations)
-        if isinstance(changed, int):
-            return changed
-        self._entries[key] = Entry(entry.service, MappingProxyType(changed))
-        return 0
+    def _within(self, key: ServiceKey, change: partial[int]) -> int:
+        held = self._entries.get(canonical_key(key))
+        return errno.ESRCH if held is None else change(key.family, held.destinations)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A service of this table. Its destinations are oldest first."""
+
+    service: Service
+    destinations: dict[DestinationKey, Destination]
+
+    def entry(self) -> Entry:
+        return Entry(self.service, MappingProxyType(dict(reversed(self.destinations.items()))))
 
 
 def bucket(key: ServiceKey, salt: int) -> tuple[bool, int]:
@@ -163,9 +171,7 @@ def _service_fault(service: Service) -> int:
     return 0
 
 
-def _add_destination(
-    family: Family, held: Mapping[DestinationKey, Destination], destination: Destination
-) -> int | dict[DestinationKey, Destination]:
+def _add_destination(family: Family, held: dict[DestinationKey, Destination], destination: Destination) -> int:
     code = _destination_fault(family, destination)
     if code:
         return code
@@ -173,26 +179,22 @@ def _add_destination(
         return errno.EEXIST
     if not _is_unicast(destination.key):
         return errno.EINVAL
-    return {destination.key: destination, **held}
+    held[destination.key] = destination
+    return 0
 
 
-def _set_destination(
-    family: Family, held: Mapping[DestinationKey, Destination], destination: Destination
-) -> int | dict[DestinationKey, Destination]:
+def _set_destination(family: Family, held: dict[DestinationKey, Destination], destination: Destination) -> int:
     code = _destination_fault(family, destination)
     if code:
         return code
     if destination.key not in held:
         return errno.ENOENT
-    return {**held, destination.key: destination}
+    held[destination.key] = destination
+    return 0
 
 
-def _delete_destination(
-    _: Family, held: Mapping[DestinationKey, Destination], key: DestinationKey
-) -> int | dict[DestinationKey, Destination]:
-    if key not in held:
-        return errno.ENOENT
-    return {other: destination for other, destination in held.items() if other != key}
+def _delete_destination(_: Family, held: dict[DestinationKey, Destination], key: DestinationKey) -> int:
+    return 0 if held.pop(key, None) else errno.ENOENT
 
 
 def _destination_fault(family: Family, destination: Destination) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 from netlink.errors import NetlinkError
 
@@ -39,9 +39,8 @@ GENERIC_SIZE = _GENERIC.size
 Attributes = Mapping[int, memoryview]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One netlink message as it came."""
+class Message(NamedTuple):
+    """One netlink message as it came. A tuple, since a dump makes thousands."""
 
     type: int
     flags: int
@@ -86,15 +85,17 @@ def messages(datagram: bytes) -> Iterator[Message]:
 def attributes(body: memoryview, skip: int = 0) -> dict[int, memoryview]:
     """The attributes after `skip` bytes of fixed header, by type; of a repeated one the last."""
     found: dict[int, memoryview] = {}
+    unpack, size = _ATTRIBUTE.unpack_from, _ATTRIBUTE.size  # looked up once: tables of thousands come through here
     offset, end = skip, len(body)
     if offset > end:
         raise garbled("truncated body")
-    while end - offset >= _ATTRIBUTE.size:
-        length, kind = _ATTRIBUTE.unpack_from(body, offset)
-        if not _ATTRIBUTE.size <= length <= end - offset:
+    while offset <= end - size:
+        length, kind = unpack(body, offset)
+        after = offset + length
+        if length < size or after > end:
             raise garbled("attribute length")
-        found[kind & _TYPE_MASK] = body[offset + _ATTRIBUTE.size : offset + length]
-        offset += (length + 3) & ~3
+        found[kind & _TYPE_MASK] = body[offset + size : after]
+        offset = (after + 3) & ~3
     if offset < end:
         raise garbled("trailing bytes")
     return found
@@ -104,7 +105,7 @@ def number(value: memoryview, size: int) -> int:
     """An unsigned integer of `size` bytes in native order."""
     if len(value) < size:
         raise garbled("short integer")
-    return int.from_bytes(value[:size], sys.byteorder)
+    return int.from_bytes(value if len(value) == size else value[:size], sys.byteorder)
 
 
 def port_number(value: memoryview) -> int:

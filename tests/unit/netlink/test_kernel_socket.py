@@ -8,11 +8,12 @@ import socket
 import pytest
 
 from netlink.errors import NetlinkError
-from netlink.kernel_socket import BATCH_LIMIT, DUMP_ATTEMPTS, KernelSocket
+from netlink.kernel_socket import BATCH_LIMIT, DUMP_ATTEMPTS, KernelSocket, open_line
 from netlink.wire import ACK, DUMP, DUMP_INTERRUPTED, NOOP, OVERRUN, REQUEST
 from tests.unit.netlink.kernel import Answer, ScriptedKernel, done, error, message, requests
 
 FAMILY = 30
+NETLINK_ROUTE = 0
 
 
 def opened(*answers_to_each: list[Answer]) -> tuple[ScriptedKernel, KernelSocket]:
@@ -123,3 +124,17 @@ def test_lost_answers_to_a_batch_are_told() -> None:
     with pytest.raises(NetlinkError) as caught:
         line.send_batch(FAMILY, [b"body"] * 3)
     assert caught.value.errno == errno.ENOBUFS
+
+
+def test_a_real_socket_waits_no_longer_than_it_was_told() -> None:
+    line = open_line(NETLINK_ROUTE, timeout_seconds=0.01)
+    try:
+        with pytest.raises(BlockingIOError):
+            line.recvmsg(16)
+    finally:
+        line.close()
+
+
+def test_a_protocol_the_kernel_has_not_is_a_netlink_error() -> None:
+    with pytest.raises(NetlinkError, match="not available"):
+        open_line(1_000_000, timeout_seconds=1.0)
