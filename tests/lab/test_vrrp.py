@@ -194,6 +194,13 @@ def test_the_higher_priority_serves_and_comes_back(scene: Scene) -> None:
     assert holds(lb1.host)
     assert not holds(lb2.host)
     assert lb1.host.read(HELD) == f"eth0 {VIP}/24\n"
+    becomes(
+        lambda: (now := lb1.director.status()) is not None and now.adverts_sent >= 3,
+        "three advertisements",
+    )
+    status = lb1.director.status()
+    assert status is not None
+    assert (status.adverts_received, status.dropped) == (0, {})  # it does not hear itself
     scene.client.run(["ping", "-c1", "-W2", "-n", VIP])
     assert lb1.end() == 0
     lb2.wait(Role.ACTIVE, Cause.ACTIVE_ROUTER_LEFT)
@@ -297,6 +304,9 @@ def test_a_pulled_cable_is_a_fault_and_a_plugged_one_a_return(scene: Scene) -> N
     lb2.wait(Role.BACKUP)
 
 
+DUMMY = "link add dummy7 type dummy\naddr add 10.7.7.1/24 dev dummy7\nlink set dummy7 up multicast on\n"
+
+
 def test_an_interface_that_goes_and_comes_is_taken_up_again(scene: Scene) -> None:
     host = scene.world["lb1"]
     config = msgspec.structs.replace(
@@ -305,13 +315,32 @@ def test_an_interface_that_goes_and_comes_is_taken_up_again(scene: Scene) -> Non
     lb1 = scene.balancer("lb1", config)
     lb1.wait(Role.INITIALIZE)
     for _ in range(2):
-        host.run(["ip", "link", "add", "dummy7", "type", "dummy"])
-        host.run(["ip", "addr", "add", "10.7.7.1/24", "dev", "dummy7"])
-        host.run(["ip", "link", "set", "dummy7", "up", "multicast", "on"])
+        host.run(["ip", "-batch", "-"], input=DUMMY)
         lb1.wait(Role.ACTIVE)
         assert "10.7.7.100/24" in host.run(["ip", "-4", "-o", "addr"]).stdout
         host.run(["ip", "link", "del", "dummy7"])
         lb1.wait(Role.INITIALIZE, Cause.LINK_DOWN)
+
+
+def test_an_interface_that_was_exchanged_unseen_is_another_one(scene: Scene) -> None:
+    host = scene.world["lb1"]
+    host.run(["ip", "-batch", "-"], input=DUMMY)
+    config = msgspec.structs.replace(
+        instance(200), interface="dummy7", addresses=(VirtualAddress("10.7.7.100", 24, "dummy7"),)
+    )
+    lb1 = scene.balancer("lb1", config)
+    lb1.wait(Role.ACTIVE)
+    assert lb1.process is not None
+    lb1.process.send_signal(signal.SIGSTOP)
+    host.run(["ip", "-batch", "-"], input="link del dummy7\n" + DUMMY)
+    lb1.process.send_signal(signal.SIGCONT)
+    becomes(lambda: "10.7.7.100/24" in host.run(["ip", "-4", "-o", "addr"]).stdout, "the address is on the new one")
+    before = lb1.director.status()
+    assert before is not None
+    becomes(
+        lambda: (now := lb1.director.status()) is not None and now.adverts_sent >= before.adverts_sent + 3,
+        "advertisements go out by the new one",
+    )
 
 
 def test_it_goes_on_without_a_director_and_finds_the_next(scene: Scene) -> None:
