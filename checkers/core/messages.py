@@ -92,6 +92,9 @@ class Garbled(Exception):
     """A packet that is not one of ours."""
 
 
+DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+"""What msgspec raises for bytes that are no message; text that is no UTF-8 is a UnicodeDecodeError of Python's."""
+
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
 _to_worker = msgspec.msgpack.Decoder(Assign)
 _encoder = msgspec.msgpack.Encoder()
@@ -111,7 +114,7 @@ def decode_from_worker(packet: bytes) -> FromWorker:
     _check_size(packet)
     try:
         return _from_worker.decode(packet)
-    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+    except DECODING_ERRORS as error:
         raise Garbled(str(error)) from error
 
 
@@ -120,7 +123,7 @@ def decode_to_worker(packet: bytes) -> ToWorker:
     _check_size(packet)
     try:
         return _to_worker.decode(packet)
-    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+    except DECODING_ERRORS as error:
         raise Garbled(str(error)) from error
 
 

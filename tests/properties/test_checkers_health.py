@@ -1,0 +1,113 @@
+"""Rise and fall over every short history, against a plain reading of the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkers.core.health import Health, unproven, worth_telling
+from checkers.core.messages import State
+from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
+from config.checks import Timing
+
+OUTCOMES = st.sampled_from(
+    [Healthy("a"), Healthy("b"), Unhealthy(Reason.REFUSED), Unhealthy(Reason.STATUS), Inconclusive()]
+)
+HISTORIES = st.lists(OUTCOMES, max_size=12)
+TIMINGS = st.builds(Timing, rise=st.integers(1, 3), fall=st.integers(1, 3))
+STATES = st.sampled_from(State)
+
+
+def after(known: State, history: Sequence[Outcome], timing: Timing) -> list[Health]:
+    healths = [unproven(known, 0.0)]
+    for moment, outcome in enumerate(history, 1):
+        healths.append(healths[-1].observe(outcome, float(moment), 0.5, timing))
+    return healths
+
+
+def expected_state(known: State, history: list[Outcome], timing: Timing) -> State:
+    """The rule read backwards: the state is that of the last run long enough, or of the first outcome ever."""
+    state, run = known, 0
+    for outcome in history:
+        if isinstance(outcome, Inconclusive):
+            continue
+        seen = State.UP if isinstance(outcome, Healthy) else State.DOWN
+        run = 0 if seen is state else run + 1
+        needed = timing.rise if seen is State.UP else timing.fall
+        if state is State.UNKNOWN or run >= needed:
+            state, run = seen, 0
+    return state
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_the_state_follows_the_runs(known: State, history: list[Outcome], timing: Timing) -> None:
+    assert after(known, history, timing)[-1].state is expected_state(known, history, timing)
+
+
+@given(OUTCOMES, TIMINGS)
+def test_the_first_outcome_decides_at_once_where_nothing_is_known(outcome: Outcome, timing: Timing) -> None:
+    state = after(State.UNKNOWN, [outcome], timing)[-1].state
+    match outcome:
+        case Healthy():
+            assert state is State.UP
+        case Unhealthy():
+            assert state is State.DOWN
+        case Inconclusive():
+            assert state is State.UNKNOWN
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_an_inconclusive_outcome_changes_no_belief(known: State, history: list[Outcome], timing: Timing) -> None:
+    before = after(known, history, timing)[-1]
+    changed = before.observe(Inconclusive("no descriptors"), 99.0, 0.1, timing)
+    assert (changed.state, changed.streak, changed.since) == (before.state, before.streak, before.since)
+    assert changed.probes == before.probes + 1
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_leaving_inconclusive_outcomes_out_changes_nothing(
+    known: State, history: list[Outcome], timing: Timing
+) -> None:
+    conclusive = [outcome for outcome in history if not isinstance(outcome, Inconclusive)]
+    assert after(known, history, timing)[-1].state is after(known, conclusive, timing)[-1].state
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_since_is_the_moment_of_the_last_change(known: State, history: list[Outcome], timing: Timing) -> None:
+    healths = after(known, history, timing)
+    changes = [moment for moment in range(1, len(healths)) if healths[moment].state is not healths[moment - 1].state]
+    assert healths[-1].since == (changes[-1] if changes else 0.0)
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_the_counters_count(known: State, history: list[Outcome], timing: Timing) -> None:
+    last = after(known, history, timing)[-1]
+    assert last.probes == len(history)
+    assert last.failures == sum(isinstance(outcome, Unhealthy) for outcome in history)
+    assert 0 <= last.streak < max(timing.rise, timing.fall)
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_a_change_of_state_or_reason_is_worth_telling(known: State, history: list[Outcome], timing: Timing) -> None:
+    healths = after(known, history, timing)
+    for before, later in pairwise(healths):
+        if before.state is not later.state:
+            assert worth_telling(before, later)
+        if before.state is later.state and before.outcome == later.outcome:
+            assert not worth_telling(before, later)
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_the_verdict_says_what_is_believed(known: State, history: list[Outcome], timing: Timing) -> None:
+    health = after(known, history, timing)[-1]
+    verdict = health.verdict("x")
+    assert (verdict.id, verdict.state, verdict.since, verdict.streak) == (
+        "x",
+        health.state,
+        health.since,
+        health.streak,
+    )
+    assert (verdict.outcome, verdict.probed_at, verdict.probes) == (health.outcome, health.probed_at, health.probes)

@@ -1,0 +1,132 @@
+"""Packets: whatever the bytes, a message or Garbled; what was encoded comes back."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkers.core.messages import (
+    PACKET_LIMIT_BYTES,
+    Assign,
+    AssignedCheck,
+    Garbled,
+    Hello,
+    State,
+    Target,
+    Verdict,
+    Verdicts,
+    decode_from_worker,
+    decode_to_worker,
+    encode,
+)
+from checkers.core.outcome import DETAIL_LIMIT, Healthy, Inconclusive, Reason, Unhealthy, escaped
+from config.checks import (
+    Credentials,
+    Expect,
+    ExternalCheck,
+    Galera,
+    HttpCheck,
+    ImapCheck,
+    MysqlCheck,
+    NoCheck,
+    PopCheck,
+    SmtpCheck,
+    TcpCheck,
+    Timing,
+    Tls,
+    TlsMode,
+)
+from config.secret import Secret
+
+WORDS = st.text(max_size=20)
+NUMBERS = st.integers(-(2**31), 2**63 - 1)
+SECONDS = st.floats(allow_nan=False)
+CREDENTIALS = st.builds(Credentials, WORDS, st.builds(Secret, WORDS))
+TLS = st.builds(Tls, st.none() | WORDS, st.booleans(), st.none() | WORDS)
+EXPECT = st.builds(Expect, st.none() | WORDS, st.none() | WORDS)
+MODES = st.sampled_from(TlsMode)
+CHECKS = st.one_of(
+    st.just(NoCheck()),
+    st.just(TcpCheck()),
+    st.builds(HttpCheck, st.none() | TLS, WORDS, WORDS, st.none() | WORDS, st.just(((200, 299), (404, 404))), EXPECT),
+    st.builds(MysqlCheck, CREDENTIALS, WORDS, st.none() | WORDS, EXPECT, st.none() | st.sampled_from(Galera)),
+    st.builds(ImapCheck, MODES, TLS, st.none() | CREDENTIALS),
+    st.builds(PopCheck, MODES, TLS, st.none() | CREDENTIALS),
+    st.builds(SmtpCheck, MODES, TLS, WORDS, st.none() | CREDENTIALS),
+    st.builds(ExternalCheck, st.lists(WORDS, max_size=3).map(tuple)),
+)
+ASSIGNED = st.builds(
+    AssignedCheck,
+    WORDS,
+    st.builds(Target, WORDS, NUMBERS, WORDS, NUMBERS, WORDS),
+    CHECKS,
+    st.builds(Timing, SECONDS, SECONDS, NUMBERS, NUMBERS),
+    st.sampled_from(State),
+)
+OUTCOMES = st.one_of(
+    st.builds(Healthy, WORDS), st.builds(Unhealthy, st.sampled_from(Reason), WORDS), st.builds(Inconclusive, WORDS)
+)
+VERDICTS = st.builds(
+    Verdict, WORDS, st.sampled_from(State), SECONDS, OUTCOMES, SECONDS, SECONDS, NUMBERS, NUMBERS, NUMBERS
+)
+TO_WORKER = st.builds(Assign, NUMBERS, NUMBERS, NUMBERS, st.lists(ASSIGNED, max_size=4).map(tuple))
+FROM_WORKER = st.one_of(
+    st.builds(Hello, NUMBERS, NUMBERS, WORDS, st.booleans()),
+    st.builds(Verdicts, NUMBERS, st.lists(VERDICTS, max_size=4).map(tuple)),
+)
+
+
+@given(TO_WORKER)
+def test_an_assignment_comes_back(message: Assign) -> None:
+    assert decode_to_worker(encode(message)) == message
+
+
+@given(FROM_WORKER)
+def test_what_a_worker_says_comes_back(message: Hello | Verdicts) -> None:
+    assert decode_from_worker(encode(message)) == message
+
+
+def only_garbled(packet: bytes) -> None:
+    for decode in (decode_from_worker, decode_to_worker):
+        try:
+            decode(packet)
+        except Garbled:
+            continue
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_message_or_garbled(packet: bytes) -> None:
+    only_garbled(packet)
+
+
+@given(TO_WORKER | FROM_WORKER, st.integers(0, 10_000), st.binary(min_size=1, max_size=4), st.integers(0, 4))
+def test_a_damaged_message_is_a_message_or_garbled(
+    message: Assign | Hello | Verdicts, at: int, noise: bytes, cut: int
+) -> None:
+    packet = encode(message)
+    at %= len(packet)
+    only_garbled(packet[:at] + noise + packet[at + cut :])
+
+
+@given(st.integers(1, 4000))
+def test_deep_nesting_is_garbled(depth: int) -> None:
+    only_garbled(b"\x91" * depth + b"\xc0")
+    only_garbled(msgspec.msgpack.encode({"type": "assign"})[:-1] + b"\x91" * depth)
+
+
+def test_a_packet_beyond_the_limit_is_garbled_both_ways() -> None:
+    too_large = Verdicts(1, (Verdict("x" * PACKET_LIMIT_BYTES, State.UP, 0.0, Healthy(), 0.0, 0.0),))
+    with pytest.raises(Garbled):
+        encode(too_large)
+    for decode in (decode_from_worker, decode_to_worker):
+        with pytest.raises(Garbled):
+            decode(b"\x80" * (PACKET_LIMIT_BYTES + 1))
+
+
+@given(st.binary() | st.text())
+def test_escaped_words_are_printable_and_short(words: bytes | str) -> None:
+    safe = escaped(words)
+    assert len(safe) <= DETAIL_LIMIT
+    assert all(" " <= character <= "~" for character in safe)
