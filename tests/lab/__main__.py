@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab.backend import LabError
+from tests.lab.backend import LabError, quietest_cpu
 from tests.lab.job import EXIT_NO_LAB
 from tests.lab.machine import CHECKOUT, LabTimeout, boot, raw_terminal
 
@@ -43,7 +43,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="A kernel with IPVS, in three seconds.")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--mem", type=int, default=4096, metavar="MIB", help="memory of the kernel (4096)")
-    shared.add_argument("--cpu", type=int, default=0, help="the core User-Mode Linux is pinned to (0)")
+    shared.add_argument("--cpu", type=int, help="the core User-Mode Linux is pinned to (the quietest)")
     shared.add_argument("--out", type=Path, metavar="DIR", help="a directory of the host, to be found at /out inside")
     commands = parser.add_subparsers(dest="verb", required=True)
     run = commands.add_parser("run", parents=[shared], help="run one command")
@@ -52,10 +52,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     shell = commands.add_parser("shell", parents=[shared], help="a topology, its daemons, and a shell among them")
     shell.add_argument("--timeout", type=float, default=DAY_SECONDS, metavar="SECONDS")
     shell.add_argument("--topology", default="cluster", help="cluster (the guide's), pair, or none")
-    test = commands.add_parser("test", parents=[shared], help="pytest inside, over tests/lab unless told otherwise")
+    words = "pytest inside, over tests/lab unless told otherwise; further arguments are pytest's"
+    test = commands.add_parser("test", parents=[shared], help=words, allow_abbrev=False)
     test.add_argument("--timeout", type=float, default=TEST_SECONDS, metavar="SECONDS")
-    test.add_argument("pytest", nargs=argparse.REMAINDER, metavar="PYTEST_ARGUMENT")
-    return parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb != "test":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.pytest = [word for word in rest if word != "--"]
+    return options
 
 
 def _command(options: argparse.Namespace) -> list[str]:
@@ -65,9 +69,8 @@ def _command(options: argparse.Namespace) -> list[str]:
         case "shell":
             return [PYTHON, "-m", "tests.lab.shell", options.topology]
         case _:
-            given = [word for word in options.pytest if word != "--"]
-            where = [] if any(word.startswith("tests/") for word in given) else ["tests/lab"]
-            return [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", *where, *given]
+            where = [] if any(word.startswith("tests/") for word in options.pytest) else ["tests/lab"]
+            return [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", *where, *options.pytest]
 
 
 def _boot(options: argparse.Namespace) -> int:
@@ -78,7 +81,7 @@ def _boot(options: argparse.Namespace) -> int:
             _command(options),
             timeout_seconds=options.timeout,
             memory_mib=options.mem,
-            cpu=options.cpu,
+            cpu=quietest_cpu() if options.cpu is None else options.cpu,
             out=options.out,
             interactive=terminal,
             env={"TERM": os.environ.get("TERM", "dumb")},

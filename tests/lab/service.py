@@ -9,17 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from tests.lab.cluster import DATABASES, MAIL, PRIVATE
+from tests.lab.cluster import BALANCERS, DATABASES, MAIL, PRIVATE
 from tests.lab.daemons import certificates, mariadb
+from tests.lab.daemons.balancers import Lvsd
 from tests.lab.daemons.mail import Dovecot, Postfix
 from tests.lab.daemons.mariadb import MariaDB
 from tests.lab.daemons.web import Nginx
-from tests.lab.world import Daemon, World
+from tests.lab.world import CHECKOUT, Daemon, World
 
 DATABASE = "database"
 MAILHOSTS = "mail"
 ALL = (DATABASE, MAILHOSTS)
+CONFIGURATION = "/etc/lvsd/lvsd.yaml"
+SECRETS = {"/etc/lvsd/vrrp.secret": "mySuper1\n", "/etc/lvsd/mysql.secret": f"{mariadb.MONITOR[1]}\n"}
 
 Progress = Callable[[str], None]
 
@@ -53,6 +57,28 @@ def up(world: World, daemons: Sequence[str] = ALL, progress: Progress = silent) 
             running.append(pool.submit(_mail_hosts, world, progress))
         for one in running:
             one.result()
+
+
+def balance(world: World, progress: Progress = silent) -> None:
+    """Start lvsd on both balancers from the shipped examples; the real servers should be up."""
+    for name in BALANCERS:
+        for path, text in SECRETS.items():
+            world[name].write(path, text, 0o600)
+        example = Path(CHECKOUT, "examples/iredmail", f"{name}.yaml")
+        world[name].write(CONFIGURATION, example.read_text())
+        _start(world, name, [Lvsd((CONFIGURATION,))], progress)
+
+
+def daemons_of(world: World, host: str) -> dict[str, Daemon]:
+    """What runs on a host of the cluster, by name."""
+    found: tuple[Daemon, ...] = ()
+    if host in DATABASES:
+        found = (node(world, host),)
+    elif host in MAIL:
+        found = mail_daemons()
+    elif host in BALANCERS:
+        found = (Lvsd((CONFIGURATION,)),)
+    return {daemon.name: daemon for daemon in found}
 
 
 def _databases(world: World, progress: Progress) -> None:

@@ -1,9 +1,10 @@
 """The guide's riddle: why a Galera node "will sometimes fail to start" once the virtual address is on its `lo`.
 
-A node must tell the others where to send it the data it lacks. Not told (`wsrep_node_address`), it guesses. Servers of
-the guide's time (MariaDB 5.5 up to 5.5.41) took the first address `ip addr` calls global; `lo` comes first, so they took the
-virtual address. The node that has the data then sends it to the virtual address, which is on its own `lo` too: to
-itself. Servers of today skip loopback interfaces, and so guess another way wrong: the first address of the first interface.
+A node must tell the others where to send it the data it lacks. Not told (`wsrep_node_address`), it guesses. A server
+of the guide's time (MariaDB 5.5.38) took the first address that `ip addr` calls global: `lo` comes first, so it took
+the virtual address. The node that has the data then connects to the virtual address, which is on its own `lo` too: to
+itself. Servers of today (since about 5.5.42) skip loopback interfaces, and guess the first address of the first
+interface, which may be wrong in other ways.
 """
 
 from __future__ import annotations

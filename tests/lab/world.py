@@ -103,9 +103,14 @@ class LiveHost:
     def _ip(self, batch: str) -> None:
         self.run(["ip", "-batch", "-"], input=batch)
 
+    @property
+    def handle(self) -> Path:
+        """A file, out here, with the number of its process 1; 0 while it is dead."""
+        return self.world.directory / f"{self.name}.pid"
+
     def _leave_handle(self) -> None:
         """`lb1 CMD` for a person or a script: see tests/lab/shell.py."""
-        (self.world.directory / f"{self.name}.pid").write_text(f"{self.pid}\n")
+        self.handle.write_text(f"{self.pid}\n")
 
     # ---- programs and files -------------------------------------------------------------------------------------
 
@@ -190,6 +195,7 @@ class LiveHost:
         self._place = None
         self.pid = 0
         self.processes.clear()
+        self._leave_handle()
         place.kill()
         self.world.switch_ip(self._uncable_batch())
         place.close()
