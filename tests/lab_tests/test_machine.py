@@ -14,7 +14,7 @@ import pytest
 from tests.lab.backend import LabError
 from tests.lab.job import EXIT_NO_LAB
 from tests.lab.machine import LabTimeout, boot, discard
-from tests.lab_tests.runner import alive, await_end, await_output, family, finish, lab, read_until, traces
+from tests.lab_tests.runner import Person, alive, await_end, await_output, family, finish, lab, read_until, traces
 
 BACKENDS = pytest.mark.parametrize("backend", ["uml", "native"])
 
@@ -104,15 +104,31 @@ def test_a_timeout_ends_a_command_that_does_not(home: Path, backend: str) -> Non
     assert not alive(people)
 
 
+def hang(people: frozenset[Person]) -> None:
+    """Stop the kernel where it is."""
+    for person in people:
+        if b"linux.uml" in Path(f"/proc/{person.pid}/cmdline").read_bytes():
+            os.kill(person.pid, signal.SIGSTOP)
+
+
 def test_a_kernel_that_hangs_is_ended(home: Path) -> None:
     with lab("run", "--timeout", "4", "--", "sh", "-c", "echo begun; sleep 1000", home=home) as process:
         await_output(process, b"begun")
         people = family(process.pid)
-        for person in people:
-            if b"linux.uml" in Path(f"/proc/{person.pid}/cmdline").read_bytes():
-                os.kill(person.pid, signal.SIGSTOP)
+        hang(people)
         assert finish(process)[0] == 124
     assert not alive(people)
+
+
+def test_a_kernel_that_hangs_goes_with_its_killed_runner(home: Path) -> None:
+    """Nobody is left to notice that the console was closed: only the parent-death signals end this one."""
+    with lab("run", "--", "sh", "-c", "echo begun; sleep 1000", home=home) as process:
+        await_output(process, b"begun")
+        people = family(process.pid)
+        hang(people)
+        process.kill()
+        process.wait(60)
+        await_end(people)
 
 
 def test_a_kernel_that_crashes_is_told_with_its_last_words(home: Path) -> None:
