@@ -36,10 +36,17 @@ PROBES: dict[type[AnyCheck], str] = {
 }
 
 
+LATE: dict[type[AnyCheck], tuple[str, ...]] = {
+    HttpCheck: ("anyio._backends._asyncio",),
+}
+"""What a kind's libraries themselves load only when first used: httpcore its locks."""
+
+
 def load(kind: type[AnyCheck]) -> None:
     """Load a kind's libraries now rather than during its first probe. Those missing are told by that probe."""
-    with contextlib.suppress(ImportError):
-        import_module(PROBES[kind])
+    for name in (PROBES[kind], *LATE.get(kind, ())):
+        with contextlib.suppress(ImportError):
+            import_module(name)
 
 
 def probe_of(check: AnyCheck) -> Probe:

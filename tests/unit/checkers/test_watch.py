@@ -1,0 +1,242 @@
+"""The running checks, with a runner of the test's own: no real server, no real probe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from checkers.core.messages import AssignedCheck, State, Target
+from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
+from checkers.probes.attempt import Finding
+from checkers.runtime import watch as watch_module
+from checkers.runtime.watch import Watch
+from config.checks import HttpCheck, TcpCheck, Timing
+
+DOWN = Unhealthy(Reason.REFUSED)
+FAST = Timing(interval=0.01, timeout=1.0, rise=1, fall=2)
+
+
+def check(name: str, port: int = 80, timing: Timing = FAST, known: State = State.UNKNOWN) -> AssignedCheck:
+    return AssignedCheck(name, Target("192.0.2.1", port), TcpCheck(), timing, known)
+
+
+class Fake:
+    """A runner that says what it is told to, and remembers who ran beside whom."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Outcome | Exception] = {}
+        self.running: list[str] = []
+        self.most = 0
+        self.doubled = False
+        self.ran: list[AssignedCheck] = []
+        self.gate: asyncio.Event | None = None
+        self.goodbye: Callable[[], asyncio.Future[None]] | None = None
+        self.parted: list[str] = []
+
+    async def run(self, assigned: AssignedCheck, report: Callable[[Finding], None]) -> None:
+        self.doubled |= assigned.id in self.running
+        self.running.append(assigned.id)
+        self.ran.append(assigned)
+        self.most = max(self.most, len(self.running))
+        try:
+            await (self.gate.wait() if self.gate is not None else asyncio.sleep(0))
+            answer = self.answers.get(assigned.id, Healthy())
+            if isinstance(answer, Exception):
+                raise answer
+            report(Finding(answer, asyncio.get_running_loop().time(), 0.001))
+        finally:
+            if self.goodbye is not None:
+                await self.goodbye()
+            self.parted.append(assigned.id)
+            self.running.remove(assigned.id)
+
+
+class World:
+    """A watch on a fake, and the news it gave."""
+
+    def __init__(self) -> None:
+        self.fake = Fake()
+        self.news: list[tuple[str, bool]] = []
+        self.watch = Watch(self.fake.run, lambda name, at_once: self.news.append((name, at_once)))
+
+    def state(self, name: str) -> State:
+        verdict = self.watch.verdict(name)
+        assert verdict is not None
+        return verdict.state
+
+    def probes(self, name: str) -> int:
+        verdict = self.watch.verdict(name)
+        return verdict.probes if verdict is not None else 0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_every_check_is_probed_again_and_again() -> None:
+    world = World()
+    world.watch.assign([check("a"), check("b")])
+    await until(lambda: world.probes("a") > 2 and world.probes("b") > 2)
+    assert world.state("a") is State.UP
+    assert not world.fake.doubled
+    await world.watch.stop(1.0)
+
+
+async def test_a_change_is_news_at_once_and_the_same_is_not() -> None:
+    world = World()
+    world.watch.assign([check("a")])
+    await until(lambda: world.probes("a") > 2)
+    assert world.news[0] == ("a", True)
+    assert ("a", True) not in world.news[1:]
+    world.fake.answers["a"] = DOWN
+    before = len(world.news)
+    await until(lambda: world.state("a") is State.DOWN)
+    assert [at_once for _, at_once in world.news[before:] if at_once] == [True, True]  # the reason, then the state
+    await world.watch.stop(1.0)
+
+
+async def test_an_equal_assignment_keeps_everything() -> None:
+    world = World()
+    world.watch.assign([check("a")])
+    await until(lambda: world.probes("a") > 1)
+    task = world.watch._watched["a"].task
+    probes = world.probes("a")
+    world.watch.assign([check("a", known=State.DOWN)])
+    assert world.watch._watched["a"].task is task
+    assert world.probes("a") == probes
+    assert world.state("a") is State.UP
+    await world.watch.stop(1.0)
+
+
+async def test_what_is_known_needs_a_run_to_change() -> None:
+    world = World()
+    world.fake.answers["a"] = DOWN
+    world.watch.assign([check("a", known=State.UP)])
+    await until(lambda: world.probes("a") == 1)
+    assert world.state("a") is State.UP
+    await until(lambda: world.state("a") is State.DOWN)
+    await world.watch.stop(1.0)
+
+
+async def test_other_timing_keeps_the_health() -> None:
+    world = World()
+    world.fake.answers["a"] = DOWN
+    world.watch.assign([check("a")])
+    await until(lambda: world.state("a") is State.DOWN)
+    probes = world.probes("a")
+    world.watch.assign([check("a", timing=Timing(interval=1000.0))])
+    assert (world.state("a"), world.probes("a") >= probes) == (State.DOWN, True)
+    assert world.watch._watched["a"].slot > asyncio.get_running_loop().time() + 1
+    await world.watch.stop(1.0)
+
+
+async def test_other_timing_leaves_a_running_probe_alone() -> None:
+    world = World()
+    world.fake.gate = asyncio.Event()
+    world.watch.assign([check("a")])
+    await until(lambda: world.fake.running == ["a"])
+    world.watch.assign([check("a", timing=Timing(interval=1000.0))])
+    world.fake.gate.set()
+    await until(lambda: world.probes("a") == 1)
+    assert world.state("a") is State.UP
+    await world.watch.stop(1.0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [check("a", port=81), AssignedCheck("a", Target("192.0.2.1", 80), HttpCheck(), FAST)],
+)
+async def test_another_question_keeps_what_is_believed_until_it_is_answered(other: AssignedCheck) -> None:
+    world = World()
+    world.watch.assign([check("a")])
+    await until(lambda: world.state("a") is State.UP)
+    world.fake.gate = asyncio.Event()
+    await until(lambda: world.fake.running == ["a"])
+    world.watch.assign([other])
+    assert world.state("a") is State.UP
+    world.fake.answers["a"] = DOWN
+    world.fake.gate.set()
+    await until(lambda: world.state("a") is State.DOWN)
+    assert world.fake.ran[-1] == other
+    assert not world.fake.doubled
+    await world.watch.stop(1.0)
+
+
+async def test_a_successor_waits_for_the_goodbye() -> None:
+    world = World()
+    world.fake.gate = asyncio.Event()
+    goodbye: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    world.fake.goodbye = lambda: asyncio.shield(goodbye)
+    world.watch.assign([check("a")])
+    await until(lambda: world.fake.running == ["a"])
+    world.watch.assign([check("a", port=81)])
+    await asyncio.sleep(0.05)  # several intervals: a successor that did not wait would have run
+    assert [assigned.target.port for assigned in world.fake.ran] == [80]
+    goodbye.set_result(None)
+    world.fake.gate.set()
+    await until(lambda: world.probes("a") > 0)
+    assert not world.fake.doubled
+    await world.watch.stop(1.0)
+
+
+async def test_a_check_that_is_gone_is_parted_from_and_forgotten() -> None:
+    world = World()
+    world.fake.gate = asyncio.Event()
+    world.watch.assign([check("a"), check("b")])
+    await until(lambda: sorted(world.fake.running) == ["a", "b"])
+    world.watch.assign([check("b")])
+    await until(lambda: world.fake.parted == ["a"])
+    assert world.watch.verdict("a") is None
+    assert world.watch.identities == ("b",)
+    await world.watch.stop(1.0)
+
+
+async def test_a_crash_is_inconclusive_and_stops_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.fake.answers["a"] = RuntimeError("the password is sesame")
+    world.watch.assign([check("a", known=State.UP), check("b")])
+    await until(lambda: world.probes("a") > 20 and world.probes("b") > 3)
+    verdict = world.watch.verdict("a")
+    assert verdict is not None
+    assert (verdict.state, verdict.outcome) == (State.UP, Inconclusive("a fault of the checker: RuntimeError"))
+    await world.watch.stop(1.0)
+    told = capfd.readouterr().err
+    assert 0 < told.count("check_crashed") <= watch_module.CRASH_LINES_A_MINUTE
+    assert "sesame" not in told
+    assert "test_watch.py" in told
+
+
+async def test_so_many_probes_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "PROBES_AT_ONCE", 3)
+    world = World()
+    world.watch.assign([check(f"c{number}") for number in range(20)])
+    await until(lambda: all(world.probes(f"c{number}") > 1 for number in range(20)))
+    assert world.fake.most == 3
+    await world.watch.stop(1.0)
+
+
+async def test_stopping_waits_no_longer_than_told() -> None:
+    world = World()
+    world.fake.gate = asyncio.Event()
+    forever: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    world.fake.goodbye = lambda: asyncio.shield(forever)
+    world.watch.assign([check("a")])
+    await until(lambda: world.fake.running == ["a"])
+    async with asyncio.timeout(5):
+        await world.watch.stop(0.05)
+    forever.set_result(None)
+    await until(lambda: world.fake.parted == ["a"])
+
+
+async def test_starts_are_spread() -> None:
+    world = World()
+    world.watch.assign([check(f"c{number}", timing=Timing(interval=100.0)) for number in range(200)])
+    now = asyncio.get_running_loop().time()
+    slots = sorted(watched.slot - now for watched in world.watch._watched.values())
+    assert slots[0] < 10
+    assert 90 < slots[-1] <= 100
+    await world.watch.stop(1.0)
