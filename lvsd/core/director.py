@@ -45,6 +45,8 @@ from netlink.operations import DeleteService
 
 Step = tuple[Director, tuple[Effect, ...]]
 
+READY_LIMIT_SECONDS = 15.0  # checks that never answer must not keep an address from the only balancer there is
+
 
 def step(director: Director, event: Event, now: float) -> Step:
     """One event, decided. `now` is CLOCK_MONOTONIC in seconds."""
@@ -63,8 +65,9 @@ def step(director: Director, event: Event, now: float) -> Step:
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
-        case Started(config, owned, table):
-            begun = replace(director, owned=owned, kernel=Kernel(table=table))
+        case Started(config, owned, table, restarted):
+            held_back = None if restarted else now + READY_LIMIT_SECONDS
+            begun = replace(director, owned=owned, kernel=Kernel(table=table), vrrp=Vrrp(held_back_until=held_back))
             return _configured(begun, config, now, "config_loaded")
         case ConfigChanged(config):
             return _configured(director, config, now, "config_reloaded")
@@ -91,7 +94,7 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.append(RememberOwned(changed.owned))
     if changed.worker.connected:
         effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
-    if changed.vrrp.connected:
+    if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
     return _settled(changed, effects, now)
 
@@ -117,7 +120,10 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             heard, effects = verdicts.heard(director, message)
             if not effects:  # no state changed: the wanted table is the same
                 return heard, ()
-            return _settled(heard, effects, now)
+            settled = _settled(heard, effects, now)
+            if any(isinstance(effect, Apply) for effect in settled[1]):
+                return settled  # the table first: PlanApplied comes back here
+            return _and_then(_let_vrrp_go(settled[0], now), settled[1])
 
 
 def _worker_came(director: Director, hello: Hello, now: float) -> Step:
@@ -136,13 +142,33 @@ def _worker_came(director: Director, hello: Hello, now: float) -> Step:
 def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float) -> Step:
     match event:
         case VrrpCame():
-            came = replace(director, vrrp=Vrrp(director.vrrp.status, connected=True, changed_at=now))
+            came = replace(director, vrrp=replace(director.vrrp, connected=True, changed_at=now))
+            if came.vrrp.held_back_until is not None:
+                return _let_vrrp_go(came, now)
             return came, (ConfigureVrrp(came.generation, came.config.vrrp),)
         case VrrpWent():
-            went = replace(director, vrrp=Vrrp(director.vrrp.status, connected=False, changed_at=now))
+            went = replace(director, vrrp=replace(director.vrrp, connected=False, changed_at=now))
             return went, (Tell(Level.WARNING, "vrrp_process_lost", {}),)
         case VrrpHeard(status):
             return replace(director, vrrp=replace(director.vrrp, status=status)), ()
+
+
+def _let_vrrp_go(director: Director, now: float) -> Step:
+    """Have vrrp begin, once every service can serve: an address taken with an empty table serves nobody.
+
+    That is, every service has a real server with a weight in the kernel, or a first verdict on all of them.
+    """
+    until = director.vrrp.held_back_until
+    if until is None or not director.vrrp.connected:
+        return director, ()
+    late = now >= until
+    if not late and not all(kernel.can_serve(director, virtual) for virtual in director.config.services):
+        return director, ()
+    gone = replace(director, vrrp=replace(director.vrrp, held_back_until=None))
+    told = (
+        (Tell(Level.WARNING, "vrrp_not_held_back_any_longer", {"after_seconds": READY_LIMIT_SECONDS}),) if late else ()
+    )
+    return gone, (*told, ConfigureVrrp(gone.generation, gone.config.vrrp))
 
 
 def _kernel(
@@ -157,10 +183,16 @@ def _kernel(
         case TableUnreadable(error):
             return kernel.unreadable(director, error, now)
         case PlanApplied(operations, refusals):
-            return kernel.answered(director, operations, refusals, now)
+            answered, answers = kernel.answered(director, operations, refusals, now)
+            return _and_then(_let_vrrp_go(answered, now), answers)
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
-            return director, (ReadTable(),) if due else ()
+            return _and_then(_let_vrrp_go(director, now), (ReadTable(),) if due else ())
+
+
+def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:
+    """One step behind another: the later belief, the effects in their order."""
+    return second[0], (*first, *second[1])
 
 
 def _settled(director: Director, effects: list[Effect], now: float) -> Step:

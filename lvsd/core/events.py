@@ -14,11 +14,15 @@ from netlink.table import ServiceKey, Table
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The director begins: its configuration, the services earlier configurations made, the kernel's table."""
+    """The director begins: its configuration, the services earlier configurations made, the kernel's table.
+
+    `restarted`: its predecessor died, the service never stopped.
+    """
 
     config: Config
     owned: frozenset[ServiceKey]
     table: Table
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lvsd.core.desired import desired
+from checkers.core.messages import State
+from config.model import VirtualService
+from lvsd.core.desired import desired, service_key
 from lvsd.core.effects import Effect, Level, RememberOwned, Tell
+from lvsd.core.identity import check_id, standing_state
 from lvsd.core.reconcile import applied, plan
 from lvsd.core.state import Director
 from lvsd.core.wording import operation_text
@@ -27,6 +30,15 @@ def plan_for(director: Director, now: float) -> tuple[Operation, ...]:
         return operations
     refused = {refusal.operation for refusal in state.refusals}
     return tuple(operation for operation in operations if operation not in refused)
+
+
+def can_serve(director: Director, virtual: VirtualService) -> bool:
+    """Whether a client of this service would be served, or would be refused for a known reason."""
+    entry = director.kernel.table.get(service_key(virtual.virtual))
+    if entry is not None and any(destination.weight for destination in entry.destinations.values()):
+        return True
+    states = (standing_state(director, check_id(virtual, real), real) for real in virtual.real_servers)
+    return State.UNKNOWN not in states
 
 
 def read(director: Director, table: Table, now: float) -> tuple[Director, list[Effect]]:

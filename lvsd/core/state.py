@@ -38,11 +38,15 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """The vrrp process: its last report, and whether it is connected, since when."""
+    """The vrrp process: its last report, and whether it is connected, since when.
+
+    `held_back_until`: it is told of no instance before, or before every service can serve.
+    """
 
     status: VrrpStatus | None = None
     connected: bool = False
     changed_at: float = 0.0
+    held_back_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

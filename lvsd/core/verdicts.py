@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from checkers.core.messages import State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Unhealthy
 from lvsd.core.effects import Effect, Level, Tell
@@ -21,32 +23,21 @@ def heard(director: Director, message: Verdicts) -> tuple[Director, list[Effect]
             continue
         before = verdicts.get(verdict.id)
         after = _merged(before, verdict)
+        if after is None:
+            continue
         verdicts[verdict.id] = after
         if (before.state if before is not None else State.UNKNOWN) is not after.state:
             told.append(_transition(checked, after))
     return replace(director, verdicts=verdicts), told
 
 
-def _merged(before: Verdict | None, after: Verdict) -> Verdict:
-    """A worker that does not know (yet) takes nothing back: fail static."""
+def _merged(before: Verdict | None, after: Verdict) -> Verdict | None:
+    """A worker that does not know (yet) takes nothing back: fail static. None: there is nothing to believe."""
+    if after.probes == 0:  # it only repeats what it was told, and has seen nothing itself
+        return before if before is not None or after.state is State.UNKNOWN else after
     if before is not None and after.state is State.UNKNOWN:
-        return replace_state(after, before)
+        return msgspec.structs.replace(after, state=before.state, since=before.since)
     return after
-
-
-def replace_state(verdict: Verdict, kept: Verdict) -> Verdict:
-    """`verdict` with the state of `kept`."""
-    return Verdict(
-        verdict.id,
-        kept.state,
-        kept.since,
-        verdict.outcome,
-        verdict.probed_at,
-        verdict.latency,
-        verdict.streak,
-        verdict.probes,
-        verdict.failures,
-    )
 
 
 def _transition(checked: Checked, verdict: Verdict) -> Tell:

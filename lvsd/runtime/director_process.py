@@ -204,7 +204,7 @@ class Runtime:
 
     # Configuration.
 
-    def start(self, config: Config, snapshot: Snapshot) -> None:
+    def start(self, config: Config, snapshot: Snapshot, *, restarted: bool) -> None:
         """Begin with a configuration that is right. Raises NetlinkError when the table cannot be read."""
         try:
             owned = self._store.owned()
@@ -212,7 +212,7 @@ class Runtime:
             tell("error", "state_not_read", error=str(error))
             owned = frozenset()
         self._remember(lambda: self._store.remember_good(snapshot))
-        self.feed(Started(config, owned, self._kernel.read_table()))
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted))
 
     async def reload(self) -> ChangeReply:
         """Read the files again; take them over if they are right, else stay as we are."""
@@ -313,7 +313,7 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     control = bind_unix(run / "control.sock", socket.SOCK_STREAM, 0o660)
     keep_capabilities({CAP_NET_ADMIN})
     die_with_parent()
-    runtime.start(loaded.config, snapshot)
+    runtime.start(loaded.config, snapshot, restarted=arguments.restarted)
     runtime.listen(workers, vrrp, account.pw_uid)
     server = ControlServer(runtime.answer, _refused)
     await server.start(control)

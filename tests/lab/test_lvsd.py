@@ -251,7 +251,7 @@ def test_hostile_servers_are_named_and_disturb_nobody(world: World) -> None:
         for port, (_, reasons) in HOSTILE.items():
             name = f"bad{port} {RS1}:{port}"
             wait_until(lambda: balancer.results()[name], 20, f"a result for {name}")  # noqa: B023  waited for here
-            assert balancer.results()[name] in reasons, balancer.results()
+            assert balancer.results()[name] in reasons, f"{balancer.status()}\n{balancer.log()}"
             assert balancer.standings()[name] == "out"
         memory = balancer.host.read(f"/proc/{balancer.pid('checker')}/status")
         peak = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("VmHWM"))

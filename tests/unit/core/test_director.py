@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from checkers.core.messages import Hello, State, Verdicts
 from checkers.core.outcome import Inconclusive
@@ -12,7 +13,8 @@ from config.model import VrrpInstance
 from config.secret import Secret
 from config.words import OnFailure
 from lvsd.core.desired import service_key
-from lvsd.core.effects import AssignChecks, ConfigureVrrp, ReadTable, RememberOwned
+from lvsd.core.director import READY_LIMIT_SECONDS
+from lvsd.core.effects import Apply, AssignChecks, ConfigureVrrp, Effect, ReadTable, RememberOwned
 from lvsd.core.events import (
     ConfigChanged,
     StopAsked,
@@ -133,6 +135,21 @@ def test_a_worker_that_does_not_know_takes_nothing_back() -> None:
     assert (kept.state, kept.outcome) == (State.DOWN, Inconclusive("no descriptors"))
 
 
+def test_a_worker_that_has_not_probed_yet_has_nothing_to_say() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {A: 1, B: 1})))
+    first, second = (check_id(HTTP, real(address)) for address in (A, B))
+    bench.hear({A: State.UP})
+    seen = bench.director.verdicts[first]
+    silent = [
+        replace(verdict(one, State.UNKNOWN, 0.0, Inconclusive("not probed yet")), probes=0) for one in (first, second)
+    ]
+    bench.feed(VerdictsHeard(Verdicts(1, tuple(silent))))
+    assert bench.director.verdicts == {first: seen}
+    told = replace(silent[1], state=State.DOWN)  # what an earlier director told it, who is gone
+    bench.feed(VerdictsHeard(Verdicts(1, (told,))))
+    assert bench.weights(HTTP) == {A: 1}
+
+
 def test_a_worker_that_lies_about_checks_is_not_heard() -> None:
     bench = Bench(config(HTTP), table((HTTP, {A: 1, B: 1})))
     bench.feed(VerdictsHeard(Verdicts(1, (verdict("tcp 6.6.6.6:1 > 6.6.6.7:1", State.DOWN, 0.0),))))
@@ -225,7 +242,7 @@ def test_reload_makes_before_it_breaks() -> None:
 
 
 def test_reload_hands_the_worker_and_vrrp_their_share() -> None:
-    bench = Bench(config(HTTP))
+    bench = Bench(config(HTTP), table((HTTP, {A: 1})))
     bench.greet()
     bench.feed(VrrpCame())
     instance = VrrpInstance("lb0", "eth0", 1, 200, 2, ())
@@ -310,3 +327,55 @@ def test_a_new_service_is_made_before_an_old_one_goes() -> None:
     kinds = [type(one) for one in bench.operations()]
     assert kinds.index(AddService) < kinds.index(DeleteService)
     assert DeleteDestination not in kinds
+
+
+INSTANCE = VrrpInstance("lb0", "eth0", 1, 200, 2, ())
+
+
+def configured_instances(effects: list[Effect]) -> list[tuple[VrrpInstance, ...]]:
+    return [effect.instances for effect in effects if isinstance(effect, ConfigureVrrp)]
+
+
+def test_a_balancer_with_an_empty_table_takes_no_address_before_its_first_verdicts() -> None:
+    bench = Bench(config(HTTP, vrrp=(INSTANCE,)))
+    assert configured_instances(bench.feed(VrrpCame())) == []
+    assert configured_instances(bench.hear({A: State.DOWN})) == []  # B may still be well
+    effects = bench.hear({B: State.UP})
+    assert configured_instances(effects) == [(INSTANCE,)]
+    kinds = [type(effect) for effect in effects]
+    assert kinds.index(Apply) < kinds.index(ConfigureVrrp)  # the table first
+    assert configured_instances(bench.hear({A: State.UP})) == []  # once
+
+
+def test_one_server_of_every_service_is_enough_to_take_the_address() -> None:
+    https = virtual(real(A), real(B), port=443, name="https")
+    bench = Bench(config(HTTP, https, vrrp=(INSTANCE,)))
+    bench.feed(VrrpCame())
+    assert configured_instances(bench.hear({A: State.UP})) == [(INSTANCE,)]
+
+
+def test_services_that_serve_already_need_no_wait() -> None:
+    bench = Bench(config(HTTP, vrrp=(INSTANCE,)), table((HTTP, {A: 1})))
+    assert configured_instances(bench.feed(VrrpCame())) == [(INSTANCE,)]
+
+
+def test_a_restarted_director_does_not_hold_vrrp_back() -> None:
+    bench = Bench(config(HTTP, vrrp=(INSTANCE,)), restarted=True)
+    assert configured_instances(bench.feed(VrrpCame())) == [(INSTANCE,)]
+
+
+def test_checks_that_never_answer_hold_vrrp_back_for_so_long_and_no_longer() -> None:
+    bench = Bench(config(HTTP, vrrp=(INSTANCE,)))
+    bench.feed(VrrpCame())
+    bench.now += READY_LIMIT_SECONDS - 0.1
+    assert configured_instances(bench.feed(Ticked())) == []
+    bench.now += 0.2
+    assert configured_instances(bench.feed(Ticked())) == [(INSTANCE,)]
+    assert "vrrp_not_held_back_any_longer" in bench.told()
+
+
+def test_a_reload_does_not_hold_vrrp_back_again() -> None:
+    bench = Bench(config(HTTP, vrrp=(INSTANCE,)), table((HTTP, {A: 1})))
+    bench.feed(VrrpCame())
+    https = virtual(real(A), port=443, name="https")
+    assert configured_instances(bench.feed(ConfigChanged(config(HTTP, https, vrrp=(INSTANCE,))))) == [(INSTANCE,)]

@@ -59,14 +59,19 @@ class Bench:
     """A director with a kernel of a dict: effects are carried out at once, as the runtime does."""
 
     def __init__(
-        self, configuration: Config, kernel: Table | None = None, owned: frozenset[ServiceKey] = frozenset()
+        self,
+        configuration: Config,
+        kernel: Table | None = None,
+        owned: frozenset[ServiceKey] = frozenset(),
+        *,
+        restarted: bool = False,
     ) -> None:
         self.now = 100.0
         self.kernel: Table = dict(kernel or {})
         self.director = Director()
         self.effects: list[Effect] = []
         self.refuse: dict[Operation, Refusal] = {}
-        self.feed(Started(configuration, owned, dict(self.kernel)))
+        self.feed(Started(configuration, owned, dict(self.kernel), restarted=restarted))
 
     def feed(self, event: Event) -> list[Effect]:
         """The effects of this event and of all that follows from it."""
