@@ -10,6 +10,9 @@ from __future__ import annotations
 from math import floor
 from zlib import crc32
 
+EARLY_SECONDS = 1.0
+"""What is not known yet is probed within this time."""
+
 
 def jitter_of(identity: str) -> float:
     """A number of [0, 1) that is always the same for the same check and well spread over many."""
@@ -19,6 +22,19 @@ def jitter_of(identity: str) -> float:
 def first_slot(now: float, interval: float, jitter: float) -> float:
     """The first slot of a check that becomes known at `now`: within one interval from there."""
     return now + interval * jitter
+
+
+def early_moment(now: float, interval: float, jitter: float) -> float:
+    """When to probe a check for the first time about which nothing is known: soon, before its rhythm begins.
+
+    A real server of a slow check, or a whole table after a boot, must not wait an interval for its first verdict.
+    """
+    return now + jitter * min(interval, EARLY_SECONDS)
+
+
+def slot_after_early(slot: float, interval: float, now: float) -> float:
+    """The first slot of the rhythm after an early probe that ended at `now`: not right behind it."""
+    return slot if slot - now >= interval / 2 else next_slot(slot, interval, max(slot, now))
 
 
 def next_slot(slot: float, interval: float, now: float) -> float:

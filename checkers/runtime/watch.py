@@ -10,9 +10,9 @@ import msgspec
 
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven, worth_telling
-from checkers.core.messages import AssignedCheck, Verdict
+from checkers.core.messages import AssignedCheck, State, Verdict
 from checkers.core.outcome import Inconclusive
-from checkers.core.schedule import first_slot, jitter_of, next_slot
+from checkers.core.schedule import early_moment, first_slot, jitter_of, next_slot, slot_after_early
 from checkers.probes.attempt import Finding
 from checkers.runtime.log import Bounded
 
@@ -106,11 +106,21 @@ class Watch:
     async def _keep(self, watched: Watched, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait((after,))
+        if watched.health.state is State.UNKNOWN:
+            await self._probe_early(watched)
         while True:
             await asyncio.sleep(watched.slot - self._loop.time())
             async with self._room:
                 await self._probe(watched)
             watched.slot = next_slot(watched.slot, watched.assigned.timing.interval, self._loop.time())
+
+    async def _probe_early(self, watched: Watched) -> None:
+        check = watched.assigned
+        now = self._loop.time()
+        await asyncio.sleep(early_moment(now, check.timing.interval, jitter_of(check.id)) - now)
+        async with self._room:
+            await self._probe(watched)
+        watched.slot = slot_after_early(watched.slot, watched.assigned.timing.interval, self._loop.time())
 
     async def _probe(self, watched: Watched) -> None:
         found: list[Finding] = []

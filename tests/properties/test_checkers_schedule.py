@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkers.core.schedule import first_slot, jitter_of, next_slot
+from checkers.core.schedule import EARLY_SECONDS, early_moment, first_slot, jitter_of, next_slot, slot_after_early
 
 MOMENTS = st.floats(0, 1e7)
 INTERVALS = st.floats(0.05, 3600)
@@ -17,6 +17,24 @@ TOLERANCE = 1e-6  # of an interval: seconds are floats
 @given(MOMENTS, INTERVALS, JITTERS)
 def test_the_first_slot_is_within_one_interval(now: float, interval: float, jitter: float) -> None:
     assert now <= first_slot(now, interval, jitter) <= now + interval
+
+
+@given(MOMENTS, INTERVALS, JITTERS)
+def test_what_is_not_known_is_probed_within_a_second(now: float, interval: float, jitter: float) -> None:
+    assert now <= early_moment(now, interval, jitter) <= now + EARLY_SECONDS
+
+
+@given(MOMENTS, INTERVALS, JITTERS, st.floats(0, 10))
+def test_the_rhythm_after_an_early_probe_keeps_its_distance_and_its_slots(
+    now: float, interval: float, jitter: float, took: float
+) -> None:
+    slot = first_slot(now, interval, jitter)
+    ended = early_moment(now, interval, jitter) + took
+    following = slot_after_early(slot, interval, ended)
+    assert following > ended
+    assert following - ended >= interval / 2 * (1 - TOLERANCE) or following - slot >= interval * (1 - TOLERANCE)
+    turns = (following - slot) / interval
+    assert abs(turns - round(turns)) < 1e-3
 
 
 @given(MOMENTS, INTERVALS, DELAYS)

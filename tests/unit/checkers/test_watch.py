@@ -240,3 +240,13 @@ async def test_starts_are_spread() -> None:
     assert slots[0] < 10
     assert 90 < slots[-1] <= 100
     await world.watch.stop(1.0)
+
+
+async def test_what_is_not_known_is_probed_soon_whatever_its_interval() -> None:
+    world = World()
+    slow = Timing(interval=1000.0)
+    world.watch.assign([check("a", timing=slow), check("b", timing=slow, known=State.UP)])
+    await until(lambda: world.state("a") is State.UP)
+    assert world.watch._watched["a"].slot > asyncio.get_running_loop().time() + 1
+    assert world.probes("b") == 0
+    await world.watch.stop(1.0)
