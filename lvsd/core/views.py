@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checkers.core.messages import State, Verdict
+from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, Tls, TlsMode
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.messages import ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core.desired import desired, service_key
@@ -56,7 +57,7 @@ def _real(
     timing = real.check.timing
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
-        check=str(real.check.kind.__struct_config__.tag),
+        check=check_word(real.check.kind),
         standing=standing(state, weight_wanted),
         state=state.value,
         state_age=now - verdict.since if verdict is not None else None,
@@ -74,6 +75,20 @@ def _real(
         probes=verdict.probes if verdict is not None else 0,
         failures=verdict.failures if verdict is not None else 0,
     )
+
+
+def check_word(kind: AnyCheck) -> str:
+    """The check's type as the configuration has it: `imaps` is `imap` over TLS from the first byte."""
+    word = str(kind.__struct_config__.tag)
+    match kind:
+        case HttpCheck(tls=Tls()):
+            return f"{word}s"
+        case ImapCheck(mode=TlsMode.IMPLICIT) | PopCheck(mode=TlsMode.IMPLICIT) | SmtpCheck(mode=TlsMode.IMPLICIT):
+            return f"{word}s"
+        case SmtpCheck(mode=TlsMode.STARTTLS):
+            return "submission"
+        case _:
+            return word
 
 
 def standing(state: State, weight: int | None) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from netlink.errors import NetlinkError
 from netlink.memory import MemoryTable
 from netlink.operations import AddDestination, AddService, Operation
 from netlink.table import Entry, ServiceKey
-from tests.contract.table_contract import HTTP, MARK, PEER, PLAIN, V4, V6, Subject, TableContract, service, to
-from tests.unit.netlink.strategies import FEW_OPERATIONS
+from tests.contract.table_contract import HTTP, MARK, PEER, PLAIN, REFUSED, V4, V6, Subject, TableContract, service, to
+from tests.unit.netlink.strategies import HISTORIES
 
 SALT = 0xA5
 
@@ -68,7 +67,20 @@ def test_a_table_read_before_does_not_change() -> None:
     assert before == {HTTP: Entry(PLAIN)}
 
 
-@given(st.lists(FEW_OPERATIONS, max_size=20))
+def test_histories_meet_every_refusal() -> None:
+    """Otherwise the comparison of memory and kernel by histories would say little."""
+    met: set[tuple[type[Operation], int]] = set()
+
+    @settings(max_examples=300)
+    @given(HISTORIES)
+    def meet(history: list[Operation]) -> None:
+        met.update((type(found.operation), found.errno) for found in MemoryTable().apply(history))
+
+    meet()
+    assert met >= {(type(operation), number) for _, operation, number in REFUSED.values()}
+
+
+@given(HISTORIES)
 def test_every_operation_is_carried_out_or_refused(operations: list[Operation]) -> None:
     """Applying one by one is applying all: nothing is lost, nothing is done twice."""
     together, singly = MemoryTable(), MemoryTable()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.memory import MemoryTable
@@ -18,7 +17,7 @@ from netlink.operations import AddDestination, AddService, DeleteService, Operat
 from netlink.proc_ip_vs import fingerprint, fingerprint_of
 from netlink.table import Info, ServiceKey, SyncDaemon, Timeouts
 from tests.contract.table_contract import HTTP, PEER, PLAIN, V4, Subject, TableContract, salt_of_order, service, to
-from tests.unit.netlink.strategies import FEW_OPERATIONS
+from tests.unit.netlink.strategies import HISTORIES
 
 pytestmark = pytest.mark.lab
 MANY = 10_000
@@ -62,7 +61,7 @@ def salt_of_kernel() -> int:
 
 
 @settings(max_examples=300)
-@given(st.lists(FEW_OPERATIONS, max_size=25))
+@given(HISTORIES)
 def test_kernel_and_memory_agree(operations: list[Operation]) -> None:
     """Same refusals, same table, same order; and /proc/net/ip_vs reads as our table says."""
     with cleared() as kernel:

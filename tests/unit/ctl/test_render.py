@@ -6,6 +6,7 @@ import pytest
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
+from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, TcpCheck, Tls, TlsMode
 from lvsd.control.messages import ChangeReply, ProcessRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core import views
 from lvsd.ctl import render
@@ -82,3 +83,21 @@ def test_a_plan_says_would_and_a_reload_says_did() -> None:
     reply = ChangeReply(True, ("service http: added",), (), ())
     assert "would change" in render.change(reply, done=False)
     assert render.change(reply, done=True).startswith("reloaded; the configuration changed:\n  service http: added\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        (TcpCheck(), "tcp"),
+        (HttpCheck(), "http"),
+        (HttpCheck(tls=Tls()), "https"),
+        (ImapCheck(), "imap"),
+        (ImapCheck(TlsMode.IMPLICIT), "imaps"),
+        (PopCheck(TlsMode.IMPLICIT), "pops"),
+        (PopCheck(TlsMode.STARTTLS), "pop"),
+        (SmtpCheck(TlsMode.IMPLICIT), "smtps"),
+        (SmtpCheck(TlsMode.STARTTLS), "submission"),
+    ],
+)
+def test_a_check_is_called_as_in_the_configuration(kind: AnyCheck, word: str) -> None:
+    assert views.check_word(kind) == word

@@ -75,28 +75,31 @@ ANY_OPERATION: st.SearchStrategy[Operation] = st.one_of(
     st.builds(DeleteDestination, ANY_SERVICE_KEY, ANY_DESTINATION_KEY),
 )
 
-# a small world, in which operations meet each other and the kernel's refusals
+# a small world, in which operations meet each other and the kernel's refusals: most of what is drawn is allowed
+_HTTP = ServiceKey(Family.INET, 6, "192.0.2.1", 80)
+_HTTP6 = ServiceKey(Family.INET6, 6, "2001:db8::1", 80)
 _FEW_KEYS = st.sampled_from(
     (
-        ServiceKey(Family.INET, 6, "192.0.2.1", 80),
-        ServiceKey(Family.INET, 6, "192.0.2.1", 336),  # the same bucket as the one before
+        *(_HTTP,) * 6,
+        *(_HTTP6,) * 4,
+        ServiceKey(Family.INET, 6, "192.0.2.1", 336),  # the same bucket as the first
         ServiceKey(Family.INET, 17, "192.0.2.1", 53),
-        ServiceKey(Family.INET6, 6, "2001:db8::1", 80),
         ServiceKey(Family.INET, fwmark=1),
         ServiceKey(Family.INET, fwmark=257),  # the same bucket as the one before
         ServiceKey(Family.INET6, fwmark=1),
     )
 )
-_FEW_ADDRESSES = ("192.0.2.11", "192.0.2.12", "224.0.0.1", "0.0.0.0", "2001:db8::11", "fe80::1", "ff02::1", "::")
-_FEW_DESTINATION_KEYS = st.builds(DestinationKey, st.sampled_from(_FEW_ADDRESSES), st.sampled_from((80, 8080)))
+_USUAL = ("192.0.2.11", "192.0.2.12", "2001:db8::11", "2001:db8::12") * 6
+_UNUSUAL = ("224.0.0.1", "0.0.0.0", "fe80::1", "ff02::1", "::", "255.255.255.255")
+_FEW_DESTINATION_KEYS = st.builds(DestinationKey, st.sampled_from(_USUAL + _UNUSUAL), st.sampled_from((80, 80, 8080)))
 _FEW_DESTINATIONS = st.builds(
     Destination,
     _FEW_DESTINATION_KEYS,
     forwarding=st.sampled_from((0, 2, 2, 3, 3, 3)),
-    weight=st.sampled_from((0, 1, 100, 0x7FFFFFFF, 0x80000000)),
+    weight=st.sampled_from((0, 0, 1, 1, 1, 100, 100, 0x7FFFFFFF, 0x80000000)),
     upper_threshold=st.sampled_from((0, 5)),
-    lower_threshold=st.sampled_from((0, 0, 0, 4, 6)),
-    tunnel_type=st.sampled_from((0, 0, 1, 2)),
+    lower_threshold=st.sampled_from((0,) * 8 + (4, 6)),
+    tunnel_type=st.sampled_from((0,) * 6 + (1, 2)),
     tunnel_port=st.sampled_from((0, 6080)),
     tunnel_flags=st.sampled_from((0, 1)),
 )
@@ -107,22 +110,28 @@ def _few_services(key: ServiceKey) -> st.SearchStrategy[Service]:
     return st.builds(
         Service,
         st.just(key),
-        st.sampled_from(("rr", "wrr", "sh", "nosuch", "none")),
+        st.sampled_from(("rr", "wrr", "sh", "wlc", "none", "nosuch")),
         st.sampled_from((0, 1, 4, 9, 0x18)),
         st.sampled_from((0, 300)),
         st.sampled_from(masks),
-        st.sampled_from(("", "", "", "sip", "nosuch")),
+        st.sampled_from(("", "", "", "", "sip", "nosuch")),
     )
 
 
-FEW_SERVICES = _FEW_KEYS.flatmap(_few_services)
+_FEW_SERVICES = _FEW_KEYS.flatmap(_few_services)
 FEW_OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
-    st.builds(AddService, FEW_SERVICES),
-    st.builds(AddService, FEW_SERVICES),
-    st.builds(SetService, FEW_SERVICES),
+    st.builds(AddService, _FEW_SERVICES),
+    *(st.builds(SetService, _FEW_SERVICES),) * 3,
     st.builds(DeleteService, _FEW_KEYS),
-    st.builds(AddDestination, _FEW_KEYS, _FEW_DESTINATIONS),
-    st.builds(AddDestination, _FEW_KEYS, _FEW_DESTINATIONS),
-    st.builds(SetDestination, _FEW_KEYS, _FEW_DESTINATIONS),
-    st.builds(DeleteDestination, _FEW_KEYS, _FEW_DESTINATION_KEYS),
+    *(st.builds(AddDestination, _FEW_KEYS, _FEW_DESTINATIONS),) * 4,
+    *(st.builds(SetDestination, _FEW_KEYS, _FEW_DESTINATIONS),) * 2,
+    *(st.builds(DeleteDestination, _FEW_KEYS, _FEW_DESTINATION_KEYS),) * 2,
+)
+_START: tuple[Operation, ...] = (
+    AddService(Service(_HTTP, "wrr")),
+    AddService(Service(_HTTP6, "wrr", netmask=128)),
+)
+# what a table goes through: two services, and then whatever happens
+HISTORIES: st.SearchStrategy[list[Operation]] = st.lists(FEW_OPERATIONS, min_size=5, max_size=25).map(
+    lambda operations: [*_START, *operations]
 )

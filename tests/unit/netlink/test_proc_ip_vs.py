@@ -14,7 +14,7 @@ from netlink.memory import MemoryTable
 from netlink.operations import Operation
 from netlink.proc_ip_vs import fingerprint, fingerprint_of
 from netlink.table import IRREGULAR_NETMASK, Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
-from tests.unit.netlink.strategies import FEW_OPERATIONS
+from tests.unit.netlink.strategies import HISTORIES
 
 SAMPLE = (Path(__file__).parents[2] / "golden" / "ipvs" / "proc_ip_vs.txt").read_text()
 
@@ -104,7 +104,7 @@ def test_an_empty_table() -> None:
     assert fingerprint("".join(SAMPLE.splitlines(keepends=True)[:3])) == fingerprint_of({}) == frozenset()
 
 
-@given(st.lists(FEW_OPERATIONS, max_size=12))
+@given(HISTORIES)
 def test_every_table_has_a_fingerprint(operations: list[Operation]) -> None:
     table = MemoryTable()
     table.apply(operations)
