@@ -143,13 +143,10 @@ class Watch:
             watched.probing = False
 
     def _observe(self, watched: Watched, finding: Finding) -> None:
-        identity = watched.assigned.id
-        if self._watched.get(identity) is not watched:
-            return
         before = watched.health
         timing = watched.assigned.timing
         watched.health = before.observe(finding.outcome, finding.ended_at, finding.latency, timing)
-        self._on_probed(identity, worth_telling(before, watched.health))
+        self._on_probed(watched.assigned.id, worth_telling(before, watched.health))
 
     def _crashed(self, watched: Watched, error: Exception) -> None:
         """Tell where, never what: an exception's words may hold a password."""

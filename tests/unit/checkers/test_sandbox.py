@@ -61,7 +61,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user ne
 
 @as_root
 def test_root_becomes_a_user_that_holds_nothing() -> None:
-    with confined() as process:
+    with confined(extra_groups=[4]) as process:
         assert said(process) == "confined\n"
         held = standing(Path(f"/proc/{process.pid}/status").read_text())
     account = pwd.getpwnam(USER)

@@ -46,6 +46,9 @@ class Fake:
             if isinstance(answer, Exception):
                 raise answer
             report(Finding(answer, asyncio.get_running_loop().time(), 0.001))
+        except asyncio.CancelledError:
+            report(Finding(DOWN, asyncio.get_running_loop().time(), 0.001))  # too late: it must not count
+            raise
         finally:
             if self.goodbye is not None:
                 await self.goodbye()
@@ -143,6 +146,7 @@ async def test_other_timing_leaves_a_running_probe_alone() -> None:
     world.fake.gate.set()
     await until(lambda: world.probes("a") == 1)
     assert world.state("a") is State.UP
+    assert world.fake.ran == [check("a")]
     await world.watch.stop(1.0)
 
 

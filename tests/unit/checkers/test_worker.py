@@ -237,7 +237,9 @@ def test_fifty_checks_are_judged_reassigned_and_told_again_after_a_loss(running:
     director.hang_up()
     director.listen()
     director.accept()
+    director.sizes.clear()
     director.until(lambda: len(director.known) == 31)
+    assert director.sizes == [31]  # at once, not one by one as they are probed
     assert director.generation == 2
     assert director.known["up1"].state is State.UP
     assert director.known["up0"].state is State.DOWN
@@ -363,7 +365,14 @@ def test_libraries_that_its_user_cannot_reach_are_loaded_before(folder: Path, op
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             director.accept()
-            kinds = [HttpCheck(), HttpCheck(tls=Tls()), MysqlCheck(LOGIN), ImapCheck(), PopCheck(), SmtpCheck()]
+            kinds: list[AnyCheck] = [
+                HttpCheck(),
+                HttpCheck(tls=Tls()),
+                MysqlCheck(LOGIN),
+                ImapCheck(),
+                PopCheck(),
+                SmtpCheck(),
+            ]
             director.assign(1, [check(str(number), open_port, kind) for number, kind in enumerate(kinds)])
             director.until(lambda: len(director.known) == 6 and all(v.probes > 0 for v in director.known.values()))
             assert all(isinstance(verdict.outcome, Unhealthy) for verdict in director.known.values()), director.known
