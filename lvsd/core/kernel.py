@@ -74,7 +74,8 @@ def unreadable(director: Director, error: str, now: float) -> tuple[Director, tu
     """The table cannot be read: nothing is changed blindly, and it is tried again with back-off."""
     failures = director.kernel.failures + 1
     state = replace(director.kernel, unreadable=error, failures=failures, retry_at=now + _backoff(failures))
-    return replace(director, kernel=state), (Tell(Level.ERROR, "table_unreadable", {"error": error}),)
+    told = () if director.kernel.unreadable == error else (Tell(Level.ERROR, "table_unreadable", {"error": error}),)
+    return replace(director, kernel=state), told
 
 
 def answered(

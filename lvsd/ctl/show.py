@@ -113,6 +113,8 @@ def _shown(kernel: IpvsSocket, wish: Wish) -> str:
             return _json(daemons) if wish.as_json else render_daemons(daemons)
         case _:
             statuses = kernel.read_status(wish.service)
+            if wish.service is not None and not statuses:
+                raise NetlinkError("No such service")
             if wish.as_json:
                 return _json(statuses)
             return render(wish.options, kernel.info(), statuses, system_names())

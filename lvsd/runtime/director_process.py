@@ -71,10 +71,12 @@ from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError, Refusal
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
-from netlink.proc_ip_vs import fingerprint, fingerprint_of
+from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
 from netlink.table import Table
 
 TICK_SECONDS = 1.0
+SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
+WHOLE_LOOK_TICKS = 30
 
 
 class Runtime:
@@ -89,7 +91,8 @@ class Runtime:
         self._events: deque[Event] = deque()
         self._workers: PacketListener | None = None
         self._vrrp: PacketListener | None = None
-        self._believed: tuple[Table, object] | None = None  # a table and its fingerprint
+        self._believed: tuple[Table, Fingerprint] | None = None
+        self._ticks = 0
         self._reloading = asyncio.Lock()
         self.applied: list[tuple[tuple[Operation, ...], tuple[Refusal, ...]]] = []
 
@@ -191,16 +194,27 @@ class Runtime:
     def tick(self) -> None:
         """Once a second: look whether a stranger changed the table, and at what is due."""
         self.feed(Ticked())
-        believed = self._belief.kernel.table
-        if self._believed is None or self._believed[0] is not believed:
-            self._believed = (believed, fingerprint_of(believed))
+        self._ticks += 1
         try:
-            seen = fingerprint(read_proc_ip_vs())
+            if self._whole_look_due():
+                table = self._kernel.read_table()
+                if table != self._belief.kernel.table:
+                    self.feed(TableRead(table))
+            elif fingerprint(read_proc_ip_vs()) != self._believed_fingerprint():
+                self.feed(TableSuspected())
         except NetlinkError as error:
-            tell("warning", "proc_ip_vs_unreadable", error=str(error))
-            return
-        if seen != self._believed[1]:
-            self.feed(TableSuspected())
+            self.feed(TableUnreadable(str(error)))
+
+    def _whole_look_due(self) -> bool:
+        """A small table is read whole; of a large one /proc tells, which knows no flags and no thresholds."""
+        held = sum(1 + len(entry.destinations) for entry in self._belief.kernel.table.values())
+        return held <= SMALL_TABLE or self._ticks % WHOLE_LOOK_TICKS == 0
+
+    def _believed_fingerprint(self) -> Fingerprint:
+        table = self._belief.kernel.table
+        if self._believed is None or self._believed[0] is not table:
+            self._believed = (table, fingerprint_of(table))
+        return self._believed[1]
 
     # Configuration.
 

@@ -108,6 +108,7 @@ def test_a_verdict_outlives_the_directors_death(world: World) -> None:
         ["ipvsadm", "-a", "-t", f"{VIP}:80", "-r", "192.0.2.99:80", "-g"],
         ["ipvsadm", "-E", "-t", f"{VIP}:80", "-s", "wlc"],
         ["ipvsadm", "-E", "-t", f"{VIP}:80", "-s", "rr", "-p", "60"],
+        ["ipvsadm", "-e", "-t", f"{VIP}:80", "-r", f"{RS1}:80", "-g", "-w", "1", "-x", "100"],  # not in /proc
     ],
 )
 def test_an_edit_by_hand_is_told_and_mended_within_two_seconds(world: World, edit: list[str]) -> None:

@@ -283,9 +283,12 @@ def test_back_off_grows_with_every_refusal() -> None:
 def test_an_unreadable_table_is_not_changed_blindly() -> None:
     bench = Bench(config(HTTP), table((HTTP, {A: 1, B: 1})))
     bench.feed(TableUnreadable("no buffer space"))
+    assert bench.told() == ["table_unreadable"]
+    bench.feed(TableUnreadable("no buffer space"))
+    assert bench.told() == []  # once
     bench.hear({A: State.UP, B: State.DOWN})
     assert bench.operations() == []
-    bench.now += 1.1
+    bench.now += 2.1
     bench.feed(Ticked())
     assert bench.weights(HTTP) == {A: 1}
 
