@@ -15,7 +15,7 @@ import traceback
 import tty
 from pathlib import Path
 
-from tests.lab import agent, devices, roots, syscalls
+from tests.lab import agent, devices, roots, submounts, syscalls
 from tests.lab.job import PRIVATE, Job, load
 from tests.lab.modules import MODULES
 
@@ -66,6 +66,8 @@ def _build_root(job: Job) -> None:
     lower = f"lowerdir=/,upperdir={STAGE}/upper,workdir={STAGE}/work"
     root = f"{STAGE}/root"
     syscalls.mount("overlay", root, "overlay", data=lower)
+    if job.backend == "native":
+        submounts.overlay_all(root, f"{STAGE}/submounts")
     syscalls.mount("proc", f"{root}/proc", "proc")
     syscalls.mount("sysfs", f"{root}/sys", "sysfs")
     devices.populate(f"{root}/dev")

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_what_is_written_inside_stays_inside(home: Path, backend: str) -> None:
         assert finish(process) == (0, "", "")
     assert not Path("/etc/lab-was-here").exists()
     assert Path("/bin/ls").exists()
+
+
+@BACKENDS
+def test_what_is_mounted_below_the_root_is_there_and_protected_too(tmp_path: Path, backend: str) -> None:
+    """In a mount namespace of the test's own, with a file system on /srv."""
+    inside = "cat /srv/there; echo changed >/srv/there; cat /srv/there"
+    outside = f"""
+        mount -t tmpfs tmpfs /srv; echo first >/srv/there
+        {sys.executable} -m tests.lab run -- sh -c '{inside}'; cat /srv/there"""
+    command = ["unshare", "--mount", "sh", "-c", outside]
+    environment = {**os.environ, "HOME": str(tmp_path), "LVSD_LAB": backend}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["first", "changed", "first"]
 
 
 def test_even_a_guest_that_mounts_the_host_cannot_write_to_it(home: Path) -> None:
