@@ -16,7 +16,7 @@ from checkers.core.schedule import early_moment, first_slot, jitter_of, next_slo
 from checkers.probes.attempt import Finding
 from checkers.runtime.log import Bounded
 
-PROBES_AT_ONCE = 512
+PROBES_AT_ONCE = 1024  # so many may hang until their timeout before others have to wait
 CRASH_LINES_A_MINUTE = 6
 
 Runner = Callable[[AssignedCheck, Callable[[Finding], None]], Awaitable[None]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from checkers.core.outcome import Reason
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("errors.md", "errors-reasons.part.md")  # the part until it is merged into the page
+PAGES = ("errors.md",)
 
 
 def documented() -> set[str]:
