@@ -125,10 +125,8 @@ def test_every_code_is_named_and_told_apart() -> None:
 
 
 def catalogue() -> str:
-    """The page of errors: its part on the configuration until it is merged."""
-    docs = Path(__file__).parents[3] / "docs"
-    part = docs / "errors-cfg.part.md"
-    return (part if part.exists() else docs / "errors.md").read_text()
+    """The page of errors."""
+    return (Path(__file__).parents[3] / "docs/errors.md").read_text()
 
 
 @pytest.mark.parametrize("code", codes.CODES)
