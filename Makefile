@@ -27,7 +27,9 @@ lab-packages:
 demo: lab-packages venv
 	$(PYTHON) -m tests.demo
 
-test: test-host test-lab
+# Two cores are enough for both at once: the lab keeps one busy, the tests of the checkout mostly wait.
+test: lab-packages venv
+	@$(MAKE) --no-print-directory -j2 test-host test-lab
 
 test-host: lab-packages venv
 	$(PYTHON) -m pytest --ignore=tests/lab -q

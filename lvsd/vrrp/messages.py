@@ -92,7 +92,7 @@ def decode_status(packet: bytes) -> VrrpStatus:
     """What the vrrp process says. Raises Garbled and nothing else."""
     try:
         return _from_vrrp.decode(packet)
-    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise Garbled(str(error)) from error
 
 
@@ -100,5 +100,5 @@ def decode_configure(packet: bytes) -> Configure:
     """What the director says. Raises Garbled and nothing else."""
     try:
         return _to_vrrp.decode(packet)
-    except (msgspec.DecodeError, RecursionError, OverflowError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise Garbled(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,19 @@ def test_vrrp_decoders_raise_their_one_error_or_return(packet: bytes) -> None:
     for decode in (vrrp.decode_status, vrrp.decode_configure):
         with contextlib.suppress(vrrp.Garbled):
             decode(packet)
+
+
+@pytest.mark.parametrize("decode", [vrrp.decode_status, vrrp.decode_configure])
+def test_text_that_is_no_text_is_garbled(decode: Callable[[bytes], object]) -> None:
+    packet = (
+        vrrp.encode(vrrp.VrrpStatus(1, 2, ())) if decode is vrrp.decode_status else vrrp.encode(vrrp.Configure(1, ()))
+    )
+    for damaged in (packet.replace(b"status", b"sta\xfftus"[:6]), packet.replace(b"configure", b"config\xff\xfee")):
+        if damaged != packet:
+            with pytest.raises(vrrp.Garbled):
+                decode(damaged)
+    with pytest.raises(vrrp.Garbled):
+        decode(b"\x81\xa4type\xa6\xff\xff\xff\xff\xff\xff")
 
 
 @pytest.mark.parametrize(
