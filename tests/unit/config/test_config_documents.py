@@ -16,7 +16,7 @@ from config.model import VirtualEndpoint
 from config.problems import Problem, Severity
 from config.report import report
 from config.schema import json_schema
-from config.sections import Section
+from config.sections import Section, section_schema
 from tests.unit.config.files_in_memory import FilesInMemory, load_text
 from tests.unit.config.schema_check import violations
 
@@ -114,6 +114,18 @@ def test_the_schema_is_json_and_describes_every_key() -> None:
                 return []
 
     assert undescribed(schema) == []
+
+
+@pytest.mark.parametrize("text", ["include: a.yaml", "include: [a.yaml]", "defaults: {persistence: false}"])
+def test_the_schema_takes_short_forms(text: str) -> None:
+    assert violations(yaml.safe_load(text), json_schema()) == []
+
+
+def test_the_schema_tells_defaults() -> None:
+    check = section_schema(shape.CHECK)["properties"]
+    assert isinstance(check, dict)
+    assert check["fall"]["description"] == "Failures in a row that take a real server out. Default: 3."
+    assert check["receive"]["description"] == "A text the answer must hold."
 
 
 def manual() -> str:

@@ -7,6 +7,7 @@ import pytest
 from config import codes
 from config.network import Address, Endpoint, EndpointKind, Netmask, Prefix, PrefixKind
 from config.nodes import Sequence
+from config.scalars import Kind
 from tests.unit.config.test_scalar_kinds import HERE, code, hint, read
 
 VIRTUAL = EndpointKind(port_needed=True)
@@ -81,6 +82,16 @@ def test_an_address_with_a_port_is_told_where_the_port_goes(text: str) -> None:
     assert "`port:`" in hint(Address(), text)
 
 
+@pytest.mark.parametrize("kind", [Address(), VIRTUAL, REAL, PrefixKind(), Netmask()])
+def test_a_list_is_no_address(kind: Kind[object]) -> None:
+    assert code(kind, Sequence((), HERE)) == codes.WRONG_TYPE
+
+
+def test_what_is_wanted_is_said() -> None:
+    found = [read(kind, Sequence((), HERE)) for kind in (VIRTUAL, REAL)]
+    assert [str(one).partition(" expected")[0] for one in found] == ["f:1:1: ADDRESS:PORT", "f:1:1: an address"]
+
+
 @pytest.mark.parametrize(
     ("text", "prefix"),
     [
@@ -93,7 +104,8 @@ def test_prefixes(text: str, prefix: Prefix) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1.1.1.12/33", "1.1.1.12/0", "1.1.1.12/", "1.1.1.12/024", "2001:db8::1/129", "1.1.1.12/255.0.0.0"]
+    "text",
+    ["1.1.1/24", "1.1.1.12/33", "1.1.1.12/0", "1.1.1.12/", "1.1.1.12/024", "2001:db8::1/129", "1.1.1.12/255.0.0.0"],
 )
 def test_what_is_no_prefix(text: str) -> None:
     assert code(PrefixKind(), text) == codes.MALFORMED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from config import codes, shape
@@ -219,6 +221,12 @@ def test_regular_expressions() -> None:
 @pytest.mark.parametrize("text", ["(", "*a", "[[a]", "a{99999999999999999999}", "(?<n", "\\"])
 def test_what_is_no_regular_expression(text: str) -> None:
     assert code(Regex(), quoted(text)) == codes.BAD_REGEX
+
+
+def test_an_ambiguous_regular_expression_is_refused_whatever_python_does_with_warnings() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert code(Regex(), "[[a]") == codes.BAD_REGEX
 
 
 def test_what_is_shown_is_cut_and_harmless() -> None:

@@ -90,6 +90,13 @@ def test_a_secret_too_large(content: str | Exception) -> None:
     assert problem(loaded("{file: /run/secret}", secrets={"/run/secret": content}))[0] == codes.TOO_LARGE
 
 
+def test_the_longest_secret() -> None:
+    assert secret(loaded("{file: /run/secret}", secrets={"/run/secret": "x" * 1024})) == "x" * 1024
+    assert problem(loaded("{file: /run/secret}", secrets={"/run/secret": "x" * 1025}))[0] == codes.TOO_LARGE
+    assert problem(loaded(f"{{file: /{'x' * 1024}}}"))[0] == codes.MALFORMED
+    assert problem(loaded(f"{{file: /{'x' * 1023}}}"))[0] == codes.NOT_OBTAINED
+
+
 @pytest.mark.parametrize("content", ["hunter2\nmore", "hunter2\x00", "\x1bhunter2"])
 def test_a_secret_of_one_printable_line(content: str) -> None:
     assert problem(loaded("{file: /run/secret}", secrets={"/run/secret": content}))[0] == codes.MALFORMED

@@ -267,12 +267,15 @@ def test_marks_of_two_families_are_two_services() -> None:
     both = text("check: {port: 80}", virtual="fwmark: 7")
     both += "  six: {fwmark: 7, family: ipv6, check: {port: 80}, real_servers: ['2001:db8::15']}\n"
     assert len(good(both).services) == 2
-    assert codes_of(both.replace("family: ipv6, ", "").replace("2001:db8::15", "1.1.1.15")) == ["4:17 CFG040"]
+    (line,) = told(both.replace("family: ipv6, ", "").replace("2001:db8::15", "1.1.1.15"))
+    assert line.startswith("4:17: firewall mark 7 (IPv4) is service `web` already (it stands at line 3)")
 
 
 def test_other_programs_words_are_translated() -> None:
     (line,) = told(text("quiescent: true"))
     assert line == "3:33: unknown key `quiescent` in service (ldirectord's; here `on_failure: quiesce`) [CFG010]"
+    (line,) = told(text("<<: {weight: 1}"))
+    assert "merge keys are not read" in line
     (line,) = told(text("checkinterval: 5"))
     assert "here `interval`, inside `check:`" in line
     (line,) = told(text("interval: 5s"))

@@ -97,6 +97,18 @@ def test_rules(options: dict[str, str], expected: str) -> None:
     assert_told_at_the_marks(text(**options), expected)
 
 
+def test_the_version_must_be_said_until_the_default_is_supported() -> None:
+    assert told(text(version="")) == ["2:3: VRRP version 3, the default, is not supported yet (version: 2) [CFG060]"]
+    assert told(text(version="version: 3")) == ["6:14: VRRP version 3 is not supported yet (version: 2) [CFG060]"]
+
+
+def test_eight_bytes_of_the_password_count() -> None:
+    assert codes_of(text("authentication: {password: '12345678'}")) == []
+    assert codes_of(text("authentication: {password: '123456789'}")) == ["7:32 CFG062"]
+    assert codes_of(text("authentication: {password: éééé}")) == []
+    assert codes_of(text("authentication: {password: ééééx}")) == ["7:32 CFG062"]
+
+
 def test_what_is_missing() -> None:
     assert [line.partition(" is")[0] for line in told("vrrp: {lb0: {version: 2}}")] == [
         "1:8: `interface`",
