@@ -6,7 +6,6 @@ from config import codes, shape
 from config.build_service import Built, build_service, read_defaults
 from config.build_vrrp import BuiltInstance, build_instance
 from config.model import Config, Daemon
-from config.nodes import Place
 from config.reading import Reading
 from config.rules import check_instances, check_services, check_virtual_addresses
 from config.sections import Fields
@@ -19,18 +18,13 @@ def build(top: Fields, reading: Reading) -> Config | None:
     check_instances(instances, reading)
     check_virtual_addresses(services, instances, reading)
     daemon = _daemon(top, reading)
-    if not top.said(shape.SERVICES) and not top.said(shape.VRRP) and not reading.failed:
-        _note_nothing(top.place, reading)
-    elif not services and not instances and not reading.failed:
-        _note_nothing(top.place_of(shape.SERVICES), reading)
+    if not services and not instances and not reading.failed:
+        hint = "add a service under `services:`, or an instance under `vrrp:`"
+        place = top.place_of(shape.SERVICES)
+        reading.error(codes.NOTHING_TO_DO, place, "neither a service nor a VRRP instance is configured", hint)
     if reading.failed:
         return None
     return Config(tuple(one.service for one in services), tuple(one.instance for one in instances), daemon)
-
-
-def _note_nothing(place: Place, reading: Reading) -> None:
-    hint = "add a service under `services:`, or an instance under `vrrp:`"
-    reading.error(codes.NOTHING_TO_DO, place, "neither a service nor a VRRP instance is configured", hint)
 
 
 def _services(top: Fields, reading: Reading) -> list[Built]:

@@ -206,6 +206,7 @@ def test_a_foreign_key_in_the_defaults_is_told_once() -> None:
         ("type: pop, →sni: x", "CFG034"),
         ("type: https, →ca_file: ca.pem", "CFG034"),
         ("type: https, ca_file: →ca.pem, verify: true", "CFG001"),
+        ("type: https, verify: true, ca_file: →[x]", "CFG013"),
         ("interval: →50ms", "CFG015"),
         ("timeout: →5ms", "CFG015"),
         ("rise: →0", "CFG015"),

@@ -66,6 +66,15 @@ def test_globs_start_beside_the_naming_file_and_are_sorted(tmp_path: Path) -> No
     assert list(FILES.glob("none/*.yaml", str(tmp_path / "lvsd.yaml"))) == []
 
 
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names are all that counts
+    FILES.read(str(tmp_path / "a"))
+    with pytest.raises(OSError, match="directory"):
+        FILES.read(str(tmp_path))
+    assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208  # as above
+
+
 def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LVSD_TEST", "x")
     assert FILES.environ("LVSD_TEST") == "x"
