@@ -1,4 +1,7 @@
-"""One line a fact on standard error: `level event key=value ...`. Only this module logs; it never blocks."""
+"""One line a fact on standard error: `[moment] level event key=value ...`. Only this module logs; it never blocks.
+
+The moment stands there unless systemd's journal, which has its own, reads along (JOURNAL_STREAM).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from typing import Literal
 
 Level = Literal["info", "warning", "error"]
 
-LINE_LIMIT_BYTES = 4096  # PIPE_BUF: written whole or not at all
+LINE_LIMIT_BYTES = 4096 - 32  # PIPE_BUF, less a stamp: written whole or not at all
 STANDARD_ERROR = 2
+STAMPED = "JOURNAL_STREAM" not in os.environ
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:;/@%+-*~[]()<>|!?#&")
 
 
@@ -22,7 +26,13 @@ def tell(level: Level, event: str, /, **fields: object) -> None:
     with contextlib.suppress(OSError):
         ready = room.poll(0)
         if ready and ready[0][1] & select.POLLOUT:
-            os.write(STANDARD_ERROR, line(level, event, fields))
+            os.write(STANDARD_ERROR, stamp(time.time()) * STAMPED + line(level, event, fields))
+
+
+def stamp(moment: float) -> bytes:
+    """A moment of the wall clock (seconds since 1970) in UTC, to the millisecond, with a blank behind it."""
+    milliseconds = int(moment * 1000) % 1000
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{milliseconds:03}Z ", time.gmtime(moment)).encode()
 
 
 def line(level: Level, event: str, fields: dict[str, object]) -> bytes:

@@ -1,5 +1,6 @@
-"""One line a fact on standard error: `level event key=value ...`. Only this module logs.
+"""One line a fact on standard error: `[moment] level event key=value ...`. Only this module logs.
 
+The moment stands there unless systemd's journal, which has its own, reads along (JOURNAL_STREAM).
 It never blocks: a reader that has gone to sleep must not make an advertisement late. Light to import.
 """
 
@@ -7,9 +8,12 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from typing import Literal
 
-LINE_LIMIT_BYTES = 4096  # PIPE_BUF: poll() promises that much, and a line that short is written whole
+LINE_LIMIT_BYTES = (
+    4096 - 32
+)  # PIPE_BUF, less a stamp: poll() promises that much, and a line that short is written whole
 STANDARD_ERROR = 2
 
 Word = Literal["debug", "info", "warning", "error"]
@@ -20,9 +24,10 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class Journal:
     """Lines to one descriptor. `lost` counts those that found it full; the next line that fits says so."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Write to `descriptor`, which stays in the mode it is in: others share it."""
+    def __init__(self, descriptor: int, *, stamped: bool = False) -> None:
+        """Write to `descriptor`, which stays in the mode it is in: others share it. `stamped`: with the moment."""
         self._descriptor = descriptor
+        self._stamped = stamped
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
         self.lost = 0
@@ -31,7 +36,7 @@ class Journal:
         """Write one fact, or count it as lost."""
         if self.lost:
             fields["lines_lost"] = self.lost
-        if self._written(line(level, event, fields)):
+        if self._written(stamp(time.time()) * self._stamped + line(level, event, fields)):
             self.lost = 0
         else:
             self.lost += 1
@@ -42,6 +47,12 @@ class Journal:
             return bool(ready and ready[0][1] & select.POLLOUT) and os.write(self._descriptor, text) > 0
         except OSError:
             return False
+
+
+def stamp(moment: float) -> bytes:
+    """A moment of the wall clock (seconds since 1970) in UTC, to the millisecond, with a blank behind it."""
+    milliseconds = int(moment * 1000) % 1000
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{milliseconds:03}Z ", time.gmtime(moment)).encode()
 
 
 def line(level: Word, event: str, fields: dict[str, object]) -> bytes:
@@ -63,7 +74,7 @@ def _printable(character: str) -> str:
     return character if character.isprintable() else f"\\u{{{ord(character):x}}}"
 
 
-_journal = Journal(STANDARD_ERROR)
+_journal = Journal(STANDARD_ERROR, stamped="JOURNAL_STREAM" not in os.environ)
 
 
 def tell(level: Word, event: str, /, **fields: object) -> None:

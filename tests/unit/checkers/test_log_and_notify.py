@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkers.runtime import log
 from checkers.runtime.log import LINE_LIMIT_BYTES, Bounded, line, tell
 from checkers.runtime.notify import NOTIFY_ENV, Notifier
 
@@ -30,7 +32,10 @@ def test_a_long_line_is_cut() -> None:
     assert len(line("error", "event", {"key": "x" * 10_000})) == LINE_LIMIT_BYTES
 
 
-def test_lines_that_come_too_often_are_counted_instead(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_come_too_often_are_counted_instead(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "STAMPED", False)
     bounded = Bounded(3)
     for number in range(100):
         bounded.tell("error", "fault", number=number)
@@ -40,7 +45,8 @@ def test_lines_that_come_too_often_are_counted_instead(capfd: pytest.CaptureFixt
     assert capfd.readouterr().err.splitlines() == ["warning lines_left_out lines=97", "error fault number=100"]
 
 
-def test_telling_writes_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_telling_writes_one_line(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "STAMPED", False)
     tell("warning", "director_lost")
     assert capfd.readouterr().err == "warning director_lost\n"
 
@@ -63,3 +69,12 @@ def test_a_full_or_closed_pipe_blocks_nobody(monkeypatch: pytest.MonkeyPatch) ->
 def test_without_a_supervisor_it_does_nothing(monkeypatch: pytest.MonkeyPatch, number: str) -> None:
     monkeypatch.setenv(NOTIFY_ENV, number)
     Notifier.from_environment().alive()
+
+
+def test_a_line_has_its_moment_where_no_journal_adds_one(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert log.stamp(1_000_000_000.9876) == b"2001-09-09T01:46:40.987Z "
+    monkeypatch.setattr(log, "STAMPED", True)
+    tell("warning", "director_lost")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warning director_lost\n", capfd.readouterr().err)

@@ -350,7 +350,7 @@ def test_a_worker_that_may_not_start_says_why_and_ends() -> None:
     found = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert found.returncode == 70
     [line] = found.stderr.splitlines()
-    assert line.startswith("error worker_refused reason=")
+    assert " error worker_refused reason=" in line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")

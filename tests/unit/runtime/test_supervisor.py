@@ -24,8 +24,10 @@ def end(*_):
     note("ended")
     sys.exit(0)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "deaf" else end)
-signal.signal(signal.SIGHUP, lambda *_: note("hup"))
 note("restarted" if "--restarted" in sys.argv else "started")
+while mode == "slow" and not os.path.exists(log + ".go"):
+    time.sleep(0.01)
+signal.signal(signal.SIGHUP, lambda *_: note("hup"))
 if mode == "permanent":
     sys.exit(78)
 descriptor = int(os.environ["LVSD_NOTIFY_FD"])
@@ -43,7 +45,7 @@ s.HANG_LIMIT_SECONDS = 1.0
 s.VRRP_STOP_SECONDS = s.STOP_SECONDS = 1.0
 child, log, *modes = sys.argv[1:]
 children = [
-    s.Child(name, (sys.executable, child, name, log, mode), told_of_restart=name != "checker")
+    s.Child(name, ("/nonexistent",) if mode == "missing" else (sys.executable, child, name, log, mode), told_of_restart=name != "checker")
     for name, mode in zip(("director", "vrrp", "checker"), modes, strict=True)
 ]
 release = ("sh", "-c", f"echo released addresses 0 >> {log}")
@@ -60,7 +62,7 @@ class Driven:
         child = directory / "child.py"
         child.write_text(CHILD)
         command = [sys.executable, "-c", DRIVER, str(child), str(self.log), *modes]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def lines(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()]
@@ -154,3 +156,38 @@ def test_a_reload_signal_goes_to_the_director_alone(drive: Callable[..., Driven]
     driven.process.send_signal(signal.SIGHUP)
     driven.until(lambda: driven.count("director", "hup") == 1)
     assert driven.count("vrrp", "hup") + driven.count("checker", "hup") == 0
+
+
+def test_a_reload_signal_waits_for_a_director_that_is_still_starting(drive: Callable[..., Driven]) -> None:
+    driven = drive("slow", "good", "good")
+    driven.up()
+    driven.process.send_signal(signal.SIGHUP)
+    driven.process.send_signal(signal.SIGHUP)
+    os.kill(driven.pid("checker"), signal.SIGKILL)
+    driven.until(lambda: driven.count("checker", "started") == 2)  # by then the signals have been dealt with
+    driven.log.with_name("log.go").touch()
+    driven.until(lambda: driven.count("director", "hup") == 1)
+    assert driven.count("director", "started") == 1
+    assert driven.count("director", "restarted") == 0
+
+
+def test_a_process_that_cannot_be_started_takes_nothing_down(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "good", "missing")
+    driven.until(lambda: driven.count("director", "started") + driven.count("vrrp", "started") == 2)  # noqa: PLR2004
+    os.kill(driven.pid("director"), signal.SIGKILL)
+    driven.until(lambda: driven.count("director", "restarted") == 1)
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+
+
+def test_a_vrrp_that_cannot_be_started_loses_what_it_holds(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "missing", "good")
+    driven.until(lambda: driven.count("released", "addresses") >= 1)
+
+
+def test_ctrl_c_at_a_terminal_keeps_the_order_of_the_end(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    os.killpg(driven.process.pid, signal.SIGINT)
+    assert driven.process.wait(10) == 0
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 
 import pytest
 
-from lvsd.runtime.journal import LINE_LIMIT_BYTES, Journal, line
+from lvsd.runtime.journal import LINE_LIMIT_BYTES, Journal, line, stamp
 
 
 def test_a_line_is_level_event_and_fields() -> None:
@@ -66,3 +67,13 @@ def test_a_closed_pipe_is_no_error() -> None:
         assert journal.lost == 1
     finally:
         os.close(writer)
+
+
+def test_a_line_has_its_moment_where_no_journal_adds_one() -> None:
+    assert stamp(1_000_000_000.9876) == b"2001-09-09T01:46:40.987Z "
+    reader, writer = os.pipe()
+    Journal(writer, stamped=True).tell("info", "ready")
+    told = os.read(reader, 4096)
+    os.close(reader)
+    os.close(writer)
+    assert re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info ready\n", told)
