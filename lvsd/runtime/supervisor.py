@@ -47,6 +47,7 @@ class Child:
     start_at: float | None = 0.0  # when to start it; None: it runs or must not
     ready: bool = False
     ever_ready: bool = False
+    reload_owed: bool = False  # a SIGHUP came before it could take one
     heard_at: float = 0.0
 
     @property
@@ -97,19 +98,26 @@ class Supervisor:
                 self._start(child, now)
 
     def _start(self, child: Child, now: float) -> None:
-        ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         resumes = child.told_of_restart and child.record.started_at > 0 and not child.record.keeps_failing
-        restarted = ("--restarted",) if resumes else ()
-        environment = {**os.environ, NOTIFY_ENV: str(theirs), PARENT_ENV: str(os.getpid())}
-        environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
-        child.process = subprocess.Popen(
-            [*child.command, *restarted], stdin=subprocess.DEVNULL, env=environment, pass_fds=(theirs,)
-        )
-        os.close(theirs)
-        child.notify, child.ready, child.heard_at, child.start_at = ours, False, now, None
+        command = [*child.command, "--restarted"] if resumes else [*child.command]
         child.record = started(child.record, now)
-        self._poll.register(ours, select.POLLIN)
+        try:
+            child.process, child.notify = spawn(command)
+        except OSError as error:  # no memory, no process to be had, a half-done upgrade: the others live on
+            tell("error", "process_not_started", process=child.name, error=str(error))
+            self._start_again(child, now)
+            return
+        child.ready, child.heard_at, child.start_at = False, now, None
+        self._poll.register(child.notify, select.POLLIN)
         tell("info", "process_started", process=child.name, pid=child.process.pid)
+
+    def _start_again(self, child: Child, now: float) -> float:
+        """Have it started after its back-off: the seconds of it."""
+        child.record, delay = ended(child.record, now)
+        child.start_at = now + delay
+        if child.name == "vrrp" and child.record.keeps_failing:
+            self._release_addresses()
+        return delay
 
     def _forgive(self, now: float) -> None:
         """We were stopped ourselves (a paused machine): the children's silence may be ours."""
@@ -140,9 +148,16 @@ class Supervisor:
     def _signals(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stopping = True
-        director = self._children["director"].process
-        if signal.SIGHUP in numbers and director is not None:
-            director.send_signal(signal.SIGHUP)
+        if signal.SIGHUP in numbers:
+            self._children["director"].reload_owed = True
+            self._reload()
+
+    def _reload(self) -> None:
+        """Pass a reload on to a director that can take it: SIGHUP would end one that is still starting."""
+        director = self._children["director"]
+        if director.reload_owed and director.ready and director.process is not None:
+            director.reload_owed = False
+            director.process.send_signal(signal.SIGHUP)
 
     def _notice(self, descriptor: int) -> None:
         child = next(child for child in self._children.values() if child.notify == descriptor)
@@ -158,6 +173,7 @@ class Supervisor:
             child.ready = child.ever_ready = True
             tell("info", "process_ready", process=child.name)
             self._tell_ready()
+            self._reload()
 
     def _close_notify(self, child: Child) -> None:
         if child.notify >= 0:
@@ -186,16 +202,12 @@ class Supervisor:
 
     def _ended(self, child: Child, status: int) -> None:
         self._close_notify(child)
-        child.process = None
-        now = time.monotonic()
+        child.process, child.ready = None, False
         if status == PERMANENT_EXIT and not child.ever_ready:
             self._stopping, self._status = True, 1
             return
-        child.record, delay = ended(child.record, now)
-        child.start_at = now + delay
+        delay = self._start_again(child, time.monotonic())
         tell("error", "process_ended", process=child.name, status=status, restart_in_seconds=delay)
-        if child.name == "vrrp" and child.record.keeps_failing:
-            self._release_addresses()
 
     def _release_addresses(self) -> None:
         """A balancer that cannot advertise must not hold addresses: the peer has long taken them."""
@@ -204,6 +216,8 @@ class Supervisor:
             subprocess.run(self._release, stdin=subprocess.DEVNULL, timeout=START_LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
             tell("error", "release_timed_out")
+        except OSError as error:
+            tell("error", "process_not_started", process="release", error=str(error))
 
     def _stop(self) -> None:
         tell("info", "stopping")
@@ -232,6 +246,26 @@ class Supervisor:
             self._close_notify(child)
             child.process = None
         return good
+
+
+def spawn(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a child: the process, and our end of its notify pipe. Raises OSError.
+
+    It gets a process group of its own: Ctrl-C at a terminal reaches us alone, and the end keeps its order.
+    """
+    ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    environment = {**os.environ, NOTIFY_ENV: str(theirs), PARENT_ENV: str(os.getpid())}
+    environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, env=environment, pass_fds=(theirs,), process_group=0
+        )
+    except OSError:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return process, ours
 
 
 def sd_notify(message: str) -> None:
