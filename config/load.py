@@ -14,8 +14,10 @@ from typing import Final
 from config import codes, shape
 from config.build import build
 from config.files import Files, FileTooLarge
+from config.formats import format_of
 from config.model import Config
 from config.nodes import At, Place
+from config.parts import Part
 from config.passwords import relative_to
 from config.problems import Problem
 from config.reading import Reading, shown
@@ -49,7 +51,7 @@ def load(paths: Sequence[str], files: Files) -> Loaded:
     top = Fields(Place(paths[0] if paths else "(no file)"))
     for fields in gathering.tops:
         top = _unite(top, fields, reading)
-    config = build(top, reading)
+    config = build(top, gathering.parts, reading)
     return Loaded(config, reading.problems(gathering.sources), gathering.sources)
 
 
@@ -61,6 +63,7 @@ class _Gathering:
         self._budget = NodeBudget()
         self._seen: set[str] = set()
         self.tops: list[Fields] = []
+        self.parts: list[Part] = []
         self.sources: dict[str, str] = {}
 
     def add(self, path: str, named_at: Place, chain: tuple[str, ...]) -> None:
@@ -86,6 +89,14 @@ class _Gathering:
         if text is None:
             return
         self.sources[path] = text
+        other = format_of(path, text)
+        if other is not None:
+            self.parts.append(other.read(path, text, self._reading))
+        else:
+            self._read_own(path, text, chain)
+
+    def _read_own(self, path: str, text: str, chain: tuple[str, ...]) -> None:
+        """A file of lvsd's own language."""
         try:
             node = parse(path, text, self._budget)
         except Unreadable as refusal:

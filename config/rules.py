@@ -25,6 +25,25 @@ def check_services(services: Iterable[Built], reading: Reading) -> None:
             )
 
 
+def check_names(services: Iterable[Built], instances: Iterable[BuiltInstance], reading: Reading) -> None:
+    """No two services, and no two instances, of one name: files in other languages bring names of their own."""
+    named: dict[str, Built] = {}
+    for built in services:
+        first = named.setdefault(built.service.name, built)
+        if first.service.virtual != built.service.virtual:  # equal ones are told by check_services
+            _note_name(built.service.name, first.place, built.place, reading)
+    moved: dict[str, BuiltInstance] = {}
+    for instance in instances:
+        mover = moved.setdefault(instance.instance.name, instance)
+        if mover is not instance:
+            _note_name(instance.instance.name, mover.place, instance.place, reading)
+
+
+def _note_name(name: str, first: Place, second: Place, reading: Reading) -> None:
+    hint = f"the first is at {where(first, second)}"
+    reading.error(codes.SAID_TWICE, second, f"the name `{name}` is given twice", hint)
+
+
 def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> None:
     """One virtual router id a network, and every address with one instance."""
     routers: dict[tuple[str, int], BuiltInstance] = {}

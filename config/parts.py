@@ -1,0 +1,22 @@
+"""What a file in another program's language adds to the configuration. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.build_service import Built
+from config.build_vrrp import BuiltInstance
+from config.nodes import At
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Services and VRRP instances complete in themselves: `defaults` of a lvsd.yaml beside them do not reach them.
+
+    `clear_table`: whether the file wants its services out of the kernel's table at stop, and where it says so; None
+    when it has no opinion. What lvsd.yaml says under `daemon` comes first.
+    """
+
+    services: tuple[Built, ...] = ()
+    instances: tuple[BuiltInstance, ...] = ()
+    clear_table: At[bool] | None = None
