@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkers.core.messages import Assign, AssignedCheck
 
-PARTS_LIMIT = 1024  # of CHECKS_A_PACKET checks each
+PARTS_LIMIT = 4096  # of CHECKS_A_PACKET checks each, fewer where they are long
 
 
 class Assembly:

@@ -6,6 +6,7 @@ Moments are seconds of CLOCK_MONOTONIC, the same for all processes of the machin
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import msgspec
@@ -15,6 +16,7 @@ from config.checks import AnyCheck, Timing
 
 PACKET_LIMIT_BYTES = 65536
 CHECKS_A_PACKET = 64  # assigned checks and verdicts travel in parts of this many at most
+ENVELOPE_BYTES = 128  # more than an Assign takes beside its checks
 
 
 class State(Enum):
@@ -107,6 +109,29 @@ def encode(message: FromWorker | ToWorker) -> bytes:
         text = f"a packet of {len(packet)} bytes"
         raise Garbled(text)
     return packet
+
+
+def assignment(generation: int, checks: Sequence[AssignedCheck]) -> tuple[bytes, ...]:
+    """All checks of a worker in as many packets as their number and their size ask for.
+
+    Raises Garbled when a single check exceeds the limit; what a configuration may hold does not.
+    """
+    parts = tuple(_parts(checks)) or ((),)
+    return tuple(encode(Assign(generation, number, len(parts), part)) for number, part in enumerate(parts))
+
+
+def _parts(checks: Sequence[AssignedCheck]) -> Iterator[tuple[AssignedCheck, ...]]:
+    part: list[AssignedCheck] = []
+    room = PACKET_LIMIT_BYTES - ENVELOPE_BYTES
+    for check in checks:
+        size = len(_encoder.encode(check))
+        if part and (size > room or len(part) == CHECKS_A_PACKET):
+            yield tuple(part)
+            part, room = [], PACKET_LIMIT_BYTES - ENVELOPE_BYTES
+        part.append(check)
+        room -= size
+    if part:
+        yield tuple(part)
 
 
 def decode_from_worker(packet: bytes) -> FromWorker:

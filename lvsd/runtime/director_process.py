@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from checkers.core import messages as checker_messages
 from config.changes import changes
@@ -64,11 +65,12 @@ from lvsd.runtime.process import (
     die_with_parent,
     keep_capabilities,
     name_process,
+    origin,
     settle_memory,
 )
 from lvsd.runtime.store import Recorder, Replay, Snapshot, Store
 from lvsd.vrrp import messages as vrrp_messages
-from netlink.errors import NetlinkError, Refusal
+from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
 from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
@@ -94,18 +96,22 @@ class Runtime:
         self._believed: tuple[Table, Fingerprint] | None = None
         self._ticks = 0
         self._reloading = asyncio.Lock()
-        self.applied: list[tuple[tuple[Operation, ...], tuple[Refusal, ...]]] = []
+        self._feeding = False
+        self._record: list[PlanApplied] | None = None  # while a reload wants to know what it led to
 
     def feed(self, event: Event) -> None:
-        """One event, and all that follows from it."""
+        """One event, and all that follows from it. A fault of ours costs that event, never the ones to come."""
         self._events.append(event)
-        if len(self._events) > 1:
+        if self._feeding:
             return  # an effect of the event at work: its turn comes in the loop below
-        while self._events:
-            self._belief, effects = step(self._belief, self._events[0], time.monotonic())
-            for effect in effects:
-                self._carry_out(effect)
-            self._events.popleft()
+        self._feeding = True
+        try:
+            while self._events:
+                self._belief, effects = step(self._belief, self._events.popleft(), time.monotonic())
+                for effect in effects:
+                    self._carry_out(effect)
+        finally:
+            self._feeding = False
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -129,8 +135,10 @@ class Runtime:
         except NetlinkError as error:
             self._events.append(TableUnreadable(str(error)))
             return
-        self.applied.append((operations, refusals))
-        self._events.append(PlanApplied(operations, refusals))
+        answer = PlanApplied(operations, refusals)
+        self._events.append(answer)
+        if self._record is not None:
+            self._record.append(answer)
 
     def _read(self) -> Event:
         try:
@@ -147,11 +155,8 @@ class Runtime:
     def _assign(self, generation: int, checks: tuple[checker_messages.AssignedCheck, ...]) -> None:
         if self._workers is None or self._workers.peer is None:
             return
-        size = checker_messages.CHECKS_A_PACKET
-        slices = [checks[i : i + size] for i in range(0, len(checks), size)] or [()]
-        for part, some in enumerate(slices):
-            message = checker_messages.Assign(generation, part, len(slices), some)
-            self._workers.peer.send(checker_messages.encode(message))
+        for packet in checker_messages.assignment(generation, checks):
+            self._workers.peer.send(packet)
 
     # What comes in.
 
@@ -239,14 +244,22 @@ class Runtime:
                     tell("error", "config_refused", problem=problem)
                 return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
             told = tuple(changes(self._belief.config, loaded.config))
-            self.applied.clear()
             self._remember(lambda: self._store.remember_good(recorder.snapshot(self._paths)))
-            self.feed(ConfigChanged(loaded.config))
-            operations = tuple(operation_text(one) for some, _ in self.applied for one in some)
+            applied = self._recorded(ConfigChanged(loaded.config))
+            operations = tuple(operation_text(one) for answer in applied for one in answer.operations)
             refusals = tuple(
-                f"{operation_text(one.operation)}: {one.meaning}" for _, refused in self.applied for one in refused
+                f"{operation_text(one.operation)}: {one.meaning}" for answer in applied for one in answer.refusals
             )
             return ChangeReply(True, told, operations, problems, refusals)
+
+    def _recorded(self, event: Event) -> list[PlanApplied]:
+        """Feed an event: what went to the kernel because of it."""
+        record = self._record = []
+        try:
+            self.feed(event)
+        finally:
+            self._record = None
+        return record
 
     async def plan(self, files: tuple[str, ...]) -> ChangeReply:
         """What a reload would do, undone: `step` is pure, so it is simply asked."""
@@ -340,6 +353,7 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
 async def _until_told(runtime: Runtime) -> None:
     """Tick until SIGTERM; SIGHUP reloads."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_fault)
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     loop.add_signal_handler(signal.SIGINT, ended.set)
@@ -384,6 +398,18 @@ def main() -> int:
     except (NetlinkError, OSError, KeyError) as error:
         tell("error", "director_cannot_run", error=str(error))
         return 1 if arguments.restarted else PERMANENT_EXIT
+    except Exception as error:  # noqa: BLE001 (the outermost guard: the supervisor starts another)
+        tell("error", "director_crashed", error=type(error).__name__, where=origin(error))
+        return 1
+
+
+def _fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A fault of ours in one event. Its words are not told: they may hold a password."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        tell("error", "director_fault", error=type(error).__name__, where=origin(error))
+    else:
+        tell("error", "director_fault", error=context.get("message", ""))
 
 
 if __name__ == "__main__":

@@ -96,6 +96,14 @@ def settle_memory() -> None:
     gc.freeze()
 
 
+def origin(error: BaseException) -> str:
+    """File and line of the frame that raised it: what may be told of a fault whose words may hold a password."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
+
+
 class Notifier:
     """Our end of the supervisor's pipe. It never blocks and never fails; without a supervisor it does nothing."""
 

@@ -189,20 +189,12 @@ def main(arguments: list[str]) -> int:
         tell("error", "vrrp_process_not_allowed", error=str(error), hint="CAP_NET_ADMIN and CAP_NET_RAW are needed")
         return process.PERMANENT_EXIT
     except (OSError, NetlinkError) as error:
-        tell("error", "vrrp_process_failed", error=str(error), where=_where(error))
+        tell("error", "vrrp_process_failed", error=str(error), where=process.origin(error))
         return 1
     except Exception as error:  # noqa: BLE001 (the outermost guard)
-        tell("error", "vrrp_process_crashed", error=repr(error), where=_where(error))
+        tell("error", "vrrp_process_crashed", error=repr(error), where=process.origin(error))
         return 1
     return 0
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frame."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
 
 
 if __name__ == "__main__":

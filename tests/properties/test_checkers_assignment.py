@@ -9,6 +9,7 @@ from checkers.core.assembly import PARTS_LIMIT, Assembly
 from checkers.core.difference import difference
 from checkers.core.messages import (
     CHECKS_A_PACKET,
+    PACKET_LIMIT_BYTES,
     Assign,
     AssignedCheck,
     Hello,
@@ -16,11 +17,13 @@ from checkers.core.messages import (
     Target,
     Verdict,
     Verdicts,
+    assignment,
     decode_from_worker,
+    decode_to_worker,
 )
 from checkers.core.outbox import Outbox
 from checkers.core.outcome import Healthy
-from config.checks import HttpCheck, TcpCheck, Timing
+from config.checks import ExternalCheck, HttpCheck, TcpCheck, Timing
 
 NAMES = st.sampled_from("abcd")
 ASSIGNED = st.builds(
@@ -112,6 +115,21 @@ def test_a_newer_generation_drops_an_unfinished_one() -> None:
     assert assembly.add(Assign(2, 0, 2, ())) is None
     assert assembly.add(Assign(1, 1, 2, ())) is None
     assert assembly.add(Assign(2, 1, 2, ())) == ()
+
+
+@given(st.lists(st.integers(0, 8192), max_size=200))
+def test_an_assignment_arrives_whole_however_many_and_long_its_checks_are(lengths: list[int]) -> None:
+    checks = [
+        AssignedCheck(f"{number}", Target("192.0.2.1", 1), ExternalCheck(("x" * length,)), Timing())
+        for number, length in enumerate(lengths)
+    ]
+    packets = assignment(3, checks)
+    assert max(len(packet) for packet in packets) <= PACKET_LIMIT_BYTES
+    assembly = Assembly()
+    *first, last = (decode_to_worker(packet) for packet in packets)
+    assert all(len(one.checks) <= CHECKS_A_PACKET for one in (*first, last))
+    assert all(assembly.add(one) is None for one in first)
+    assert assembly.add(last) == tuple(checks)
 
 
 HELLO = Hello(1, 2, "0", no_new_privs=True)

@@ -44,8 +44,10 @@ from lvsd.runtime import supervisor as s
 s.HANG_LIMIT_SECONDS = 1.0
 s.VRRP_STOP_SECONDS = s.STOP_SECONDS = 1.0
 child, log, *modes = sys.argv[1:]
+def command(name, mode):
+    return ("/nonexistent",) if mode == "missing" else (sys.executable, child, name, log, mode)
 children = [
-    s.Child(name, ("/nonexistent",) if mode == "missing" else (sys.executable, child, name, log, mode), told_of_restart=name != "checker")
+    s.Child(name, command(name, mode), told_of_restart=name != "checker")
     for name, mode in zip(("director", "vrrp", "checker"), modes, strict=True)
 ]
 release = ("sh", "-c", f"echo released addresses 0 >> {log}")
@@ -173,7 +175,7 @@ def test_a_reload_signal_waits_for_a_director_that_is_still_starting(drive: Call
 
 def test_a_process_that_cannot_be_started_takes_nothing_down(drive: Callable[..., Driven]) -> None:
     driven = drive("good", "good", "missing")
-    driven.until(lambda: driven.count("director", "started") + driven.count("vrrp", "started") == 2)  # noqa: PLR2004
+    driven.until(lambda: driven.count("director", "started") + driven.count("vrrp", "started") == 2)
     os.kill(driven.pid("director"), signal.SIGKILL)
     driven.until(lambda: driven.count("director", "restarted") == 1)
     driven.process.terminate()
