@@ -76,12 +76,22 @@ def render(options: ListingOptions, info: Info, statuses: Sequence[ServiceStatus
         names = NUMERIC
     parts = [] if options.single else [version_line(info)]
     parts.append(_TITLES[options.view])
-    for status in statuses if options.kernel_order else _sorted(statuses, _service_place):
+    for status in statuses if options.kernel_order else services_in_order(statuses):
         parts.append(_service_line(options, status, names))
         destinations = status.destinations
-        ordered = destinations if options.kernel_order else _sorted(destinations, _destination_place)
+        ordered = destinations if options.kernel_order else destinations_in_order(destinations)
         parts += [_destination_line(options, status.service.key, found, names) for found in ordered]
     return "".join(parts)
+
+
+def services_in_order(statuses: Sequence[ServiceStatus]) -> Sequence[ServiceStatus]:
+    """As ipvsadm sorts them: by mark, family, protocol, address and port."""
+    return _sorted(statuses, _service_place)
+
+
+def destinations_in_order(statuses: Sequence[DestinationStatus]) -> Sequence[DestinationStatus]:
+    """As ipvsadm sorts them: by address and port."""
+    return _sorted(statuses, _destination_place)
 
 
 def version_line(info: Info) -> str:
@@ -165,13 +175,11 @@ class _Place:
 
 
 def _service_place(status: ServiceStatus) -> _Place:
-    """By mark, family, protocol, address and port."""
     key = status.service.key
     return _place((key.fwmark, key.family, key.protocol), key.address, key.port)
 
 
 def _destination_place(status: DestinationStatus) -> _Place:
-    """By address and port."""
     key = status.destination.key
     return _place((), key.address, key.port)
 

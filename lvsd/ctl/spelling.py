@@ -16,6 +16,7 @@ SCHEDULER_FLAGS = (0x8, 0x10, 0x20)
 UNNAMED = "(null)"  # what C's printf makes of a name that ipvsadm does not have
 ENDPOINT_LIMIT = 59  # name and port; what is longer is cut
 _PROTOCOLS: Mapping[int, str] = MappingProxyType({6: "TCP", 17: "UDP", 132: "SCTP"})
+PROTOCOL_NUMBERS: Mapping[str, int] = MappingProxyType({name: number for number, name in _PROTOCOLS.items()})
 _FLAG_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
 )
@@ -71,8 +72,12 @@ def service_settings(service: Service) -> str:
 
 def scheduler_flags(service: Service) -> str:
     """The names of the scheduler flags. The third has none for sh and mh, and is then not shown."""
-    names = _FLAG_NAMES.get(service.scheduler, _OTHER_FLAG_NAMES)
-    return ",".join(name for name, flag in zip(names, SCHEDULER_FLAGS, strict=False) if service.flags & flag)
+    return ",".join(name for flag, name in named_flags(service.scheduler).items() if service.flags & flag)
+
+
+def named_flags(scheduler: str) -> Mapping[int, str]:
+    """The scheduler flags that have a name for this scheduler."""
+    return dict(zip(SCHEDULER_FLAGS, _FLAG_NAMES.get(scheduler, _OTHER_FLAG_NAMES), strict=False))
 
 
 def netmask(service: Service) -> tuple[str, ...]:
