@@ -12,10 +12,11 @@ import click
 from config.load import Loaded, load
 from config.problems import Severity
 from config.schema import json_schema
+from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.runtime.files import SystemFiles
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lvsd")
 def main() -> None:
     """Control plane and health checker of a layer-4 load balancer on Linux IPVS.
@@ -35,19 +36,19 @@ def main() -> None:
     "files",
     multiple=True,
     required=True,
-    type=click.Path(path_type=Path),
+    type=AbsolutePath(),
     help="A configuration file; several are read as one.",
 )
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=AbsolutePath(file_okay=False),
     default=Path("/run/lvsd"),
     show_default=True,
     help="Sockets and the lock; one a running lvsd, so that several can run on one machine.",
 )
 @click.option(
     "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=AbsolutePath(file_okay=False),
     default=Path("/var/lib/lvsd"),
     show_default=True,
     help="What outlives a restart: the services that are ours, the last good configuration.",
@@ -59,7 +60,7 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path) -> None:
     addresses up (the peer takes over) and leaves the table as it is, unless `daemon: clear_table_on_stop` says
     otherwise.
     """
-    paths = tuple(str(file.absolute()) for file in files)
+    paths = tuple(str(file) for file in files)
     loaded = load(paths, SystemFiles())
     if not _tell(loaded) or loaded.config is None:
         sys.exit(1)
@@ -67,11 +68,12 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path) -> None:
         try:
             directory.mkdir(mode=mode, parents=True, exist_ok=True)
         except OSError as error:
-            click.echo(f"lvsd: {directory}: {error.strerror} (lvsd run has to start as root)", err=True)
+            hint = " (lvsd run has to start as root)" if isinstance(error, PermissionError) else ""
+            click.echo(f"lvsd: {directory}: {error.strerror}{hint}", err=True)
             sys.exit(1)
     # The supervisor stays small: this process, with all it has imported, becomes it.
     command = [sys.executable, "-I", "-m", "lvsd.runtime.supervisor"]
-    command += [f"--run-dir={run_dir.absolute()}", f"--state-dir={state_dir.absolute()}"]
+    command += [f"--run-dir={run_dir}", f"--state-dir={state_dir}"]
     command += [f"--checker-user={loaded.config.daemon.checker_user}", *(f"--config={path}" for path in paths)]
     os.execv(sys.executable, command)  # noqa: S606  our own interpreter, no shell
 
@@ -89,7 +91,8 @@ def check(files: tuple[Path, ...]) -> None:
         sys.exit(1)
     config = loaded.config
     reals = sum(len(virtual.real_servers) for virtual in config.services)
-    click.echo(f"right: {len(config.services)} services, {reals} real servers, {len(config.vrrp)} VRRP instances")
+    counted = ((len(config.services), "service"), (reals, "real server"), (len(config.vrrp), "VRRP instance"))
+    click.echo("right: " + ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted))
 
 
 @main.command()
