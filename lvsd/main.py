@@ -16,7 +16,7 @@ from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.runtime.files import SystemFiles
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lvsd")
 def main() -> None:
     """Control plane and health checker of a layer-4 load balancer on Linux IPVS.

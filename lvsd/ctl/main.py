@@ -23,12 +23,13 @@ from lvsd.control.messages import (
 )
 from lvsd.ctl import render
 from lvsd.ctl.client import Unanswered, ask
+from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.ctl.show import show
 
 WATCH_SECONDS = 1.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("lvsctl", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -109,14 +110,12 @@ def reload(run_dir: Path, *, as_json: bool) -> None:
 
 
 @main.command()
-@click.option(
-    "-c", "--config", "files", multiple=True, type=click.Path(path_type=Path), help="These files, not the running ones."
-)
+@click.option("-c", "--config", "files", multiple=True, type=AbsolutePath(), help="These files, not the running ones.")
 @_json
 @click.pass_obj
 def plan(run_dir: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
     """What a reload would change, as a person reads it and as operations. Nothing is done."""
-    request = PlanRequest(tuple(str(file.absolute()) for file in files))
+    request = PlanRequest(tuple(str(file) for file in files))
     _change(_ask(run_dir, request), as_json=as_json, done=False)
 
 
