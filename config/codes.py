@@ -56,6 +56,34 @@ VIRTUAL_NOT_MOVED: Final = "CFG064"
 NOTHING_TO_DO: Final = "CFG070"
 CHECKER_IS_ROOT: Final = "CFG071"
 
+UNBALANCED: Final = "CFG200"
+UNKNOWN_KEYWORD: Final = "CFG201"
+NOT_YET: Final = "CFG202"
+PASSED_OVER: Final = "CFG203"
+NOT_TAKEN: Final = "CFG204"
+LEFT_OUT: Final = "CFG205"
+WORDS_IGNORED: Final = "CFG206"
+WORD_CUT: Final = "CFG207"
+SAID_AGAIN: Final = "CFG208"
+DEFAULTED: Final = "CFG209"
+FORCED: Final = "CFG210"
+MIXED: Final = "CFG211"
+UNCHECKED: Final = "CFG212"
+DEFINITION: Final = "CFG213"
+INCLUDE_EMPTY: Final = "CFG214"
+
+LD_UNKNOWN: Final = "CFG100"
+LD_VALUE: Final = "CFG101"
+LD_INDENTATION: Final = "CFG102"
+LD_NOT_QUOTED: Final = "CFG103"
+LD_REAL: Final = "CFG104"
+LD_NAME: Final = "CFG105"
+LD_NOT_YET: Final = "CFG106"
+LD_LEFT_OUT: Final = "CFG107"
+LD_OTHERWISE: Final = "CFG108"
+LD_IGNORED: Final = "CFG109"
+LD_PLAIN: Final = "CFG110"
+
 CODES: Final = {
     UNREADABLE: "a file cannot be read",
     TOO_LARGE: "a file or value is too large",
@@ -102,5 +130,31 @@ CODES: Final = {
     VIRTUAL_NOT_MOVED: "no VRRP instance moves a service's virtual address",
     NOTHING_TO_DO: "neither a service nor a VRRP instance is configured",
     CHECKER_IS_ROOT: "the checker would run as root",
+    LD_UNKNOWN: "ldirectord.cf: a directive ldirectord does not know there",
+    LD_VALUE: "ldirectord.cf: a value ldirectord would refuse",
+    LD_INDENTATION: "ldirectord.cf: a line belongs to no virtual service",
+    LD_NOT_QUOTED: "ldirectord.cf: a text without its double quotes",
+    LD_REAL: "ldirectord.cf: a real or fallback server is not written as it must be",
+    LD_NAME: "ldirectord.cf: a name of a host or a port is not known",
+    LD_NOT_YET: "ldirectord.cf: something lvsd does not do yet, without which it would serve otherwise",
+    LD_LEFT_OUT: "ldirectord.cf: a directive has no effect with lvsd",
+    LD_OTHERWISE: "ldirectord.cf: lvsd does otherwise than ldirectord",
+    LD_IGNORED: "ldirectord.cf: something ldirectord ignores or takes otherwise than it looks",
+    LD_PLAIN: "ldirectord.cf: a plain SMTP check on a port of TLS",
+    UNBALANCED: "a brace or a quote is missing or too many in a keepalived.conf",
+    UNKNOWN_KEYWORD: "a keyword of a keepalived.conf is not known there",
+    NOT_YET: "a keyword of a keepalived.conf cannot be honoured yet, and ignoring it would do harm",
+    PASSED_OVER: "a keyword of a keepalived.conf is passed over",
+    NOT_TAKEN: "a value of a keepalived.conf is not one keepalived takes",
+    LEFT_OUT: "a part of a keepalived.conf is left out, as keepalived leaves it out",
+    WORDS_IGNORED: "the rest of a line of a keepalived.conf is not read",
+    WORD_CUT: "a comment begins inside a word of a keepalived.conf",
+    SAID_AGAIN: "a keyword stands twice in one block of a keepalived.conf",
+    DEFAULTED: "a keepalived.conf leaves to a default what is better said",
+    FORCED: "a value of a keepalived.conf is replaced by the only one that works",
+    MIXED: "real servers of one virtual_server differ in what lvsd holds for all of them",
+    UNCHECKED: "a real server of a keepalived.conf is never checked",
+    DEFINITION: "a definition of a keepalived.conf is missing or without end",
+    INCLUDE_EMPTY: "an include of a keepalived.conf finds no file",
 }
 """The catalogue: every code with its meaning in one line."""

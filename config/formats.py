@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from config.keepalived.read import is_keepalived, read_keepalived
 from config.ldirectord.read import is_ldirectord, read_ldirectord
 from config.parts import Part
 from config.reading import Reading
@@ -20,7 +21,10 @@ class Format:
     read: Callable[[str, str, Reading], Part]
 
 
-FORMATS: Final = (Format("ldirectord", is_ldirectord, read_ldirectord),)
+FORMATS: Final = (
+    Format("ldirectord", is_ldirectord, read_ldirectord),
+    Format("keepalived", is_keepalived, read_keepalived),
+)
 
 
 def format_of(path: str, text: str) -> Format | None:

@@ -116,7 +116,8 @@ def test_the_same_name_in_two_files() -> None:
 
 
 def test_every_code_is_shown_by_a_text() -> None:
-    assert set(TEXTS) | WITHOUT_TEXT == set(codes.CODES)
+    own = {code for code in codes.CODES if code < "CFG100"}  # those above are other languages', shown in their tests
+    assert set(TEXTS) | WITHOUT_TEXT == own
 
 
 def test_every_code_is_named_and_told_apart() -> None:
