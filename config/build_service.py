@@ -68,11 +68,13 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     check_fields = (
         inherit_check(defaults.check_fields, own_check, reading) if own_check.key_places else defaults.check_fields
     )
-    real_servers = _real_servers(said, Frame(fields, check_fields, virtual), reading)
+    frame = Frame(fields, check_fields, virtual)
+    real_servers = _real_servers(said, frame, reading)
+    fallback = _fallback(said, frame, real_servers, reading)
     if virtual is None:
         return None
     on_failure = fields.value(shape.ON_FAILURE, OnFailure.REMOVE)
-    service = VirtualService(name, virtual, scheduler, real_servers, flags, persistence, on_failure)
+    service = VirtualService(name, virtual, scheduler, real_servers, flags, persistence, on_failure, fallback)
     return Built(service, _virtual_place(said))
 
 
@@ -195,7 +197,27 @@ def _real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[RealSer
     return tuple(servers)
 
 
-def _real_server(said: Fields, frame: Frame, shared: Check, reading: Reading) -> RealServer | None:
+def _fallback(
+    said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], reading: Reading
+) -> tuple[RealServer, ...]:
+    """Servers for when no real server serves; one that is a real server too could never step in."""
+    taken = {(server.address, server.port) for server in real_servers}
+    servers = []
+    for at in said.value(shape.FALLBACK, ()):
+        server = _real_server(at.value, frame, Check(NoCheck()), reading, probed=False)
+        if server is None:
+            continue
+        if (server.address, server.port) in taken:
+            message = f"the fallback server {server.address} port {server.port} is listed already"
+            reading.error(codes.DUPLICATE_REAL_SERVER, at.place, message, "it can be one or the other, once")
+        taken.add((server.address, server.port))
+        servers.append(server)
+    return tuple(servers)
+
+
+def _real_server(
+    said: Fields, frame: Frame, shared: Check, reading: Reading, *, probed: bool = True
+) -> RealServer | None:
     address = said.get(shape.REAL_ADDRESS)
     if address is None:
         return None
@@ -211,7 +233,7 @@ def _real_server(said: Fields, frame: Frame, shared: Check, reading: Reading) ->
         reading.error(codes.THRESHOLDS, fields.place_of(shape.LOWER_THRESHOLD), message, "lower it, or raise the upper")
     own = said.get(shape.CHECK_KEY)
     check = shared if own is None else build_check(inherit_check(frame.check_fields, own.value, reading), reading)
-    if port == 0 == frame.port and frame.virtual is not None:
+    if probed and port == 0 == frame.port and frame.virtual is not None:
         _check_probe_port(said, check, reading)
     return RealServer(address.value, port, fields.value(shape.WEIGHT, 1), forwarding, check, upper, lower)
 

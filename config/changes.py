@@ -195,7 +195,12 @@ def _words(name: str, value: object) -> str:
         case str():
             return value if value.isprintable() and " " not in value and value else repr(value)
         case _:
-            return str(value)
+            return _servers(value) if isinstance(value, tuple) else str(value)
+
+
+def _servers(listed: tuple[object, ...]) -> str:
+    """Fallback servers; no other list is told field by field."""
+    return ", ".join(_endpoint(one.address, one.port) for one in listed if isinstance(one, RealServer)) or "none"
 
 
 def _number(name: str, value: float) -> str:

@@ -56,6 +56,7 @@ class VirtualService(msgspec.Struct, frozen=True):
     flags: int = 0
     persistence: Persistence | None = None
     on_failure: OnFailure = OnFailure.REMOVE
+    fallback: tuple[RealServer, ...] = ()  # never probed; serve while no real server does
 
 
 class VirtualAddress(msgspec.Struct, frozen=True):

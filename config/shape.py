@@ -207,10 +207,26 @@ REAL_SERVERS = Key(
     "The real servers: ADDRESS, ADDRESS:PORT or a mapping.",
     required=True,
 )
+FALLBACK_SERVER = Section(
+    "fallback server",
+    "A server that is never probed and serves while no real server does.",
+    (REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING),
+    SERVICE_STRANGERS,
+)
+FALLBACK = Key(
+    "fallback",
+    Listing(
+        RealServerKind(FALLBACK_SERVER, REAL_ADDRESS, REAL_PORT),
+        "a list of fallback servers",
+        single=True,
+        hint="an address, or a list: [1.1.1.19]",
+    ),
+    "Servers that serve while no real server does; never probed.",
+)
 SERVICE = Section(
     "service",
     "A virtual service and its real servers.",
-    (VIRTUAL, FWMARK, FAMILY_KEY, PROTOCOL, ONE_PACKET, *_SERVICE_SETTINGS, REAL_SERVERS),
+    (VIRTUAL, FWMARK, FAMILY_KEY, PROTOCOL, ONE_PACKET, *_SERVICE_SETTINGS, REAL_SERVERS, FALLBACK),
     SERVICE_STRANGERS,
 )
 DEFAULTS = Section(
@@ -300,7 +316,7 @@ DAEMON = Key("daemon", Nested(DAEMON_SECTION), "The processes themselves.")
 TOP = Section("the file", "The configuration of lvsd.", (INCLUDE, VRRP, DEFAULTS_KEY, SERVICES, DAEMON), TOP_STRANGERS)
 
 SECTIONS: Final = (
-    TOP, DAEMON_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION, REAL_SERVER, CHECK, VRRP_INSTANCE,
+    TOP, DAEMON_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION, REAL_SERVER, FALLBACK_SERVER, CHECK, VRRP_INSTANCE,
     AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

@@ -43,8 +43,8 @@ class RealServerRow(msgspec.Struct, frozen=True):
     """One real server of one virtual service."""
 
     real_server: str  # address:port
-    check: str  # kind
-    standing: str  # serving, quiesced, out, unknown
+    check: str  # kind; `none` and `fallback` are never probed
+    standing: str  # serving, quiesced, out, unknown; of a fallback server: serving, spare
     state: str  # up, down, unknown
     state_age: float | None  # seconds since it entered `state`
     result: str  # reason of the last probe: ok, or one of the closed list

@@ -73,6 +73,9 @@ def _destinations(
         weight = _weight(virtual, real, state, present.get(key))
         if weight is not None:
             wanted[key] = _destination(real, weight)
+    if not undecided and not any(destination.weight for destination in wanted.values()):
+        # Only when nobody serves for certain: a fallback that comes up at every start would be seen by clients.
+        wanted |= {DestinationKey(one.address, one.port): _destination(one, one.weight) for one in virtual.fallback}
     if undecided:
         # Make before break: what serves now goes on serving until every newcomer has its first verdict.
         for key, destination in present.items():

@@ -41,8 +41,35 @@ def names(virtual: VirtualService, asked: str) -> bool:
 def _service(virtual: VirtualService, director: Director, wanted: Table, now: float) -> ServiceRow:
     key = service_key(virtual.virtual)
     held = director.kernel.table.get(key)
-    rows = tuple(_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers)
-    return ServiceRow(virtual.name, virtual_text(virtual.virtual), virtual.scheduler, held is not None, rows)
+    rows = [_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers]
+    rows += [_fallback(real, wanted[key], held) for real in virtual.fallback]
+    return ServiceRow(virtual.name, virtual_text(virtual.virtual), virtual.scheduler, held is not None, tuple(rows))
+
+
+def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServerRow:
+    """A fallback server has no health, only a turn."""
+    key = DestinationKey(real.address, real.port)
+    weight = _weight(wanted, key)
+    return RealServerRow(
+        real_server=endpoint_text(real.address, real.port),
+        check="fallback",
+        standing="spare" if weight is None else "serving",
+        state=State.UP.value,
+        state_age=None,
+        result="",
+        detail="",
+        probe_age=None,
+        latency=None,
+        streak=0,
+        needed=0,
+        interval=0.0,
+        timeout=0.0,
+        weight_configured=real.weight,
+        weight_wanted=weight,
+        weight_held=_weight(held, key),
+        probes=0,
+        failures=0,
+    )
 
 
 def _real(

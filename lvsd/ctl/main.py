@@ -73,6 +73,7 @@ def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
               quiesced  in the table at weight 0: present connections live on
               out       not in the table
               unknown   not yet probed: as the kernel had it
+              spare     a fallback server that is not needed
     """
 
     def once() -> str:

@@ -89,7 +89,7 @@ def _weight(real: RealServerRow) -> str:
 
 def _result(real: RealServerRow) -> str:
     if not real.result:
-        return "always up" if real.check == "none" else "not probed yet"
+        return {"none": "always up", "fallback": "fallback, not probed"}.get(real.check, "not probed yet")
     streak = f" ({real.streak} of {real.needed})" if real.streak else ""
     detail = real.detail if len(real.detail) <= DETAIL_WIDTH else real.detail[: DETAIL_WIDTH - 3] + "..."
     return f"{real.check} {real.result}{streak}{': ' + detail if detail else ''}"

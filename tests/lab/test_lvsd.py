@@ -212,6 +212,19 @@ def test_quiesce_by_setting(world: World) -> None:
     balancer.until("rs1 is quiesced", {RS1: 0, RS2: 1}, seconds=20)
 
 
+def test_a_fallback_server_steps_in(world: World) -> None:
+    services = WEB.replace(f"[{RS1}, {RS2}]", f"[{RS1}]\n    fallback: {RS2}")
+    balancer = Balancer(world["lb1"], config(200, services=services)).start()
+    balancer.until("the real server serves", {RS1: 1})
+    world["rs1"].link_down("public")
+    balancer.until("the fallback server serves", {RS2: 1}, seconds=20)
+    assert balancer.standings() == {f"web {RS1}:80": "out", f"web {RS2}:80": "serving"}
+    wait_until(lambda: VIP in balancer.addresses(), 10, "the address on lb1")
+    wait_until(lambda: world["client"].call(http(VIP)), 5, "clients are served")
+    world["rs1"].link_up("public")
+    balancer.until("the real server serves again", {RS1: 1}, seconds=20)
+
+
 def test_lb2_takes_over_when_lb1_dies_and_lb1_takes_back_by_priority(world: World) -> None:
     first = up(world)
     second = Balancer(world["lb2"], config(100)).start()

@@ -40,6 +40,7 @@ def between(old: str, new: str) -> list[str]:
         ("fwmark: 7", "fwmark: 7, one_packet: true", ["service mark: flags none -> one-packet"]),
         ("wlc,", "wlc, persistence: 5m,", ["service web: persistence none -> 5m/32"]),
         ("wlc,", "wlc, on_failure: quiesce,", ["service web: on failure remove -> quiesce"]),
+        ("wlc,", "wlc, fallback: 1.1.1.19,", ["service web: fallback none -> 1.1.1.19:80"]),
         ("weight: 5", "weight: 0", ["service web: real server 1.1.1.18:80: weight 5 -> 0"]),
         (
             "1.1.1.18,",

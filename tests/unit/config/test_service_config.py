@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from config import codes
+from config.checks import NoCheck
 from config.model import FirewallMark, Persistence, VirtualEndpoint
 from config.words import FORWARDING_WORDS, SCHEDULERS, Forwarding, OnFailure, Protocol
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, service, told
@@ -280,3 +282,33 @@ def test_other_programs_words_are_translated() -> None:
     assert "here `interval`, inside `check:`" in line
     (line,) = told(text("interval: 5s"))
     assert "inside `check: {interval: ...}`" in line
+
+
+def test_fallback_servers() -> None:
+    (one,) = service(text("fallback: 1.1.1.19, weight: 3")).fallback
+    assert (one.address, one.port, one.weight, one.forwarding, one.check.kind) == (
+        "1.1.1.19",
+        80,
+        3,
+        Forwarding.DIRECT,
+        NoCheck(),
+    )
+    several = "fallback: [{address: 1.1.1.19, weight: 2, port: 8080, forwarding: masquerade}, 1.1.1.20]"
+    first, second = service(text(several, reals="[1.1.1.15]")).fallback
+    assert (first.port, first.weight, first.forwarding) == (8080, 2, Forwarding.MASQUERADE)
+    assert (second.address, second.weight) == ("1.1.1.20", 1)
+    assert service(text()).fallback == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ("fallback: →1.1.1.15", codes.DUPLICATE_REAL_SERVER),
+        ("fallback: [1.1.1.19, →1.1.1.19]", codes.DUPLICATE_REAL_SERVER),
+        ("fallback: →1.1.1.12", codes.REAL_IS_VIRTUAL),
+        ("fallback: →'1.1.1.19:8080'", codes.PORT_REWRITE),
+        ("fallback: {address: 1.1.1.19, →check: {type: tcp}}", codes.UNKNOWN_KEY),
+    ],
+)
+def test_fallback_servers_keep_the_rules_of_real_servers(keys: str, code: str) -> None:
+    assert_told_at_the_marks(text(keys), code)

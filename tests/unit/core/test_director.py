@@ -382,3 +382,46 @@ def test_a_reload_does_not_hold_vrrp_back_again() -> None:
     bench.feed(VrrpCame())
     https = virtual(real(A), port=443, name="https")
     assert configured_instances(bench.feed(ConfigChanged(config(HTTP, https, vrrp=(INSTANCE,))))) == [(INSTANCE,)]
+
+
+SPARE = virtual(real(A), real(B), fallback=(real(C, check=Check(NoCheck())),))
+
+
+def test_a_fallback_server_serves_while_no_real_server_does() -> None:
+    bench = Bench(config(SPARE), table((SPARE, {A: 1, B: 1})))
+    bench.hear({A: State.UP, B: State.UP})
+    assert bench.weights(SPARE) == {A: 1, B: 1}
+    bench.hear({A: State.DOWN})
+    assert bench.weights(SPARE) == {B: 1}
+    bench.hear({B: State.DOWN})
+    assert bench.weights(SPARE) == {C: 1}
+    kinds = [type(one) for one in bench.operations()]
+    assert kinds.index(AddDestination) < kinds.index(DeleteDestination)  # at no moment nobody
+    bench.hear({A: State.UP})
+    assert bench.weights(SPARE) == {A: 1}
+    kinds = [type(one) for one in bench.operations()]
+    assert kinds.index(AddDestination) < kinds.index(DeleteDestination)
+
+
+def test_a_fallback_server_stays_out_until_every_real_server_was_probed() -> None:
+    bench = Bench(config(SPARE))
+    bench.hear({A: State.DOWN})
+    assert bench.weights(SPARE) == {}
+    bench.hear({B: State.DOWN})
+    assert bench.weights(SPARE) == {C: 1}
+
+
+def test_a_fallback_server_that_serves_goes_on_serving_when_the_director_restarts() -> None:
+    bench = Bench(config(SPARE), table((SPARE, {C: 1})), restarted=True)
+    assert bench.operations() == []
+    bench.hear({A: State.DOWN, B: State.DOWN})
+    assert bench.operations() == []
+
+
+def test_quiesced_real_servers_make_room_for_the_fallback() -> None:
+    service = virtual(real(A), scheduler="sh", flags=0x8, fallback=(real(C, check=Check(NoCheck())),))
+    bench = Bench(config(service), table((service, {A: 1})))
+    bench.hear({A: State.DOWN})
+    assert bench.weights(service) == {A: 0, C: 1}
+    bench.hear({A: State.UP})
+    assert bench.weights(service) == {A: 1}

@@ -33,9 +33,10 @@ def virtual(
     flags: int = 0,
     on_failure: OnFailure = OnFailure.REMOVE,
     name: str = "http",
+    fallback: tuple[RealServer, ...] = (),
 ) -> VirtualService:
     endpoint = VirtualEndpoint(Protocol.TCP, VIP, port)
-    return VirtualService(name, endpoint, scheduler, reals, flags, None, on_failure)
+    return VirtualService(name, endpoint, scheduler, reals, flags, None, on_failure, fallback)
 
 
 def config(*services: VirtualService, vrrp: tuple[VrrpInstance, ...] = (), clear_table_on_stop: bool = False) -> Config:

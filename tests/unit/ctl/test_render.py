@@ -101,3 +101,16 @@ def test_a_plan_says_would_and_a_reload_says_did() -> None:
 )
 def test_a_check_is_called_as_in_the_configuration(kind: AnyCheck, word: str) -> None:
     assert views.check_word(kind) == word
+
+
+def test_a_fallback_server_is_shown_with_its_turn() -> None:
+    service = virtual(real("1.1.1.17"), fallback=(real("1.1.1.19"),))
+    bench = Bench(config(service), table((service, {"1.1.1.17": 1})))
+    bench.hear({"1.1.1.17": State.UP})
+    assert "1.1.1.19:80  spare     -      -       -     -        fallback, not probed" in render.status(
+        status_of(bench)
+    )
+    bench.hear({"1.1.1.17": State.DOWN})
+    assert "1.1.1.19:80  serving   -      1       -     -        fallback, not probed" in render.status(
+        status_of(bench)
+    )
