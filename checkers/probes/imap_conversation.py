@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-from aioimaplib import AUTH, NONAUTH, AioImapException, Command, IMAP4ClientProtocol
+from aioimaplib import AUTH, CONNECTED, NONAUTH, AioImapException, Command, IMAP4ClientProtocol
 
 from checkers.core.outcome import Reason
 from checkers.probes.failures import Failed
@@ -37,10 +37,13 @@ class Conversation(IMAP4ClientProtocol):  # type: ignore[misc] # aioimaplib has 
         """Whether no login is needed (any more)."""
         return bool(self.state == AUTH)
 
-    async def welcome(self, command: bytes) -> None:
-        """Take the greeting. The library calls this for every line until `state` changes."""
-        if not self.greeting.done():
-            self.greeting.set_result(command)
+    def _handle_line(self, line: bytes, current_cmd: Command) -> Command | None:
+        """Take the greeting here: the library would make a task of every line that comes until `state` changes."""
+        if self.state != CONNECTED:
+            return super()._handle_line(line, current_cmd)
+        if line and not self.greeting.done():
+            self.greeting.set_result(line)
+        return None
 
     def data_received(self, d: bytes) -> None:
         """Parse, and end the connection at what is not IMAP."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tracemalloc
 
 import pytest
@@ -193,3 +194,16 @@ def test_every_allowance_is_a_bound_on_memory() -> None:
     for module in (imap, mysql, pop, smtp):
         assert module.ALLOWANCE_BYTES <= 1024 * 1024
     assert http.BODY_LIMIT_BYTES <= 1024 * 1024
+
+
+async def test_a_flood_of_imap_greetings_makes_no_tasks() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK x\r\n" * 20000)
+        await writer.drain()
+
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    async with servers.serving(greet) as port:
+        await servers.find(ImapCheck(), port, 1.0)
+    gc.collect()
+    assert not faults
