@@ -2,18 +2,73 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Final
+
 from config import codes
-from config.nodes import Place
+from config.build_service import Built
+from config.ldirectord import directives as d
+from config.ldirectord.build import asks_pages, build_section
+from config.ldirectord.lines import HEADS, Line, split_lines
+from config.ldirectord.names import Names
+from config.ldirectord.servers import check_fallback
+from config.ldirectord.told import note_left_out, note_maintenance
+from config.ldirectord.values import Said
+from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading
 
+_LOOKED_AT_CHARACTERS = 1_000_000
+_TELLING: Final = re.compile(rf"^(?:{'|'.join((*HEADS, *d.TOP))})[ \t]*=", re.MULTILINE)
+
 
 def is_ldirectord(path: str, text: str) -> bool:
-    """Whether the file is an ldirectord.cf: by its name, or by a line that begins with `virtual=`."""
-    return path.endswith("ldirectord.cf") or text.startswith("virtual=") or "\nvirtual=" in text
+    """Whether a file is an ldirectord.cf: by its name, or by a line that begins with a global directive and `=`."""
+    return path.endswith("ldirectord.cf") or _TELLING.search(text[:_LOOKED_AT_CHARACTERS]) is not None
 
 
-def read_ldirectord(path: str, _text: str, reading: Reading) -> Part:
-    """The services of the file."""
-    reading.error(codes.SYNTAX, Place(path, 1, 1), "ldirectord.cf cannot be read yet", "write a lvsd.yaml")
-    return Part()
+def read_ldirectord(path: str, text: str, reading: Reading) -> Part:
+    """The services of the file, and whether it wants them out of the table at stop."""
+    lines = split_lines(path, text, reading)
+    names = Names(reading)
+    top = d.read_directives(lines.top, d.TOP, reading)
+    note_left_out(lines.top, top, reading)
+    for line in lines.top:
+        _check_top(line, names, reading)
+    own = [d.read_directives(section[1:], d.SECTION, reading) for section in lines.sections]
+    sections = zip(lines.sections, own, strict=True)
+    built = [build_section(section, said, top, names, reading) for section, said in sections]
+    services = tuple(one for one in built if one is not None)
+    _note_redirects(services, reading)
+    return Part(services, clear_table=_clear_table(path, top, own, reading))
+
+
+def _check_top(line: Line, names: Names, reading: Reading) -> None:
+    if line.value is None:
+        return
+    if line.name in ("real", "real6"):
+        reading.error(codes.LD_UNKNOWN, line.place, f"`{line.name}` cannot be said globally", "below a `virtual=`")
+    elif line.name in d.SERVER_LINES:
+        check_fallback(line, names, reading)
+    elif line.name == d.MAINTENANCE.name and line.value.strip():
+        note_maintenance(line.value.strip(), line, reading)
+
+
+def _note_redirects(services: Sequence[Built], reading: Reading) -> None:
+    first = next((one for one in services if asks_pages(one.service)), None)
+    if first is not None:
+        message = "redirects are not followed: a real server that answers with one is found down"
+        reading.warning(codes.LD_OTHERWISE, first.place, message, "request= the page it leads to; told once a file")
+
+
+def _clear_table(path: str, top: Said, sections: Sequence[Said], reading: Reading) -> At[bool] | None:
+    """cleanstop, whose default is yes. lvsd does it for all services or none; where they differ the table stays."""
+    shared = top.get(d.CLEANSTOP) or At(value=True, place=Place(path, 1, 1))
+    wishes = [own.get(d.CLEANSTOP) or shared for own in sections]
+    other = next((one for one in wishes if one.value is not wishes[0].value), None)
+    if other is None:
+        return wishes[0] if wishes else None
+    message = "cleanstop differs from one virtual service to another: nothing is cleared at stop"
+    reading.warning(codes.LD_OTHERWISE, other.place, message, "say the same in all of them")
+    return At(value=False, place=other.place)
