@@ -35,8 +35,13 @@ def changes(old: Config, new: Config) -> tuple[str, ...]:
     return (
         *_compare("service", *services),
         *_compare("vrrp", *instances),
-        *(f"daemon: {line}" for line in _fields(old.daemon, new.daemon, frozenset())),
+        *(f"daemon: {line}{_when(line)}" for line in _fields(old.daemon, new.daemon, frozenset())),
     )
+
+
+def _when(line: str) -> str:
+    """A worker that has given up its rights cannot become somebody else."""
+    return " (when lvsd is started again)" if line.startswith("checker user ") else ""
 
 
 def _named(services: tuple[VirtualService, ...]) -> dict[str, VirtualService]:

@@ -299,7 +299,7 @@ CLEAR_TABLE = Key(
 CHECKER_USER = Key(
     "checker_user",
     Text("a user's name", r"[a-z_][a-z0-9_.-]{0,31}", "lower-case letters, digits, _ . -"),
-    "Whom the checks run as; not root.",
+    "Whom the checks run as; not root. A change takes effect when lvsd is started again.",
     "nobody",
 )
 DAEMON_SECTION = Section("daemon", "The processes themselves.", (CLEAR_TABLE, CHECKER_USER))

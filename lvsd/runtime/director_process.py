@@ -314,7 +314,7 @@ def first_configuration(store: Store, paths: tuple[str, ...], *, restarted: bool
     except (OSError, ValueError) as error:
         tell("error", "state_not_read", error=str(error))
         return loaded, recorder.snapshot(paths)
-    if snapshot is None:
+    if snapshot is None or snapshot.paths != paths:  # another lvsd keeps its state in the same directory
         return loaded, recorder.snapshot(paths)
     for problem in loaded.problems:
         tell("error", "config_refused", problem=str(problem))

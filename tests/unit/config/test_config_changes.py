@@ -87,6 +87,11 @@ def between(old: str, new: str) -> list[str]:
         ),
         ("12/24", "12/32", ["vrrp lb0: address 1.1.1.12/24 on eth0 -> 1.1.1.12/32 on eth0"]),
         ("vrrp:", "daemon: {clear_table_on_stop: true}\nvrrp:", ["daemon: clear table on stop false -> true"]),
+        (
+            "vrrp:",
+            "daemon: {checker_user: mail}\nvrrp:",
+            ["daemon: checker user nobody -> mail (when lvsd is started again)"],
+        ),
         ("  web:", "  www:", ["service web: renamed www"]),
         ("  lb0:", "  vip:", ["vrrp lb0: renamed vip"]),
         ("id: 1,", "id: 2,", ["vrrp lb0: virtual router id 1 -> 2"]),

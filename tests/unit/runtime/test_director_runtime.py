@@ -12,7 +12,7 @@ import pytest
 from config.load import load
 from config.model import Config
 from lvsd.core.events import ConfigChanged, Ticked
-from lvsd.runtime.director_process import Runtime
+from lvsd.runtime.director_process import Runtime, first_configuration
 from lvsd.runtime.files import SystemFiles
 from lvsd.runtime.store import Recorder, Store
 from netlink.errors import Refusal
@@ -54,8 +54,10 @@ class Bench:
         self.kernel = Kernel()
         self.file = directory / "lvsd.yaml"
         self.runtime = Runtime(Store(directory / "state"), (str(self.file),), cast(IpvsSocket, self.kernel))
+        config = self.configured(TEXT)
         recorder = Recorder(SystemFiles())
-        self.runtime.start(self.configured(TEXT), recorder.snapshot((str(self.file),)), restarted=False)
+        load((str(self.file),), recorder)
+        self.runtime.start(config, recorder.snapshot((str(self.file),)), restarted=False)
 
     def configured(self, text: str) -> Config:
         self.file.write_text(text)
@@ -91,3 +93,14 @@ async def test_a_reload_tells_what_went_to_the_kernel_and_of_nothing_else(bench:
     bench.runtime.feed(Ticked())
     assert len((await bench.runtime.reload()).operations) == 1
     assert (await bench.runtime.reload()).operations == ()
+
+
+def test_the_last_good_configuration_is_that_of_the_same_files(bench: Bench, tmp_path: Path) -> None:
+    bench.file.write_text("wrong")
+    store = Store(bench.file.parent / "state")
+    own, _ = first_configuration(store, (str(bench.file),), restarted=True)
+    assert own.config is not None
+    other = tmp_path / "other.yaml"
+    other.write_text("wrong")
+    theirs, _ = first_configuration(store, (str(other),), restarted=True)
+    assert theirs.config is None
