@@ -8,10 +8,13 @@ from collections.abc import Callable
 import msgspec
 
 from checkers.core.messages import AssignedCheck
-from checkers.core.outcome import Outcome
+from checkers.core.outcome import Inconclusive, Outcome
 from checkers.probes.failures import Failed, Stuck, outcome_of, timed_out
 from checkers.probes.registry import probe_of
 from checkers.probes.session import Session
+
+STALLED_SHARE = 0.25
+"""A probe whose loop did not turn for that share of its timeout had no fair chance: its timeout proves nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -22,27 +25,34 @@ class Finding(msgspec.Struct, frozen=True):
     latency: float
 
 
-async def attempt(assigned: AssignedCheck, report: Callable[[Finding], None]) -> None:
+async def attempt(
+    assigned: AssignedCheck, report: Callable[[Finding], None], stalled: Callable[[], float] = lambda: 0.0
+) -> None:
     """Probe once. `report` is called as soon as the outcome is known; the goodbye follows, at most
     FAREWELL_SECONDS long, also when this is cancelled. Raises whatever is a fault of the checker's own code.
+    `stalled`: the seconds in which the loop did not turn, so far.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     session = Session(assigned.target, began_at + assigned.timing.timeout)
     try:
-        outcome = await _find_out(session, assigned)
+        outcome = await _find_out(session, assigned, stalled)
         ended_at = loop.time()
         report(Finding(outcome, ended_at, ended_at - began_at))
     finally:
         await session.end()
 
 
-async def _find_out(session: Session, assigned: AssignedCheck) -> Outcome:
+async def _find_out(session: Session, assigned: AssignedCheck, stalled: Callable[[], float]) -> Outcome:
     probe = probe_of(assigned.check)
+    stalled_before = stalled()
     try:
         async with asyncio.timeout_at(session.deadline):
             return await probe(session, assigned.check)
     except TimeoutError:
+        missed = stalled() - stalled_before
+        if missed >= STALLED_SHARE * assigned.timing.timeout:
+            return Inconclusive(f"the checker itself was held up for {missed:.1f} s")
         return timed_out(session.stage, session.heard)
     except Failed as failure:
         return outcome_of(session.discreet(failure), session.stage)

@@ -14,6 +14,7 @@ import os
 import signal
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.probes.attempt import attempt
 from checkers.probes.registry import PROBES, load
+from checkers.probes.stall import Stall
 from checkers.runtime.channel import Channel
 from checkers.runtime.log import Bounded, tell
 from checkers.runtime.notify import Notifier
@@ -49,7 +51,9 @@ class Worker:
         self._recent: dict[str, None] = {}
         self._ready = False
         self._settled = False
-        self._watch = Watch(attempt, self._probed)
+        self._complaints = Bounded(FAULT_LINES_A_MINUTE)
+        self._stall = Stall(self._held_up)
+        self._watch = Watch(partial(attempt, stalled=self._stall.total), self._probed)
         self._channel = Channel(path, self._opened, self._assigned, self._packet, self._sent)
         self._faults = Bounded(FAULT_LINES_A_MINUTE)
 
@@ -132,6 +136,10 @@ class Worker:
             self._channel.pump()
         else:
             self._recent[identity] = None
+
+    def _held_up(self, seconds: float) -> None:
+        """Too little of a processor, or a paused machine: checks that ran meanwhile may prove nothing."""
+        self._complaints.tell("warning", "worker_held_up", seconds=f"{seconds:.1f}")
 
     def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A fault nobody awaited. Its words are not told: they may hold a password."""

@@ -1,0 +1,48 @@
+"""A loop that does not turn: what a probe misses of its time is not held against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from checkers.core.messages import AssignedCheck, Target
+from checkers.core.outcome import Inconclusive, Outcome, Reason, Unhealthy
+from checkers.probes.attempt import Finding, attempt
+from checkers.probes.stall import TOLD_SECONDS, Stall
+from config.checks import PopCheck, Timing
+from tests.unit.checkers import servers
+
+TIMEOUT_SECONDS = 0.4
+
+
+async def found(port: int, stall: Stall) -> Outcome:
+    findings: list[Finding] = []
+    check = AssignedCheck("a", Target(servers.HOST, port), PopCheck(), Timing(timeout=TIMEOUT_SECONDS))
+    await attempt(check, findings.append, stall.total)
+    return findings[0].outcome
+
+
+async def test_a_timeout_in_a_stalled_loop_proves_nothing() -> None:
+    stall = Stall(lambda _: None)
+    async with servers.serving(servers.silent) as port:
+        probing = asyncio.create_task(found(port, stall))
+        await asyncio.sleep(0.05)
+        time.sleep(TIMEOUT_SECONDS * 2)  # noqa: ASYNC251 (the loop does not turn: that is the test)
+        stalled = await probing
+        again = await found(port, stall)
+    assert isinstance(stalled, Inconclusive)
+    assert "held up" in stalled.detail
+    assert isinstance(again, Unhealthy)
+    assert again.reason is Reason.REPLY_TIMEOUT
+
+
+async def test_a_long_stall_is_told_and_a_turning_loop_is_none() -> None:
+    told: list[float] = []
+    stall = Stall(told.append)
+    await asyncio.sleep(0.3)
+    before = stall.total()
+    assert not told
+    time.sleep(TOLD_SECONDS + 0.2)  # noqa: ASYNC251 (the loop does not turn: that is the test)
+    await asyncio.sleep(0.2)
+    assert len(told) == 1
+    assert stall.total() - before >= TOLD_SECONDS
