@@ -86,7 +86,10 @@ def read_check(real: Block, virtual: Block, written_port: int, port: int, readin
 
 def _timing(kind: _Kind, levels: _Levels, host: Block | None, reading: Reading) -> Timing:
     loop = _seconds(levels.get("delay_loop"), DELAY_LOOP, LONGEST, reading)
-    again = levels.get("retry", "nb_get_retry") if "nb_get_retry" in kind.words.single else levels.get("retry")
+    again = levels.get("retry", "nb_get_retry")
+    if again is not None and again.keyword == "nb_get_retry" and kind.words is lvs_words.TCP:
+        message = "`nb_get_retry` of a TCP_CHECK is taken for `retry`"
+        reading.warning(codes.NOT_TAKEN, again.place, message, "keepalived 2.2 does not know it there and retries once")
     at = whole(again, 0, RETRY_LIMIT, str(kind.retry), reading) if again else None
     retries = at.value if at else kind.retry
     pause = _seconds(levels.get("delay_before_retry"), kind.pause, LONGEST, reading)

@@ -12,9 +12,6 @@ _NOT_SIPPED: Final = Told(
     PASSED_OVER, "the first probe comes within a second, at a moment of its own for each real server"
 )
 _ALPHA: Final = frozenset(("alpha",))  # lvsd always waits for a real server's first success
-_QUORUM: Final = Told(
-    PASSED_OVER, "without a sorry server the quorum decides about scripts alone, and lvsd runs none yet"
-)
 
 SERVER: Final = Vocabulary(
     "virtual_server",
@@ -32,6 +29,10 @@ SERVER: Final = Vocabulary(
             "virtualhost",
             "inhibit_on_failure",
             "ip_family",
+            "sorry_server",
+            "sorry_server_lvs_method",
+            "quorum",
+            "hysteresis",
             *(f"flag-{number}" for number in (1, 2, 3)),
             "sh-port",
             "sh-fallback",
@@ -41,13 +42,9 @@ SERVER: Final = Vocabulary(
     ),
     several=frozenset(("real_server",)),
     told={
-        **all_of(
-            "sorry_server",
-            Told(CHANGES, "nobody would serve while every real server is down", "lvsd has no sorry server yet"),
-        ),
-        **all_of("sorry_server_inhibit sorry_server_lvs_method", Told(PASSED_OVER, "it belongs to sorry_server")),
+        **all_of("sorry_server_inhibit", Told(PASSED_OVER, "real servers leave as they do when they fail")),
         **all_of("persistence_engine", Told(CHANGES, "lvsd keeps clients together by address only yet")),
-        **all_of("quorum quorum_up quorum_down hysteresis", _QUORUM),
+        **all_of("quorum_up quorum_down", SCRIPTS),
         **all_of(
             "ha_suspend",
             Told(PASSED_OVER, "real servers are checked on both balancers, so that a failover finds a true table"),

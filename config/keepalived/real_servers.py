@@ -44,7 +44,7 @@ def read_real_servers(frame: Frame, reading: Reading) -> tuple[tuple[RealServer,
             continue
         entry = endpoint(statement.words[1:], reading)
         block = Block(statement, REAL, reading)
-        if entry is None or entry.mark is not None or not _fits(entry, frame, reading):
+        if entry is None or entry.mark is not None or not fits(entry, frame, reading):
             continue
         server = _real_server(entry, bool(statement.words[2:]), block, frame, reading)
         key = server.address, server.port
@@ -66,7 +66,7 @@ def _on_failure(stays: dict[bool, Place], reading: Reading) -> OnFailure:
     return OnFailure.QUIESCE if True in stays else OnFailure.REMOVE
 
 
-def _fits(entry: Entry, frame: Frame, reading: Reading) -> bool:
+def fits(entry: Entry, frame: Frame, reading: Reading) -> bool:
     """Whether the address can stand behind the virtual one; keepalived leaves out one of another family."""
     if isinstance(frame.virtual, VirtualEndpoint) and entry.address == frame.virtual.address:
         message = f"the real server {entry.address} is the virtual address itself"
@@ -84,7 +84,7 @@ def _real_server(entry: Entry, port_said: bool, block: Block, frame: Frame, read
     own = block.get("lvs_method", "lb_kind")
     method = method_of(own, frame.method, reading) if own else frame.method
     port = entry.port if port_said else frame.port
-    used = _port(port, method, entry, frame, reading)
+    used = served_port(port, method, entry, frame, reading)
     weight = block.get("weight")
     at = whole(weight, 0, WEIGHT_LIMIT, "1", reading) if weight else None
     upper, lower = _threshold(block, "uthreshold", reading), _threshold(block, "lthreshold", reading)
@@ -96,7 +96,7 @@ def _real_server(entry: Entry, port_said: bool, block: Block, frame: Frame, read
     return RealServer(entry.address, used, at.value if at else 1, method, check, upper, lower)
 
 
-def _port(port: int, method: Forwarding, entry: Entry, frame: Frame, reading: Reading) -> int:
+def served_port(port: int, method: Forwarding, entry: Entry, frame: Frame, reading: Reading) -> int:
     """Direct routing and tunnels do not rewrite ports: keepalived puts the virtual server's there, told."""
     if isinstance(frame.virtual, FirewallMark) or method is Forwarding.MASQUERADE or port == frame.port:
         return port

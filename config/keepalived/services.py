@@ -17,6 +17,7 @@ from config.keepalived.forwarding import method_of
 from config.keepalived.groups import Entry, endpoint
 from config.keepalived.lvs_words import SERVER
 from config.keepalived.real_servers import Frame, read_real_servers
+from config.keepalived.sorry import read_sorry_server
 from config.keepalived.statements import Statement, no_more
 from config.keepalived.values import sole_word, switch, whole, word
 from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
@@ -197,8 +198,9 @@ def _service(entry: Entry, block: Block, settings: _Settings, reading: Reading) 
         reading.warning(codes.LEFT_OUT, block.statement.place, message, "keepalived leaves it out too")
         return None
     persistence = _persistence(entry, settings, reading)
+    fallback = read_sorry_server(frame, servers, reading)
     service = VirtualService(
-        _name(virtual), virtual, settings.scheduler, servers, settings.flags, persistence, on_failure
+        _name(virtual), virtual, settings.scheduler, servers, settings.flags, persistence, on_failure, fallback
     )
     return Built(service, entry.place)
 

@@ -72,7 +72,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<brace>[{}])"
     r"|(?P<comment>[#!].*)"
     r'|(?P<word>(?:\$\{\w+\}|[^\s"{}#!])+)',
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
 
 
