@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from config import codes
 from config.build_service import Built
@@ -10,6 +11,10 @@ from config.build_vrrp import BuiltInstance
 from config.model import FirewallMark, VirtualEndpoint
 from config.nodes import Place
 from config.reading import Reading
+
+INSTANCES_LIMIT: Final = 64
+ADDRESSES_LIMIT: Final = 512
+"""VRRP instances and all their addresses: so many fit into one message, and a level is told in one."""
 
 
 def check_services(services: Iterable[Built], reading: Reading) -> None:
@@ -46,6 +51,7 @@ def _note_name(name: str, first: Place, second: Place, reading: Reading) -> None
 
 def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> None:
     """One virtual router id a network, and every address with one instance."""
+    _check_size(instances, reading)
     routers: dict[tuple[str, int], BuiltInstance] = {}
     movers: dict[str, tuple[BuiltInstance, Place]] = {}
     for built in instances:
@@ -60,6 +66,14 @@ def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> Non
             if mover is not built:
                 message = f"{address.address} is moved by instance `{mover.instance.name}` already"
                 reading.error(codes.VRRP_DUPLICATE, place, message, f"it stands at {where(at, place)}")
+
+
+def _check_size(instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    addresses = sum(len(built.instance.addresses) for built in instances)
+    if len(instances) > INSTANCES_LIMIT or addresses > ADDRESSES_LIMIT:
+        message = f"{len(instances)} VRRP instances with {addresses} addresses"
+        hint = f"at most {INSTANCES_LIMIT} with {ADDRESSES_LIMIT}; one instance moves as many addresses as go together"
+        reading.error(codes.TOO_LARGE, instances[-1].place, message, hint)
 
 
 def check_virtual_addresses(services: Iterable[Built], instances: Sequence[BuiltInstance], reading: Reading) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from config.model import GratuitousArp, VirtualAddress, VrrpInstance
 from config.secret import Secret
+from lvsd.vrrp.messages import Cause, Configure, InstanceStatus, Role, VrrpStatus, encode
+from lvsd.vrrp.packet import Drop
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, instance, load_text, told
 
 
@@ -141,3 +143,35 @@ def test_services_of_addresses_that_nobody_moves() -> None:
     assert codes_of(text(addresses="[1.1.1.12, 1.1.1.13]") + service) == []
     mark = "services: {web: {fwmark: 7, check: {type: none}, real_servers: [1.1.1.15]}}\n"
     assert codes_of(text() + mark) == []
+
+
+def many(instances: int, addresses: int) -> str:
+    """So many instances of the longest kind, with so many addresses each."""
+    lines = []
+    for number in range(instances):
+        moved = ", ".join(f"100.{number}.{last // 250}.{last % 250 + 1}/24" for last in range(addresses))
+        lines.append(
+            f"  {'n' * 61}{number:03}: {{interface: interface{number:06}, virtual_router_id: {number + 1}, version: 2,"
+            f" priority: 100, authentication: {{type: simple, password: secret7}}, addresses: [{moved}]}}\n"
+        )
+    return "vrrp:\n" + "".join(lines)
+
+
+def test_what_may_be_configured_fits_the_messages_of_the_vrrp_process() -> None:
+    for instances, addresses in ((64, 8), (2, 255)):
+        configured = good(many(instances, addresses)).vrrp
+        encode(Configure(2**31, configured))
+        worst = {kind.value: 2**40 for kind in Drop}
+        held = tuple("100.100.100.100/24" for _ in range(addresses))
+        fault = "interface interface000000 has no IPv4 address of its own"
+        rows = (
+            InstanceStatus(
+                one.name, Role.INITIALIZE, 254, "100.100.100.100", 254, 1e9 / 3, Cause.ACTIVE_ROUTER_SILENT, held,
+                2**40, 2**40, worst, 2**40, fault,
+            )
+            for one in configured
+        )  # fmt: skip
+        encode(VrrpStatus(2**31, 2**22, tuple(rows)))
+    (refused,) = told(many(65, 1))
+    assert "65 VRRP instances with 65 addresses (at most 64 with 512;" in refused
+    assert len(told(many(3, 200))) == 1
