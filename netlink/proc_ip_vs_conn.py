@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop, inet_pton  # text and bytes only, no socket
 
 from netlink.errors import NetlinkError
@@ -20,6 +21,7 @@ _FIRST_WORD = b"Pro"
 _FIELDS = 9
 _FIELDS_WITH_DATA = 11
 _SHOWN = 80
+_ADDRESSES_KEPT = 4096  # virtual services and real servers are few, and named by every line
 _IPV4_DIGITS = 8
 _PORT_DIGITS = 4
 _EXPIRES_DIGITS = 10
@@ -94,6 +96,7 @@ def _garbled(line: bytes) -> NetlinkError:
     return NetlinkError(f"garbled /proc/net/ip_vs_conn: {line[:_SHOWN]!r}")
 
 
+@lru_cache(maxsize=_ADDRESSES_KEPT)
 def _address(word: bytes) -> str:
     """Eight hexadecimal digits, or an IPv6 address written out. ValueError or OSError for what is neither."""
     if len(word) == _IPV4_DIGITS:

@@ -54,6 +54,9 @@ def service_key(text: str, protocol: int) -> ServiceKey:
         return ServiceKey(Family.INET6, protocol, _ipv6(host), _port(port, protocol))
     host, colon, port = text.rpartition(":")
     if not colon:
+        if _NUMBER.fullmatch(text):  # an address to C, but who writes 80 means a port
+            message = f"{text!r} is a number: the address is missing"
+            raise UnknownNameError(message)
         return ServiceKey(Family.INET, protocol, _ipv4(text), 0)
     return ServiceKey(Family.INET, protocol, _ipv4(host), _port(port, protocol))
 

@@ -16,6 +16,7 @@ _METHOD_OPTIONS: Mapping[int, str] = MappingProxyType({0: "-m", 1: "-g", 2: "-i"
 _CHECKSUM_OPTIONS: Mapping[int, str] = MappingProxyType({0: " --tun-nocsum", 1: " --tun-csum", 2: " --tun-remcsum"})
 _MASQUERADE, _TUNNEL = 0, 2
 _GRE, _GRE_CHECKSUMS = 2, (0, 1)
+_ONE_PACKET_PROTOCOLS = (0, 17)  # 0: a firewall mark
 _LARGEST_MARK = 2**31 - 1
 
 
@@ -53,7 +54,7 @@ def not_saved(statuses: Sequence[ServiceStatus]) -> tuple[str, ...]:
         ),
         (
             sum(1 for status in statuses if _strange(status.service)) + sum(1 for _, one in pairs if _unheard(one)),
-            "entries are of a kind that ipvsadm does not know, and refused or changed by ipvsadm -R",
+            "entries are of a kind that ipvsadm does not take, and refused or changed by ipvsadm -R",
         ),
     )
     return tuple(f"{count} {sentence}" for count, sentence in counts if count)
@@ -64,11 +65,15 @@ def _port_changes(key: ServiceKey, destination: Destination) -> bool:
 
 
 def _strange(service: Service) -> bool:
-    flagged = any(service.flags & flag for flag in spelling.SCHEDULER_FLAGS)
-    named = sum(flag for flag in spelling.named_flags(service.scheduler) if service.flags & flag)
-    whole = sum(flag for flag in spelling.SCHEDULER_FLAGS if service.flags & flag)
-    known = bool(service.key.fwmark) or service.key.protocol in _SERVICE_OPTIONS
-    return not known or (flagged and named != whole)
+    """A protocol or scheduler flags without a name; or what is checked by ipvsadm, though not by the kernel."""
+    key = service.key
+    if key.protocol not in _SERVICE_OPTIONS and not key.fwmark:
+        return True
+    nameless = set(spelling.SCHEDULER_FLAGS) - set(spelling.named_flags(service.scheduler))
+    if any(service.flags & flag for flag in nameless):
+        return True
+    everywhere = not key.fwmark and not key.port and not service.flags & spelling.PERSISTENT
+    return everywhere or bool(service.flags & spelling.ONE_PACKET and key.protocol not in _ONE_PACKET_PROTOCOLS)
 
 
 def _unheard(destination: Destination) -> bool:

@@ -240,16 +240,13 @@ def _json_rows(connections: Iterable[Connection]) -> Iterator[bytes]:
 
 
 def _write(parts: Iterable[bytes]) -> None:
-    """To standard output. That its reader went away (`| head`) is click's to end quietly."""
+    """To standard output, flushed. OSError if nobody takes it; the group of commands ends then, in one line."""
+    if sys.stdout is None:  # what Python makes of `>&-`
+        raise OSError(errno.EBADF, "standard output is closed")
     out = sys.stdout.buffer
-    try:
-        for part in parts:
-            out.write(part)
-        out.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _give_up(f"cannot write: {error.strerror}")
+    for part in parts:
+        out.write(part)
+    out.flush()
 
 
 def _give_up(message: str) -> None:

@@ -6,7 +6,6 @@ import random
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,24 +14,10 @@ from lvsd.ctl.names import system_names
 from netlink.ipvs_socket import IpvsSocket
 from netlink.operations import AddDestination, AddService, DeleteService, Operation
 from netlink.table import IRREGULAR_NETMASK, Destination, DestinationKey, Family, Service, ServiceKey
+from tests.lab import lab_names
 
 pytestmark = pytest.mark.lab
 V4, V6 = Family.INET, Family.INET6
-HOSTS = """
-192.0.2.1 vip.example.net vip
-192.0.2.2 a-name-that-is-too-long-for-one-column.example.net
-192.0.2.11 rs1.example.net rs1
-192.0.2.12 a-very-long-hostname-for-real-server-number-twelve.of.the.cluster.example.net
-192.0.2.13 exactly-28-columns-with-port
-2001:db8::1 vip6.example.net
-2001:db8::11 rs6
-2001:db8::12 a-very-long-v6-hostname-for-real-server-number-twelve.example.com
-"""
-SERVICES = """
-lvsd-diameter 3868/sctp
-lvsd-own 47111/tcp
-lvsd-own 47111/udp
-"""
 VIEW_OPTIONS = {
     View.PLAIN: (),
     View.STATS: ("--stats",),
@@ -133,14 +118,8 @@ def kernel() -> Iterator[IpvsSocket]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _names() -> Iterator[None]:
-    """Names for the lab's own /etc, which is thrown away with it; put back for the tests that follow."""
-    files = {Path("/etc/hosts"): HOSTS, Path("/etc/services"): SERVICES}
-    before = {path: path.read_text() for path in files}
-    for path, added in files.items():
-        path.write_text(before[path] + added)
-    yield
-    for path, text in before.items():
-        path.write_text(text)
+    with lab_names.added():
+        yield
 
 
 def ipvsadm(*arguments: str) -> str:
