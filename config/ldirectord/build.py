@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from config import codes
@@ -14,7 +15,7 @@ from config.ldirectord import directives as d
 from config.ldirectord.checks import Context, check_of
 from config.ldirectord.lines import Line
 from config.ldirectord.names import Names
-from config.ldirectord.servers import Server, Virtual, check_fallback, read_real, read_virtual
+from config.ldirectord.servers import Server, Virtual, read_fallback, read_real, read_virtual
 from config.ldirectord.told import note_left_out
 from config.ldirectord.values import Said
 from config.model import Persistence, RealServer, VirtualEndpoint, VirtualService
@@ -26,15 +27,43 @@ _IPV4_BITS: Final = 32
 _IPV6_BITS: Final = 128
 
 
-def build_section(lines: Sequence[Line], own: Said, top: Said, names: Names, reading: Reading) -> Built | None:
+SERVER_LIMIT: Final = 20_000  # real servers in one file, ranges counted in full
+
+
+class ServerBudget:
+    """How many more real servers a file may hold: a few lines of ranges could stand for millions."""
+
+    def __init__(self) -> None:
+        """Start with SERVER_LIMIT."""
+        self._left = SERVER_LIMIT
+
+    def take(self, servers: tuple[Server, ...]) -> tuple[Server, ...]:
+        """The servers, or none once there are too many."""
+        self._left -= len(servers)
+        return servers if self._left >= 0 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the sections of a file have in common: its global directives, fallback servers by "is IPv6", names."""
+
+    top: Said
+    fallbacks: Mapping[bool, Server]
+    names: Names
+    budget: ServerBudget
+
+
+def build_section(lines: Sequence[Line], own: Said, shared: Shared, reading: Reading) -> Built | None:
     """The service, complete; None after noting why nobody can tell what clients would reach."""
     head, body = lines[0], lines[1:]
     note_left_out(body, own, reading)
-    virtual = read_virtual(head, own.value(d.PROTOCOL, None), names, reading)
-    servers = _servers(head, body, virtual, names, reading)
+    virtual = read_virtual(head, own.get(d.PROTOCOL), shared.names, reading)
+    servers, fallback = _servers(head, body, virtual, shared, reading)
     if virtual is None:
         return None
-    context = Context(own, top, virtual, head.place)
+    context = Context(own, shared.top, virtual, head.place)
+    real_servers = _real_servers(context, servers, reading)
+    fallback = fallback or shared.fallbacks.get(head.name == "virtual6")
     persistence = _persistence(context, reading)
     if isinstance(virtual, VirtualEndpoint) and virtual.port == 0 and persistence is None:
         message = "port 0 (every port) needs persistence: the kernel refuses it otherwise"
@@ -44,10 +73,11 @@ def build_section(lines: Sequence[Line], own: Said, top: Said, names: Names, rea
         name=_name(virtual),
         virtual=virtual,
         scheduler=scheduler,
-        real_servers=_real_servers(context, servers, reading),
+        real_servers=real_servers,
         flags=_flags(context, scheduler, reading),
         persistence=persistence,
         on_failure=OnFailure.QUIESCE if quiescent(context) else OnFailure.REMOVE,
+        fallback=_fallback(virtual, fallback, real_servers, reading),
     )
     _note_secret(context, service, reading)
     return Built(service, head.value_place)
@@ -66,11 +96,13 @@ def _name(virtual: Virtual) -> str:
 
 
 def _servers(
-    head: Line, body: Sequence[Line], virtual: Virtual | None, names: Names, reading: Reading
-) -> tuple[Server, ...]:
+    head: Line, body: Sequence[Line], virtual: Virtual | None, shared: Shared, reading: Reading
+) -> tuple[tuple[Server, ...], Server | None]:
+    """The real servers, and the fallback server if one is said: the last counts."""
     protocol = virtual.protocol if isinstance(virtual, VirtualEndpoint) else Protocol.TCP
     six = "6" if head.name == "virtual6" else ""
     found: list[Server] = []
+    fallback: Server | None = None
     for line in body:
         if line.name not in d.SERVER_LINES or line.value is None:
             continue  # read_directives has told what it is
@@ -78,10 +110,29 @@ def _servers(
             message = f"`{line.name}` cannot be said in a `{head.name}`"
             reading.error(codes.LD_REAL, line.place, message, f"{line.name.removesuffix('6')}{six}")
         elif line.name.startswith("real"):
-            found.extend(read_real(line, protocol, names, reading))
+            servers = read_real(line, protocol, shared.names, reading)
+            if servers and not shared.budget.take(servers):
+                reading.error(codes.TOO_MUCH, line.place, f"more than {SERVER_LIMIT} real servers in one file")
+                break
+            found.extend(servers)
         else:
-            check_fallback(line, names, reading)
-    return tuple(found)
+            fallback = read_fallback(line, shared.names, reading) or fallback
+    return tuple(found), fallback
+
+
+def _fallback(
+    virtual: Virtual, server: Server | None, real_servers: Sequence[RealServer], reading: Reading
+) -> tuple[RealServer, ...]:
+    if server is None:
+        return ()
+    port = server.port
+    if isinstance(virtual, VirtualEndpoint) and (server.forwarding is not Forwarding.MASQUERADE or not port):
+        port = virtual.port
+    if any((real.address, real.port) == (server.address, port) for real in real_servers):
+        message = f"the fallback server {server.address} port {port} is a real server too: it cannot step in"
+        reading.warning(codes.LD_OTHERWISE, server.place, message, "it can be one or the other")
+        return ()
+    return (RealServer(server.address, port, server.weight, server.forwarding, Check(NoCheck())),)
 
 
 def _real_servers(context: Context, servers: Sequence[Server], reading: Reading) -> tuple[RealServer, ...]:
@@ -172,20 +223,29 @@ def _one_packet(context: Context, reading: Reading) -> int:
 
 
 def _persistence(context: Context, reading: Reading) -> Persistence | None:
-    said, netmask = context.own.get(d.PERSISTENT), context.own.get(d.NETMASK)
-    virtual = context.virtual
+    said, virtual = context.own.get(d.PERSISTENT), context.virtual
     ipv6 = ":" in virtual.address if isinstance(virtual, VirtualEndpoint) else virtual.ipv6
-    longest = _IPV6_BITS if ipv6 else _IPV4_BITS
-    bits = longest if netmask is None else _prefix_length(netmask.value, longest)
-    if netmask is not None and bits is None:
-        hint = "a prefix length from 1 to 128" if ipv6 else "255.255.255.0, ones and then zeros"
+    bits = _netmask(context, _IPV6_BITS if ipv6 else _IPV4_BITS, reading)
+    if said is None:
+        return None
+    if said.value == 0:
+        reading.error(codes.OUT_OF_RANGE, said.place, "persistent: ipvsadm refuses 0 seconds", "remove it")
+    return Persistence(said.value, bits)
+
+
+def _netmask(context: Context, longest: int, reading: Reading) -> int:
+    """The prefix length that groups clients: its form matters always, its value where it is used."""
+    netmask = context.own.get(d.NETMASK)
+    if netmask is None:
+        return longest
+    bits, used = _prefix_length(netmask.value, longest), context.own.get(d.PERSISTENT) is not None
+    if (bits is None and used) or ("." in netmask.value) is (longest == _IPV6_BITS):
+        hint = "a prefix length from 1 to 128" if longest == _IPV6_BITS else "255.255.255.0, ones and then zeros"
         reading.error(codes.LD_VALUE, netmask.place, f"netmask: {shown(netmask.value)} is not a netmask here", hint)
-    if netmask is not None and said is None:
+    elif not used:
         message = "netmask: no effect without `persistent`, as in ldirectord"
         reading.warning(codes.LD_IGNORED, netmask.place, message, "persistent=300")
-    if said is not None and said.value == 0:
-        reading.error(codes.OUT_OF_RANGE, said.place, "persistent: ipvsadm refuses 0 seconds", "remove it")
-    return Persistence(said.value, bits or longest) if said is not None else None
+    return bits or longest
 
 
 def _prefix_length(text: str, longest: int) -> int | None:

@@ -190,7 +190,10 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _none(_context: Context, _server: Server, _reading: Reading) -> AnyCheck:
+def _none(context: Context, _server: Server, reading: Reading) -> AnyCheck:
+    if context.own.get(d.SERVICE) is None:
+        message = "nothing is checked, as in ldirectord: no `service` is said, and the port tells none"
+        reading.warning(codes.LD_IGNORED, context.place, message, "checktype=connect, or service=none to say so")
     return NoCheck()
 
 

@@ -61,6 +61,15 @@ def _method(line: Line, reading: Reading) -> str | None:
     return None
 
 
+def _netmask(line: Line, reading: Reading) -> str | None:
+    """Four numbers with dots, or a prefix length; which of the two depends on the family, which is not known here."""
+    text = (line.value or "").strip()
+    if re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}|\d{1,3}", text, re.ASCII):
+        return text
+    refuse(line, f"{shown(text)} is not a netmask", "255.255.255.0, or for IPv6 a prefix length", reading)
+    return None
+
+
 QUIESCENT: Final = Known("quiescent", yes_or_no)
 CLEANSTOP: Final = Known("cleanstop", yes_or_no)
 CHECK_TIMEOUT: Final = Known("checktimeout", number(*_TIMEOUT))
@@ -84,7 +93,7 @@ PASSWORD: Final = Known("passwd", quoted)
 DATABASE: Final = Known("database", quoted)
 SCHEDULER: Final = Known("scheduler", word(r'"?([a-z]+)"?', "a scheduler's name in small letters"))
 PERSISTENT: Final = Known("persistent", number(0, PERSISTENCE_LIMIT_SECONDS))
-NETMASK: Final = Known("netmask", anything)
+NETMASK: Final = Known("netmask", _netmask)
 SCHEDFLAGS: Final = Known("schedflags", word(r"(\S+)", "a list of flags"))
 PROTOCOL: Final = Known("protocol", one_of(("tcp", "udp", "fwm")))
 ONE_PACKET: Final = Known("ops", yes_or_no)
@@ -125,6 +134,7 @@ SECTION: Final = {known.name: known for known in (*_BOTH, *_SECTION_ONLY)}
 SERVER_LINES: Final = ("real", "real6", "fallback", "fallback6")
 """Directives that name a server: config.ldirectord.servers reads them."""
 
+LONGEST_NAME: Final = 24  # of a misspelt directive
 _RETIRED: Final = {"timeout": "checktimeout, negotiatetimeout", "connecttimeout": "negotiatetimeout"}
 
 
@@ -159,6 +169,7 @@ def _note_unknown(line: Line, known: Mapping[str, Known[object]], reading: Readi
         here, where = ("in a virtual service", "above") if known is SECTION else ("globally", "in a virtual service")
         message, hint = f"`{line.name}` cannot be said {here}", f"it belongs {where}"
     else:
-        near = nearest(line.name, (*known, "virtual", *SERVER_LINES))
+        fits = not reading.full and len(line.name) <= LONGEST_NAME  # else no hint would be shown, or found
+        near = nearest(line.name, (*known, "virtual", *SERVER_LINES)) if fits else None
         message, hint = f"unknown directive {shown(line.name)}", f"did you mean `{near}`?" if near else ""
     reading.error(codes.LD_UNKNOWN, line.place, message, hint)

@@ -16,7 +16,7 @@ from config import codes
 from config.nodes import Place
 from config.reading import Reading
 
-LINE_LIMIT: Final = 200_000
+LINE_LIMIT: Final = 50_000
 LINE_LIMIT_CHARACTERS: Final = 8192
 INDENTATION: Final = 4  # blanks; a tab counts as four of them, wherever it stands
 HEADS: Final = ("virtual", "virtual6")
@@ -79,8 +79,8 @@ def _numbered(file: str, text: str, reading: Reading) -> Iterator[tuple[int, str
         if len(raw) > LINE_LIMIT_CHARACTERS:
             message = f"a line of more than {LINE_LIMIT_CHARACTERS} characters"
             reading.error(codes.TOO_LARGE, Place(file, number, 1), message, "is it the file you meant?")
-        elif reading.full:
-            return
+        elif reading.failed and reading.full:
+            return  # nobody reads further problems
         else:
             yield number, raw
 

@@ -9,11 +9,11 @@ from typing import Final
 from config import codes
 from config.build_service import Built
 from config.ldirectord import directives as d
-from config.ldirectord.build import asks_pages, build_section
+from config.ldirectord.build import ServerBudget, Shared, asks_pages, build_section
 from config.ldirectord.lines import HEADS, Line, split_lines
 from config.ldirectord.names import Names
-from config.ldirectord.servers import check_fallback
-from config.ldirectord.told import note_left_out, note_maintenance
+from config.ldirectord.servers import Server, read_fallback
+from config.ldirectord.told import note_left_out
 from config.ldirectord.values import Said
 from config.nodes import At, Place
 from config.parts import Part
@@ -34,25 +34,28 @@ def read_ldirectord(path: str, text: str, reading: Reading) -> Part:
     names = Names(reading)
     top = d.read_directives(lines.top, d.TOP, reading)
     note_left_out(lines.top, top, reading)
-    for line in lines.top:
-        _check_top(line, names, reading)
+    shared = Shared(top, _fallbacks(lines.top, names, reading), names, ServerBudget())
     own = [d.read_directives(section[1:], d.SECTION, reading) for section in lines.sections]
     sections = zip(lines.sections, own, strict=True)
-    built = [build_section(section, said, top, names, reading) for section, said in sections]
+    built = [build_section(section, said, shared, reading) for section, said in sections]
     services = tuple(one for one in built if one is not None)
     _note_redirects(services, reading)
     return Part(services, clear_table=_clear_table(path, top, own, reading))
 
 
-def _check_top(line: Line, names: Names, reading: Reading) -> None:
-    if line.value is None:
-        return
-    if line.name in ("real", "real6"):
-        reading.error(codes.LD_UNKNOWN, line.place, f"`{line.name}` cannot be said globally", "below a `virtual=`")
-    elif line.name in d.SERVER_LINES:
-        check_fallback(line, names, reading)
-    elif line.name == d.MAINTENANCE.name and line.value.strip():
-        note_maintenance(line.value.strip(), line, reading)
+def _fallbacks(lines: Sequence[Line], names: Names, reading: Reading) -> dict[bool, Server]:
+    """The file's fallback servers by "is IPv6"; other lines that name servers cannot stand there."""
+    found: dict[bool, Server] = {}
+    for line in lines:
+        if line.value is None or line.name not in d.SERVER_LINES:
+            continue
+        if line.name in ("real", "real6"):
+            reading.error(codes.LD_UNKNOWN, line.place, f"`{line.name}` cannot be said globally", "below a `virtual=`")
+            continue
+        server = read_fallback(line, names, reading)
+        if server is not None:
+            found[line.name == "fallback6"] = server
+    return found
 
 
 def _note_redirects(services: Sequence[Built], reading: Reading) -> None:

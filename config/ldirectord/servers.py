@@ -11,7 +11,7 @@ from config import codes
 from config.ldirectord.lines import Line
 from config.ldirectord.names import Names
 from config.model import FirewallMark, VirtualEndpoint
-from config.nodes import Place
+from config.nodes import At, Place
 from config.reading import Reading, shown
 from config.words import FORWARDING_WORDS, Forwarding, Protocol
 
@@ -21,7 +21,7 @@ WEIGHT_LIMIT: Final = 2**31 - 1  # the kernel holds it in an int
 THRESHOLD_LIMIT: Final = 2**32 - 1
 METHODS: Final = ("gate", "masq", "ipip")
 DNS_PORT: Final = 53
-_VIRTUAL = re.compile(r"(\[[^\]]*\]|[0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)")
+_VIRTUAL = re.compile(r"(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)")
 _MARK = re.compile(r"\d{1,10}(?!\d)", re.ASCII)
 _SERVER = re.compile(r"(\[[^\]]*\]|[A-Za-z0-9.-]+?)(?:->(\[[^\]]*\]|[A-Za-z0-9.-]+))?(?::([A-Za-z0-9_-]+))?(?=\s|$)")
 _REST = re.compile(
@@ -49,7 +49,7 @@ class Server:
     place: Place
 
 
-def read_virtual(line: Line, protocol: str | None, names: Names, reading: Reading) -> Virtual | None:
+def read_virtual(line: Line, protocol: At[str] | None, names: Names, reading: Reading) -> Virtual | None:
     """What clients reach. A number alone is a firewall mark; what follows the port is not looked at."""
     text, ipv6 = (line.value or "").strip(), line.name == "virtual6"
     match = _VIRTUAL.match(text)
@@ -69,10 +69,10 @@ def read_virtual(line: Line, protocol: str | None, names: Names, reading: Readin
     return _endpoint(match[1], match[2], protocol, line, names, reading) if match is not None else None
 
 
-def _mark(mark: int, ipv6: bool, protocol: str | None, line: Line, reading: Reading) -> FirewallMark | None:
-    if protocol not in (None, "fwm"):
-        message = f"protocol={protocol} does not go with a firewall mark, which covers every protocol"
-        reading.error(codes.LD_VALUE, line.value_place, message, "remove the protocol, or write an address and a port")
+def _mark(mark: int, ipv6: bool, protocol: At[str] | None, line: Line, reading: Reading) -> FirewallMark | None:
+    if protocol is not None and protocol.value != "fwm":
+        message = f"protocol={protocol.value} does not go with a firewall mark, which covers every protocol"
+        reading.error(codes.LD_VALUE, protocol.place, message, "remove the protocol, or write an address and a port")
     if not 1 <= mark <= MARK_LIMIT:
         reading.error(codes.OUT_OF_RANGE, line.value_place, f"{mark} is no firewall mark", f"from 1 to {MARK_LIMIT}")
         return None
@@ -80,13 +80,14 @@ def _mark(mark: int, ipv6: bool, protocol: str | None, line: Line, reading: Read
 
 
 def _endpoint(
-    host: str, port: str, protocol: str | None, line: Line, names: Names, reading: Reading
+    host: str, port: str, protocol: At[str] | None, line: Line, names: Names, reading: Reading
 ) -> VirtualEndpoint | None:
-    if protocol == "fwm":
+    if protocol is not None and protocol.value == "fwm":
         message = "protocol=fwm does not go with an address and a port"
-        reading.error(codes.LD_VALUE, line.value_place, message, "tcp, udp, or a number as the virtual service")
-    dns = port in ("domain", str(DNS_PORT))
-    chosen = Protocol.UDP if protocol == "udp" or (protocol is None and dns) else Protocol.TCP
+        reading.error(codes.LD_VALUE, protocol.place, message, "tcp, udp, or a number as the virtual service")
+    inferred = "udp" if port in ("domain", str(DNS_PORT)) else "tcp"
+    word = protocol.value if protocol is not None else inferred
+    chosen = Protocol.UDP if word == "udp" else Protocol.TCP
     address = names.address(_bare(host), ipv6=line.name == "virtual6", place=line.value_place)
     number = names.port(port, chosen, line.value_place)
     return None if address is None or number is None else VirtualEndpoint(chosen, address, number)
@@ -167,18 +168,21 @@ def _addresses(first: str, last: str | None, line: Line, names: Names, reading: 
     return tuple(str(ipaddress.IPv4Address(number)) for number in range(low, high + 1))
 
 
-def check_fallback(line: Line, names: Names, reading: Reading) -> None:
-    """Note what ldirectord would refuse in a `fallback` line."""
+def read_fallback(line: Line, names: Names, reading: Reading) -> Server | None:
+    """The server of a `fallback` line: direct routing unless said, weight 1 always, a port perhaps."""
     text = (line.value or "").strip()
     match = _SERVER.match(text)
     method = text[match.end() :].strip() if match is not None else ""
     if match is None or match[2] or method not in ("", *METHODS):
         message = f"{shown(text)} is no fallback server"
         reading.error(codes.LD_REAL, line.value_place, message, "fallback=127.0.0.1:80 gate, without a weight")
-        return
-    names.address(_bare(match[1]), ipv6=line.name == "fallback6", place=line.value_place)
-    if match[3]:
-        names.port(match[3], Protocol.TCP, line.value_place)
+        return None
+    address = names.address(_bare(match[1]), ipv6=line.name == "fallback6", place=line.value_place)
+    port = names.port(match[3], Protocol.TCP, line.value_place) if match[3] else 0
+    if address is None or port is None:
+        return None
+    forwarding = FORWARDING_WORDS[method or METHODS[0]]
+    return Server(address, port, forwarding, 1, None, None, 0, 0, line.value_place)
 
 
 def _bare(host: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from config import codes
-from config.ldirectord.directives import SERVER_LINES
 from config.ldirectord.lines import Line
 from config.ldirectord.values import Said
 from config.reading import Reading
 
 _ALERTS = "no mail is sent: watch lvsd's log, or `lvsctl status`"
 _ONLY_MAIL = "it concerns mails, and none are sent"
+_FOLDER: Final = re.compile(r"/[A-Za-z0-9_./-]+")  # as it is, nothing that a glob would expand
 LEFT_OUT: Final = {
-    "fallback": ("no fallback server yet: when every real server is down, clients are refused", ""),
-    "fallback6": ("no fallback server yet: when every real server is down, clients are refused", ""),
     "fallbackcommand": ("the command is not run when every real server is down", ""),
     "emailalert": (_ALERTS, ""),
     "emailalertfrom": (_ONLY_MAIL, ""),
@@ -47,18 +46,19 @@ def note_left_out(lines: Sequence[Line], said: Said, reading: Reading) -> None:
         elif line.name == "autoreload" and value == "yes":
             message = "autoreload: the file is read again when told to, not when it changes"
             reading.warning(codes.LD_LEFT_OUT, line.place, message, "systemctl reload lvsd, or `lvsctl reload`")
-        elif line.name in LEFT_OUT and (line.name in said.values or line.name in SERVER_LINES) and value not in NOTHING:
+        elif line.name == "maintenancedir" and _in_maintenance(line, reading):
+            message = "maintenancedir: there are files in it, whose servers would serve"
+            hint = "set those servers' weight to 0, and empty the folder"
+            reading.error(codes.LD_NOT_YET, line.place, message, hint)
+        elif line.name in LEFT_OUT and line.name in said.values and value not in NOTHING:
             lost, hint = LEFT_OUT[line.name]
             reading.warning(codes.LD_LEFT_OUT, line.place, f"{line.name}: {lost}", hint)
 
 
-def note_maintenance(folder: str, line: Line, reading: Reading) -> None:
-    """A real server that is in maintenance right now must not come back by a change of program."""
+def _in_maintenance(line: Line, reading: Reading) -> bool:
+    """Whether a server is in maintenance right now: it must not come back by a change of program."""
+    folder = (line.value or "").strip().rstrip("/")
     try:
-        present = reading.files.glob(f"{folder.rstrip('/')}/*", line.place.file)
+        return bool(_FOLDER.fullmatch(folder)) and bool(reading.files.glob(f"{folder}/*", line.place.file))
     except OSError:
-        return  # ldirectord too goes on without the folder
-    if present:
-        message = f"maintenancedir: {len(present)} files in it would go unheeded, and their servers would serve"
-        hint = "set those servers' weight to 0, and empty the folder"
-        reading.error(codes.LD_NOT_YET, line.place, message, hint)
+        return False  # ldirectord too goes on without the folder
