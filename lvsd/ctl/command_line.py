@@ -15,11 +15,12 @@ class Commands(click.Group):
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (click's signature)
         """As click.Group, which ends quietly at a broken pipe; any other error of the system is told."""
+        if sys.stdout is None:  # closed: the next file opened, a socket of ours, would take its number
+            sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
         try:
             return super().main(*arguments, **options)
         except OSError as error:
-            if sys.stdout is not None:  # what is left in its buffer has no taker
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has no taker
             sys.stderr.write(f"{self.name}: {error.strerror or error}\n")
             sys.exit(1)
 

@@ -344,14 +344,25 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     runtime.listen(workers, vrrp, account.pw_uid)
     server = ControlServer(runtime.answer, _refused)
     await server.start(control)
-    await _until_told(runtime)
+    told = await _until_told(runtime, run / "control.sock")
     server.close()
-    runtime.stop(in_good_order=os.getppid() == parent)
-    return 0
+    runtime.stop(in_good_order=told and os.getppid() == parent)
+    return 0 if told else 1
 
 
-async def _until_told(runtime: Runtime) -> None:
-    """Tick until SIGTERM; SIGHUP reloads."""
+def _is_gone(path: Path) -> bool:
+    """Whether there is nothing at the path, for certain: what may not be looked at may well be there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+async def _until_told(runtime: Runtime, reachable_at: Path) -> bool:
+    """Tick until SIGTERM; SIGHUP reloads. False when nobody can reach us any more: a successor will be found."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fault)
     ended = asyncio.Event()
@@ -377,7 +388,10 @@ async def _until_told(runtime: Runtime) -> None:
             async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):
                 await ended.wait()
         except TimeoutError:
-            continue
+            if _is_gone(reachable_at):
+                tell("error", "run_directory_lost", path=str(reachable_at))
+                return False
+    return True
 
 
 def main() -> int:
@@ -392,6 +406,7 @@ def main() -> int:
     name_process("lvsd-director")
     parent = int(os.environ.get(PARENT_ENV) or os.getppid())
     try:
+        arguments.run_dir.mkdir(mode=0o755, exist_ok=True)  # somebody may have removed it since the start
         return asyncio.run(serve(arguments, parent))
     except ParentGone:
         return 1

@@ -50,8 +50,8 @@ class HeldFile:
         return self._written
 
     def write(self, held: frozenset[VirtualAddress]) -> None:
-        """Write what is held, whole or not at all. Raises OSError."""
-        if self._path is None or held == self._written:
+        """Write what is held, whole or not at all, also when somebody removed the file. Raises OSError."""
+        if self._path is None or (held == self._written and (self._path.exists() or not held)):
             return
         lines = sorted(f"{one.interface} {one.address}/{one.prefix_length}\n" for one in held)
         staged = self._path.with_name(self._path.name + ".new")

@@ -129,6 +129,7 @@ class Loop:
         if now >= self._tick_at:
             self._tick_at, report = now + TICK_SECONDS, True
             self._notifier.alive()
+            self._routers.remember()
         if report:
             self._routers.changed = False
             self._channel.send(self._routers.status())

@@ -62,6 +62,7 @@ class Routers:
         self._look_at = inf
         self._sight = Sight()
         self._generation = 0
+        self._unwritten = False  # the held file could not be written, and that was told
         self.changed = False
         if not restarted:
             self._disown()
@@ -173,6 +174,10 @@ class Routers:
             self._step(router, Shutdown(), now)
         self._disown()
 
+    def remember(self) -> None:
+        """From time to time: have the held file there, whoever cleaned up. A successor resumes by it."""
+        self._write_held()
+
     def status(self) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
         return VrrpStatus(self._generation, os.getpid(), tuple(status_of(router) for router in self._routers.values()))
@@ -269,4 +274,8 @@ class Routers:
         try:
             self._held_file.write(frozenset(held))
         except OSError as error:
-            tell("error", "held_file_not_written", error=str(error))
+            if not self._unwritten:
+                tell("error", "held_file_not_written", error=str(error))
+            self._unwritten = True
+            return
+        self._unwritten = False

@@ -46,6 +46,20 @@ def test_an_output_that_nobody_takes_makes_no_traceback(command: tuple[str, ...]
     assert "Exception ignored" not in done.stderr
 
 
+def test_a_closed_output_is_no_reason_to_fail() -> None:
+    program = (
+        "import click, sys\n"
+        "from lvsd.ctl.command_line import Commands\n"
+        "@click.group('x', cls=Commands)\n"
+        "def main(): pass\n"
+        "@main.command()\n"
+        "def one(): click.echo(sys.stdout.isatty())\n"
+        "main(['one'])\n"
+    )
+    done = ran("sh", "-c", '"$@" >&-', "sh", sys.executable, "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make such a directory")
 def test_a_directory_that_cannot_be_made_is_told_in_one_line() -> None:
     with tempfile.TemporaryDirectory() as name:

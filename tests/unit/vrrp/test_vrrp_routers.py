@@ -75,6 +75,9 @@ def test_taking_over_advertises_then_adds_then_announces(machine: Machine) -> No
     assert machine.network.words() == ["send", "add", "announce"]
     assert machine.status().addresses_held == ("192.0.2.100/24", "192.0.2.101/24")
     assert _held(machine) == ["eth0 192.0.2.100/24", "eth0 192.0.2.101/24"]
+    machine.file.unlink()  # somebody cleans up
+    machine.routers.remember()
+    assert _held(machine) == ["eth0 192.0.2.100/24", "eth0 192.0.2.101/24"]
     assert machine.file.stat().st_mode & 0o777 == 0o600
 
 
