@@ -1,0 +1,230 @@
+"""checktype, service and what belongs to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.checks import (
+    AnyCheck,
+    Credentials,
+    Expect,
+    ExternalCheck,
+    HttpCheck,
+    ImapCheck,
+    MysqlCheck,
+    NoCheck,
+    PopCheck,
+    SmtpCheck,
+    TcpCheck,
+    Tls,
+    TlsMode,
+)
+from config.ldirectord.directives import SERVICES
+from config.ldirectord.names import SERVICE_PORTS
+from config.load import load
+from config.secret import Secret
+from tests.unit.config.files_in_memory import FilesInMemory
+from tests.unit.config.ldirectord.texts import REAL, WEB, check, kind, lines, load_cf, service, told
+
+LOGIN = ('login="monitor"', 'passwd="secret"')
+MONITOR = Credentials("monitor", Secret("secret"))
+SMTP = SmtpCheck(helo="localhost.localdomain")
+KINDS: dict[str, AnyCheck] = {
+    "http": HttpCheck(),
+    "https": HttpCheck(tls=Tls()),
+    "imap": ImapCheck(),
+    "imaps": ImapCheck(TlsMode.IMPLICIT),
+    "mysql": MysqlCheck(MONITOR, "SELECT 1"),
+    "none": NoCheck(),
+    "pop": PopCheck(),
+    "pops": PopCheck(TlsMode.IMPLICIT),
+    "smtp": SMTP,
+    "submission": SMTP,
+}
+
+
+@pytest.mark.parametrize("word", SERVICES)
+def test_every_service_is_checked_or_refused(word: str) -> None:
+    more = (*LOGIN, 'request="SELECT 1"') if word == "mysql" else ()
+    if word in KINDS:
+        assert kind(f"service={word}", *more) == KINDS[word]
+    else:
+        assert told(lines(f"service={word}")) == ["3:13 CFG106"]
+
+
+@pytest.mark.parametrize(("word", "port"), SERVICE_PORTS.items())
+def test_the_service_is_inferred_from_the_virtual_port(word: str, port: int) -> None:
+    more = "".join(f"    {one}\n" for one in (*LOGIN, 'request="SELECT 1"')) if word == "mysql" else ""
+    text = f"virtual=192.0.2.100:{port}\n    real=192.0.2.12 gate\n    protocol=tcp\n{more}"
+    if word in KINDS:
+        assert check(text).kind == KINDS[word]
+    else:
+        assert told(text) == ["1:1 CFG106"]
+
+
+def test_a_port_that_tells_no_service_checks_nothing_and_says_so() -> None:
+    text = "virtual=192.0.2.100:8080\n    real=192.0.2.12 gate\n"
+    assert check(text).kind == NoCheck()
+    assert told(text) == ["1:1 CFG109"]
+    assert told(text + "    service=none\n") == []
+
+
+def test_http_whole() -> None:
+    found = kind('request="a page?x=1"', 'receive="pong"', "httpmethod=get", 'virtualhost="www.example.net"')
+    assert found == HttpCheck(path="/a%20page?x=1", virtual_host="www.example.net", expect=Expect(text="pong"))
+    assert kind("httpmethod=HEAD") == HttpCheck(method="HEAD")
+    assert told(lines("httpmethod=HEAD", 'receive="x"')) == ["3:16 CFG035"]
+
+
+def test_https_sends_the_virtual_host_as_server_name() -> None:
+    found = kind("service=https", "virtualhost=www.example.net:8443")
+    assert found == HttpCheck(tls=Tls("www.example.net"), virtual_host="www.example.net:8443")
+
+
+def test_a_real_servers_own_request() -> None:
+    text = WEB + '    real=192.0.2.12:80 gate "x", "y"\n    real=192.0.2.13:80 gate\n    request="a"\n    receive="b"\n'
+    kinds = [one.check.kind for one in service(text).real_servers]
+    assert kinds == [HttpCheck(path="/x", expect=Expect(text="y")), HttpCheck(path="/a", expect=Expect(text="b"))]
+    assert told(WEB + '    real=192.0.2.12:80 gate "http://a/", "b"\n') == ["2:10 CFG106"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("It works", Expect(text="It works")),
+        ("a/b-c:d,e", Expect(text="a/b-c:d,e")),
+        ("OK|ok", Expect(regex="OK|ok")),
+        (r"v1\.0", Expect(regex=r"v1\.0")),
+        (r"end\z", Expect(regex=r"end\Z")),
+        (r"end\Z", Expect(regex=r"end(?=\n?\Z)")),
+        (r"back\\z", Expect(regex=r"back\\z")),
+        ("(?i)ok", Expect(regex="(?i)ok")),
+    ],
+)
+def test_receive(written: str, expected: Expect) -> None:
+    found = kind(f'receive="{written}"')
+    assert isinstance(found, HttpCheck)
+    assert found.expect == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["a(b", "*x", r"\Qa.b\E", r"\h", "[[:alpha:]]", "a(?i)b", r"\p{L}", r"\u0041", "a\\"]
+)
+def test_an_expression_that_means_something_else_here(written: str) -> None:
+    assert told(lines(f'receive="{written}"')) == ["3:13 CFG031"]
+
+
+def test_mysql() -> None:
+    found = kind("service=mysql", *LOGIN, 'database="mail"', 'request="/SELECT 1;"')
+    assert found == MysqlCheck(MONITOR, "SELECT 1;", "mail")
+    assert told(lines("service=mysql", *LOGIN)) == ["3:13 CFG032"]
+    assert told(lines("service=mysql", 'request="SELECT 1"')) == ["3:13 CFG032"]
+    assert told(lines("service=mysql", *LOGIN, 'request="SELECT 1"', 'receive="x"')) == ["7:13 CFG109"]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("imaps", ImapCheck(TlsMode.IMPLICIT, credentials=MONITOR)), ("pop", PopCheck(credentials=MONITOR))],
+)
+def test_mail_with_a_login(word: str, expected: AnyCheck) -> None:
+    assert kind(f"service={word}", *LOGIN) == expected
+    assert kind(f"service={word}", LOGIN[1]) == KINDS[word]
+
+
+def test_smtp_on_a_port_of_tls() -> None:
+    text = "virtual=192.0.2.100:465\n    real=192.0.2.12:465 gate\n    service=smtp\n"
+    assert check(text).kind == SMTP
+    assert told(text) == ["3:13 CFG110"]
+    assert told(text + "    checkport=25\n") == []
+
+
+def test_connect() -> None:
+    assert kind("checktype=connect") == TcpCheck()
+    udp = "virtual=192.0.2.100:53\n    real=192.0.2.12 gate\n    checktype=connect\n"
+    assert told(udp) == ["3:15 CFG106"]
+
+
+def test_on_and_ping() -> None:
+    assert kind("checktype=on") == NoCheck()
+    assert told(lines("checktype=ping")) == ["3:15 CFG106"]
+
+
+@pytest.mark.parametrize(("written", "warned"), [("3", True), ("negotiate2", True), ("0", False), ("-1", True)])
+def test_so_many_connects_between_negotiations(written: str, warned: bool) -> None:
+    assert kind(f"checktype={written}") == HttpCheck()
+    assert told(lines(f"checktype={written}")) == (["3:15 CFG108"] if warned else [])
+
+
+def test_external() -> None:
+    found = kind("checktype=external", "checkcommand=/usr/local/bin/probe")
+    assert found == ExternalCheck(("/usr/local/bin/probe", "192.0.2.100", "80", "192.0.2.12", "80"))
+    found = kind("checktype=external-perl", 'checkcommand="/etc/ha.d/probe.pl"')
+    assert found == ExternalCheck(("/usr/bin/perl", "/etc/ha.d/probe.pl", "192.0.2.100", "80", "192.0.2.12", "80"))
+    assert kind("checktype=external") == ExternalCheck(("/bin/true", "192.0.2.100", "80", "192.0.2.12", "80"))
+    assert told(lines("checktype=external", "checkcommand=/bin/x")) == ["4:18 CFG108"]
+    assert told(lines("checktype=external", "checkcommand=probe")) == ["4:18 CFG101", "4:18 CFG108"]
+
+
+def test_external_for_a_mark_and_for_ipv6() -> None:
+    mark = check("virtual=5\n    real=192.0.2.12 gate\n    checktype=external\n    checkcommand=/p\n")
+    assert mark.kind == ExternalCheck(("/p", "5", "0", "192.0.2.12", "0"))
+    six = check(
+        "virtual6=[2001:db8::1]:80\n    real6=[2001:db8::2] gate\n    checktype=external\n    checkcommand=/p\n"
+    )
+    assert six.kind == ExternalCheck(("/p", "[2001:db8::1]", "80", "[2001:db8::2]", "0"))
+
+
+def test_external_for_a_server_whose_port_is_not_the_kernels() -> None:
+    text = WEB + "    real=192.0.2.12:8080 gate\n    checktype=external\n    checkcommand=/p\n"
+    assert check(text).kind == ExternalCheck(("/p", "192.0.2.100", "80", "192.0.2.12", "8080"))
+
+
+def test_checkport() -> None:
+    assert check(lines("checkport=8080")).port == 8080
+    assert check(lines("checkport=80")).port is None
+    assert check(WEB + "    real=192.0.2.12:8080 masq\n    checkport=80\n").port == 80
+    assert check(WEB + "    real=192.0.2.12 gate\n    service=imap\n").port == 143
+
+
+@pytest.mark.parametrize(
+    ("top", "own", "negotiate", "connect"),
+    [
+        ("", "", 30, 5),
+        ("checktimeout=3", "", 3, 3),
+        ("negotiatetimeout=4", "", 4, 4),
+        ("checktimeout=3 negotiatetimeout=4", "", 4, 3),
+        ("checktimeout=3 negotiatetimeout=4", "checktimeout=7", 7, 7),
+        ("checktimeout=3 negotiatetimeout=4", "negotiatetimeout=8", 8, 8),
+        ("negotiatetimeout=4", "checktimeout=7 negotiatetimeout=8", 8, 7),
+    ],
+)
+def test_limits_of_time_stand_in_for_each_other(top: str, own: str, negotiate: int, connect: int) -> None:
+    def timeout(kind_of_check: str) -> float:
+        text = lines(*own.split(), f"checktype={kind_of_check}") + "".join(f"{one}\n" for one in top.split())
+        return check(text).timing.timeout
+
+    assert timeout("negotiate") == timeout("2") == negotiate
+    assert timeout("connect") == timeout("external") == connect
+
+
+def test_interval_and_failures() -> None:
+    assert (check(lines()).timing.interval, check(lines()).timing.rise, check(lines()).timing.fall) == (10.0, 1, 1)
+    text = "checkinterval=2\nfailurecount=3\n" + lines()
+    assert (check(text).timing.interval, check(text).timing.fall) == (2.0, 3)
+    own = lines("checkinterval=4", "failurecount=5")
+    assert (check(own).timing.interval, check(own).timing.fall) == (10.0, 5)
+    assert told(own) == ["3:19 CFG109"]
+    assert check("fork=yes\n" + own).timing.interval == 4.0
+
+
+def test_a_password_everyone_reads() -> None:
+    text = lines("service=imaps", *LOGIN)
+    files = FilesInMemory({"ldirectord.cf": text}, readable_by_all=frozenset(("ldirectord.cf",)))
+    assert [(one.line, one.code) for one in load(["ldirectord.cf"], files).problems] == [(5, "CFG021")]
+    assert load_cf(text).problems == ()
+
+
+def test_redirects_are_told_once() -> None:
+    text = lines() + "virtual=192.0.2.101:80\n" + REAL
+    assert [(one.line, one.code) for one in load_cf(text).problems] == [(1, "CFG108")]
+    assert load_cf(lines("checktype=connect")).problems == ()

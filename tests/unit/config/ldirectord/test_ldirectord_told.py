@@ -1,0 +1,150 @@
+"""What an ldirectord.cf holds and lvsd does not do is told; how a file is known for one; where mistakes stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config import codes
+from config.formats import format_of
+from config.ldirectord import directives as d
+from config.ldirectord.read import is_ldirectord
+from config.load import load
+from tests.unit.config.files_in_memory import FilesInMemory
+from tests.unit.config.ldirectord.texts import REAL, WEB, lines, load_cf, told
+
+ROOT = Path(__file__).parents[4]
+VALUES = {
+    "quiescent": "yes", "cleanstop": "yes", "checktimeout": "3", "negotiatetimeout": "3", "checkinterval": "3",
+    "failurecount": "3", "checkcount": "3", "fallbackcommand": "/bin/x", "emailalert": "a@b", "emailalertfreq": "5",
+    "emailalertstatus": "all", "smtp": "mail", "fork": "yes", "maintenancedir": "/tmp/x", "supervised": "yes",
+    "autoreload": "yes", "readdquiescent": "yes", "callback": '"/bin/x"', "execute": "other.cf", "logfile": '"local0"',
+    "emailalertfrom": "a@b", "service": "http", "checktype": "connect", "checkcommand": "/bin/x", "checkport": "80",
+    "request": '"x"', "receive": '"x"', "httpmethod": "GET", "virtualhost": "www", "login": '"x"', "passwd": '"x"',
+    "database": '"x"', "scheduler": "rr", "persistent": "5", "netmask": "255.0.0.0", "schedflags": "flag-1",
+    "protocol": "tcp", "ops": "no", "secret": '"x"', "load": '"x"', "monitorfile": "/tmp/x", "servicename": "x",
+    "comment": "x",
+}  # fmt: skip
+SILENT_TOP = {"quiescent", "cleanstop", "checktimeout", "negotiatetimeout", "checkinterval", "failurecount", "fork",
+              "supervised", "readdquiescent"}  # fmt: skip
+SILENT_SECTION = {
+    "quiescent", "cleanstop", "checktimeout", "negotiatetimeout", "failurecount", "service", "checktype", "checkport",
+    "checkcommand", "request", "receive", "httpmethod", "virtualhost", "login", "passwd", "database", "scheduler",
+    "persistent", "schedflags", "protocol", "ops", "secret",
+}  # fmt: skip
+
+
+def test_there_is_a_value_for_every_directive() -> None:
+    assert set(VALUES) == set(d.TOP) | set(d.SECTION)
+
+
+@pytest.mark.parametrize("name", d.TOP)
+def test_a_global_directive_is_carried_or_told(name: str) -> None:
+    found = told(f"{name}={VALUES[name]}\n" + lines())
+    assert bool(found) is (name not in SILENT_TOP), found
+    assert all(one.startswith("1:") for one in found)
+
+
+@pytest.mark.parametrize("name", d.SECTION)
+def test_a_directive_of_a_virtual_service_is_carried_or_told(name: str) -> None:
+    found = told(lines(f"{name}={VALUES[name]}"))
+    assert bool(found) is (name not in SILENT_SECTION), found
+    assert all(one.startswith("3:") for one in found)
+
+
+@pytest.mark.parametrize("name", [*d.TOP, *d.SECTION, *d.SERVER_LINES, "virtual", "virtual6"])
+def test_the_manual_tells_what_becomes_of_every_directive(name: str) -> None:
+    rows = [
+        line.partition("|")[2].partition(" | ")[0] for line in (ROOT / "docs/migrating.md").read_text().splitlines()
+    ]
+    whole = (ROOT / "docs/migrating.md").read_text()
+    assert any(f"`{name}`" in row or f"`{name}=" in row for row in rows) or f"`{name}`" in whole
+
+
+def test_a_fallbackcommand_that_is_none() -> None:
+    assert told('fallbackcommand=""\n' + lines()) == []
+    assert told("fallbackcommand=/bin/x\n" + lines()) == ["1:1 CFG107"]
+
+
+def test_autoreload_and_supervised() -> None:
+    assert told("autoreload=no\nsupervised\n" + lines()) == []
+
+
+def test_a_folder_with_servers_in_maintenance() -> None:
+    text = "maintenancedir=/etc/ha.d/maintenance\n" + lines()
+    empty = load(["ldirectord.cf"], FilesInMemory({"ldirectord.cf": text}))
+    assert (codes.LD_LEFT_OUT, 1) in [(one.code, one.line) for one in empty.problems]
+    assert empty.config is not None
+    files = FilesInMemory({"ldirectord.cf": text, "/etc/ha.d/maintenance/192.0.2.12": ""})
+    assert load(["ldirectord.cf"], files).config is None
+
+
+def test_the_last_of_two_counts_and_is_told() -> None:
+    text = lines("checktimeout=3", "checktimeout=4")
+    assert told(text) == ["4:5 CFG109"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("/etc/ha.d/ldirectord.cf", "", True),
+        ("/etc/ha.d/web.cf", "# web\n\nchecktimeout = 3\n", True),
+        ("lvsd.yaml", WEB + REAL, True),
+        ("lvsd.yaml", "virtual6=[::1]:80\n", True),
+        ("lvsd.yaml", "services: {}\n", False),
+        ("lvsd.yaml", "services:\n  web:\n    check: {type: mysql, query: |\n      checktimeout=3\n    }\n", False),
+        ("lvsd.yaml", "comment: virtual=1\n", False),
+        ("keepalived.conf", "vrrp_instance VI_1 {\n}\n", False),
+        ("lvsd.yaml", "", False),
+    ],
+)
+def test_a_file_is_known_by_what_stands_in_it(path: str, text: str, expected: bool) -> None:
+    assert is_ldirectord(path, text) is expected
+    found = format_of(path, text)
+    assert (found is not None and found.name == "ldirectord") is expected
+
+
+MISTAKES = {
+    "foo=bar\n": "1:1 CFG100",
+    "real=192.0.2.12:80 gate\n": "1:1 CFG100",
+    "timeout=3\n": "1:1 CFG100",
+    "checktimeout\n": "1:1 CFG100",
+    "checktimeout=soon\n": "1:14 CFG101",
+    "checktimeout=99999\n": "1:14 CFG101",
+    "\tchecktimeout = soon\n": "1:2 CFG102",
+    "virtual=192.0.2.100:80\n    real=192.0.2.12:80 gate\n\n    scheduler=rr\n    checktimeout=3\n": "4:5 CFG102",
+    "virtual=192.0.2.100:80\n  real=192.0.2.12:80 gate\n": "2:3 CFG102",
+    lines("quiescent = yes "): "3:17 CFG101",
+    lines("request=index.html"): "3:13 CFG103",
+    lines('receive="a#b"'): "3:13 CFG103",
+    lines("scheduler=rr\t", "\treceive=x"): "4:14 CFG103",
+    lines("real=192.0.2.13:80"): "3:10 CFG104",
+    lines("real=192.0.2.13:80 gate junk"): "3:10 CFG104",
+    lines("real=db1:80 gate"): "3:10 CFG105",
+    lines("real=192.0.2.13:nonsense gate"): "3:10 CFG105",
+    lines("real=192.0.2.13:70000 gate"): "3:10 CFG105",
+    lines("service=ldap"): "3:13 CFG106",
+    lines("virtualhost=a\x00b"): "3:17 CFG017",
+    lines('request="' + "x" * 1025 + '"'): "3:13 CFG002",
+    "x" * 9000: "1:1 CFG002",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES.items())
+def test_a_mistake_stands_where_it_is(text: str, expected: str) -> None:
+    errors = [one for one in load_cf(text).problems if one.severity.value == "error"]
+    found = [f"{one.line}:{one.column} {one.code}" for one in errors if one.code != codes.NOTHING_TO_DO]
+    assert found == [expected]
+
+
+def test_every_mistake_at_once() -> None:
+    text = "foo=1\nchecktimeout=x\n" + WEB + "    real=192.0.2.12:80\n    service=foo\n    receive=x\nbar=2\n"
+    assert [one.split()[0].split(":")[0] for one in told(text)] == ["1", "2", "4", "5", "6", "7"]
+
+
+def test_every_code_is_shown_by_a_text() -> None:
+    texts = [*MISTAKES, "fallbackcommand=/x\n" + lines(), lines(), lines("ops=yes"),
+             "virtual=192.0.2.100:465\n    real=192.0.2.12 gate\n    service=smtp\n    checkport=465\n"]  # fmt: skip
+    shown = {one.code for text in texts for one in load_cf(text).problems}
+    assert {code for code in codes.CODES if "CFG100" <= code < "CFG200"} - shown == set()
