@@ -31,7 +31,8 @@ _EXPIRES_DIGITS = 10
 class Connection:
     """A connection, or a template of a persistent service: its client's port is 0, and maybe its client a network.
 
-    The template of a firewall mark has the protocol IP and the mark for virtual address. `expires` is in seconds.
+    The template of a firewall mark has the protocol IP, and the mark for (the first half of) its virtual address.
+    `expires` is in seconds.
     `engine` and `engine_data` are a persistence engine's, if it has left any; the data are bytes, read as Latin-1.
     """
 
