@@ -19,6 +19,7 @@ from config.reading import Reading, shown
 DEFINITIONS_LIMIT: Final = 4096
 _DEPTH_LIMIT: Final = 16
 _PIECES_LIMIT: Final = 4096
+_FILE_LIMIT: Final = 100_000
 _DEFINITION: Final = re.compile(r"\s*\$([A-Za-z_]\w*)\s*=\s*(.*)", re.DOTALL)
 _USE: Final = re.compile(r"\$\{(\w+)\}|\$(\w+)(?=\s|$)|\$\{_(?:ENV|RANDOM)\b[^}]*\}")
 _ENVIRONMENT: Final = re.compile(r"\$\{_ENV\s+([A-Za-z_]\w*)\s*\}")
@@ -31,6 +32,7 @@ class Definitions:
         """Start with nothing defined."""
         self._reading = reading
         self._values: dict[str, str] = {}
+        self._left = _FILE_LIMIT  # parts that lines may still be put together from
 
     def define(self, text: str, place: Place) -> bool:
         """Whether the line is a definition; if so it is remembered."""
@@ -48,7 +50,12 @@ class Definitions:
         if "$" not in text:
             yield Line(text, file, number)
             return
-        parts = list(self._parts(text, Place(file, number)))
+        parts = list(self._parts(text, Place(file, number))) if self._left > 0 else []
+        self._left -= max(len(parts), 1)
+        if self._left <= 0:
+            if parts:
+                self._reading.error(codes.TOO_MUCH, Place(file, number, 1), "definitions are used too often")
+            return
         if sum(len(part) for part, _column, _fixed in parts) > LINE_LIMIT or len(parts) >= _PIECES_LIMIT:
             message = f"this line has more than {LINE_LIMIT} characters once its definitions are filled in"
             self._reading.error(codes.DEFINITION, Place(file, number, 1), message, "does a definition use itself?")

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from config import codes
@@ -17,6 +18,8 @@ from config.reading import Reading, shown
 
 RANGE_LIMIT: Final = 256
 """Addresses one line of a group may stand for."""
+ENTRIES_LIMIT: Final = 4096
+"""Entries one group may have."""
 MARK_LIMIT: Final = 2**32 - 1
 _RANGE: Final = re.compile(r"(.+)[-](\w{1,4})|(.+)/([0-9]{1,3})")
 
@@ -83,8 +86,11 @@ def read_groups(found: Sequence[Statement], reading: Reading) -> dict[str, list[
             message = f"virtual_server_group {shown(name.value)} is here for the second time"
             reading.error(codes.SAID_TWICE, name.place, message, "keep one")
         elif name is not None:
-            lines = statement.body or ()
-            groups[name.value] = [entry for line in lines for entry in _of_line(line, reading)]
+            entries = (entry for line in statement.body or () for entry in _of_line(line, reading))
+            groups[name.value] = list(islice(entries, ENTRIES_LIMIT))
+            if next(entries, None) is not None:
+                message = f"virtual_server_group {shown(name.value)} has more than {ENTRIES_LIMIT} entries"
+                reading.error(codes.TOO_MUCH, name.place, message, "use a firewall mark")
     return groups
 
 

@@ -35,6 +35,8 @@ def read_keepalived(path: str, text: str, reading: Reading) -> Part:
     """The services and VRRP instances of the file and of what it includes."""
     source = Source(reading)
     found = statements(source.tokens(path, text), reading)
+    if source.too_large:
+        return Part()
     whole = Block(Statement((At(path, Place(path)),), found), FILE, reading)
     settings = read_globals(whole.every("global_defs"), reading)
     scripts = whole.every("vrrp_script")

@@ -223,10 +223,10 @@ def _of_real_servers(entry: Entry, block: Block) -> Entry:
 
 
 def _name(virtual: Virtual) -> str:
-    """A name of the form lvsctl and the log show."""
+    """keepalived names no virtual server: its protocol, address and port do, or its mark."""
     if isinstance(virtual, FirewallMark):
-        return f"fwmark-{virtual.mark}{'-ipv6' if virtual.ipv6 else ''}"
-    return f"{virtual.protocol.name.lower()}-{virtual.address}-{virtual.port}"
+        return f"fwm{'6' if virtual.ipv6 else ''}:{virtual.mark}"
+    return f"{virtual.protocol.name.lower()}:{virtual.address}:{virtual.port}"
 
 
 def _without_doubles(built: list[Built], reading: Reading) -> list[Built]:

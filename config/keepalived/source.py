@@ -19,7 +19,7 @@ from config.reading import Reading, shown
 INCLUDE_DEPTH_LIMIT: Final = 8
 FILE_LIMIT: Final = 256
 LINES_LIMIT: Final = 100_000
-TOKEN_LIMIT: Final = 250_000
+TOKEN_LIMIT: Final = 100_000
 HOST_NAMES: Final = ("/proc/sys/kernel/hostname", "/etc/hostname")
 """Where the host's name stands: the kernel's, and the one it is given at boot."""
 _CONDITION: Final = re.compile(r"\s*@(\^?)(\S+)(?:\s+|$)")
@@ -37,6 +37,7 @@ class Source:
         self._definitions = Definitions(reading)
         self._identity: str | None = None
         self._lines = self._tokens = 0
+        self.too_large = False
         self.sources: dict[str, str] = {}
 
     def tokens(self, path: str, text: str) -> Iterator[Token]:
@@ -46,6 +47,7 @@ class Source:
                 self._tokens += 1
             if self._tokens > TOKEN_LIMIT:
                 self._reading.error(codes.TOO_MUCH, token.place, f"more than {TOKEN_LIMIT} words")
+                self.too_large = True
                 return
             yield token
 
@@ -67,6 +69,7 @@ class Source:
         )
         self._reading.error(codes.TOO_MUCH, place, what, "is it a keepalived.conf?")
         self._lines = LINES_LIMIT + 1
+        self.too_large = True
 
     def _continued(self, line: str, number: int, rest: Iterator[tuple[int, str]]) -> tuple[str, int]:
         """A definition goes on after a backslash at the end of its line; other lines do not."""
