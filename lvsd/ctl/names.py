@@ -47,8 +47,8 @@ def service_key(text: str, protocol: int) -> ServiceKey:
     if _is_ipv6(text):
         return ServiceKey(Family.INET6, protocol, _ipv6(text), 0)
     if text.startswith("["):
-        host, bracket, port = text[1:].partition("]:")
-        if not bracket or not _is_ipv6(host):
+        host, _, port = text[1:].partition("]:")
+        if not _is_ipv6(host):
             message = f"{text!r} is not [IPV6]:PORT"
             raise UnknownNameError(message)
         return ServiceKey(Family.INET6, protocol, _ipv6(host), _port(port, protocol))

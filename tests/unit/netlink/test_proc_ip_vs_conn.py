@@ -46,7 +46,7 @@ def test_an_engine_without_data_is_none() -> None:
         (b"C000020B", b"192.0.2.11"),
         (b"C000020B", b"2001:db8:::1"),
         (b"DAD0", b"DAD"),
-        (b"DAD0", b"0DAD0"),
+        (b"DAD0", b"00DAD0"),
         (b"DAD0", b"+AD0"),
         (b"0050", b"0x50"),
         (b"1F90", b"1F9G"),
