@@ -44,6 +44,8 @@ class Vocabulary:
     told: Mapping[str, Told] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
     """Keywords that ask for what lvsd does anyway."""
+    hidden: bool = False
+    """Whether an unknown word may be a password, so that it is not shown."""
 
     def words(self) -> frozenset[str]:
         """Every keyword known here."""
@@ -94,7 +96,7 @@ def note(one: Statement, told: Told, reading: Reading) -> None:
 
 def note_unknown(one: Statement, vocabulary: Vocabulary, reading: Reading) -> None:
     """Tell of a keyword that keepalived does not know here either."""
-    message = f"unknown keyword {shown(one.keyword)} in {vocabulary.what}"
+    message = f"unknown keyword {'' if vocabulary.hidden else shown(one.keyword) + ' '}in {vocabulary.what}"
     if one.keyword in BLOCKS_OF_THE_FILE and vocabulary.what != "the file":
         hint = "a closing brace is missing before it; keepalived would lose this block without an error"
         reading.error(codes.UNBALANCED, one.place, f"`{one.keyword}` inside {vocabulary.what}", hint)

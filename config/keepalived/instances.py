@@ -194,7 +194,9 @@ def _password(block: Block, settings: Globals, reading: Reading) -> Secret | Non
         return None
     inside = Block(statement, AUTHENTICATION, reading)
     kind = inside.get("auth_type")
-    method = sole_word(kind, reading) if kind else None
+    method = word(kind, reading) if kind else None
+    if kind is not None:
+        _no_more_of_a_secret(kind, reading)
     if method is not None and method.value == "AH":
         message = "authentication by IPsec AH is not supported: the peer would not hear this balancer"
         reading.error(codes.VRRP_AUTHENTICATION, method.place, message, "auth_type PASS, on both balancers")
@@ -230,11 +232,11 @@ def _secret(statement: Statement, reading: Reading) -> Secret | None:
 
 
 def _no_more_of_a_secret(statement: Statement, reading: Reading) -> None:
-    """Note words after a password without showing them."""
+    """Note words after the first one without showing them: a password may be among them."""
     others = statement.words[2:]
     if others:
-        message = "what follows the first word of the password is not read"
-        hint = 'keepalived too takes the first word; put the whole in double quotes: "..."'
+        message = f"what follows the first word of `{statement.keyword}` is not read"
+        hint = 'one statement a line; put a password with blanks in double quotes: "..."'
         reading.warning(codes.WORDS_IGNORED, others[0].place, message, hint)
 
 

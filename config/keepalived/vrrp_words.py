@@ -210,4 +210,4 @@ SYNC_GROUP: Final = Vocabulary(
     },
 )
 
-AUTHENTICATION: Final = Vocabulary("authentication", frozenset(("auth_type", "auth_pass")))
+AUTHENTICATION: Final = Vocabulary("authentication", frozenset(("auth_type", "auth_pass")), hidden=True)

@@ -1,0 +1,108 @@
+"""Whatever a keepalived.conf holds, what comes out is a Loaded, soon, and a secret shows nowhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.keepalived.lvs_words import HTTP, MISC, REAL, SERVER, URL
+from config.keepalived.vrrp_words import FILE, GLOBALS, INSTANCE
+from config.load import Loaded, load
+from tests.unit.config.files_in_memory import FilesInMemory
+
+NAME = "keepalived.conf"
+GUIDE = (Path(__file__).parents[1] / "golden/keepalived/guide_lb1.conf").read_text()
+KEYWORDS = sorted(
+    set().union(*(one.words() for one in (FILE, GLOBALS, INSTANCE, SERVER, REAL, HTTP, URL, MISC)))
+    | {"authentication", "auth_type", "auth_pass", "TCP_CHECK", "dev", "fwmark", "group", "include", "url"}
+)
+WORDS = st.one_of(
+    st.sampled_from(KEYWORDS),
+    st.sampled_from(
+        ["{", "}", "\n", '"', "#", "!", ";", "$A", "$A=", "${A}", "@lb1", "@^lb1", "~SEQ(a,1,2)", "MASTER", "PASS"]
+    ),
+    st.sampled_from(
+        ["1", "0", "-1", "80", "255", "99999", "1.5", "192.0.2.1", "192.0.2.2/24", "2001:db8::1", "eth0", "NAT"]
+    ),
+    st.text(max_size=6),
+)
+LIMIT_SECONDS = 2.0
+
+
+def read(text: str | bytes) -> Loaded:
+    """What a text loads as; it may include itself."""
+    return load([NAME], FilesInMemory({NAME: text, "/proc/sys/kernel/hostname": "lb1\n"}))
+
+
+def judged(found: Loaded) -> None:
+    """A configuration, or an error that says why there is none; every place within reason."""
+    errors = [one for one in found.problems if one.severity.value == "error"]
+    assert (found.config is None) == bool(errors)
+    assert all(one.line >= 0 and one.column >= 0 and str(one).isprintable() for one in found.problems)
+
+
+@given(st.text())
+def test_any_text(text: str) -> None:
+    judged(read(text))
+
+
+@given(st.binary())
+def test_any_bytes(content: bytes) -> None:
+    judged(read(content))
+
+
+@given(st.lists(WORDS, max_size=60))
+def test_any_words(words: list[str]) -> None:
+    judged(read(" ".join(words)))
+
+
+@given(st.data())
+def test_the_guides_file_with_a_piece_lost_or_doubled(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(GUIDE)))
+    end = data.draw(st.integers(start, min(len(GUIDE), start + 40)))
+    again = data.draw(st.sampled_from(["", GUIDE[start:end] * 2, "{", "}", '"', "$A"]))
+    judged(read(GUIDE[:start] + again + GUIDE[end:]))
+
+
+@given(st.data())
+def test_the_password_shows_nowhere(data: st.DataObject) -> None:
+    """Whatever lines and blanks are lost or broken: only one joined to another word may be told as that word."""
+    words = GUIDE.replace("mySuperSecretPassw0rd", "mySuperSecretPassw0rd more").split(" ")
+    gaps = st.sampled_from([" ", "\n", " # ", ' "" ', " { ", " } "])
+    drawn = [data.draw(gaps) for _word in words]
+    lines = "".join(word + gap for word, gap in zip(words, drawn, strict=True)).split("\n")
+    lost = data.draw(st.sets(st.integers(0, len(lines) - 1), max_size=3))
+    text = "\n".join(line for number, line in enumerate(lines) if number not in lost)
+    if "auth_type" in text.split("mySuper", maxsplit=1)[0].rpartition("}")[2]:  # still where a password belongs
+        assert "SuperSecret" not in repr(read(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 10_000_000,
+        "a " * 5_000_000,
+        '"' * 10_000_000,
+        "{" * 10_000_000,
+        "$A " * 3_000_000,
+        "\n" * 10_000_000,
+        "{\n" * 5_000_000,
+        "a {\n}\n" * 1_500_000,
+        "vrrp_instance a {\n" * 500_000,
+        "vrrp_instance " * 700_000,
+        bytes(range(256)) * 40_000,
+        b"\xff\xfe" + "vrrp_instance a {\n}\n".encode("utf-16-le"),
+        "$A=${A}${A}\n${A}\n" * 40_000,
+        "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n}\n}\n" * 30_000,
+        "virtual_server_group a {\n" + "192.0.0.1-255 80\n" * 20_000 + "}\n",
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_no_text_takes_long(text: str | bytes) -> None:
+    began = time.process_time()
+    judged(read(text))
+    assert time.process_time() - began < LIMIT_SECONDS
