@@ -82,8 +82,7 @@ def test_definitions_are_filled_in() -> None:
 
 def test_a_definition_of_several_lines() -> None:
     text = "$VIPS=192.0.2.100/24 \\\n  192.0.2.101/24\n" + put(INSTANCE, "192.0.2.100/24", "$VIPS")
-    assert [one.address for one in instance(text).addresses] == ["192.0.2.100", "192.0.2.101"]
-    assert good(text)
+    assert [one.address for one in good(text).vrrp[0].addresses] == ["192.0.2.100", "192.0.2.101"]
 
 
 def test_a_problem_in_a_definition_stands_where_it_is_used() -> None:
@@ -197,6 +196,8 @@ def test_an_included_file_that_cannot_be_read() -> None:
         (INSTANCE + "}\n", ["10:1 CFG200w"]),
         ("{\n" + INSTANCE + "}\n", ["1:1 CFG200w", "11:1 CFG200w"]),
         (put(INSTANCE, "    virtual_ip", "    bogus 1 2\n    virtual_ip"), ["6:5 CFG201w"]),
+        (INSTANCE + "{\n}\n", ["10:1 CFG200w", "11:1 CFG200w"]),
+        (put(INSTANCE, "eth0", "eth0\u3000x"), ["3:15 CFG017"]),
         (put(INSTANCE, "    virtual_ip", "    bogus {\n  x\n }\n    virtual_ip"), ["6:5 CFG201"]),
         (put(INSTANCE, "priority 150", "priority 150 nopreempt"), ["5:18 CFG206w"]),
         (put(INSTANCE, "priority 150", "priority 1\n    priority 150"), ["6:5 CFG208w"]),

@@ -1,0 +1,37 @@
+"""Every code that is keepalived.conf's own comes from some text."""
+
+from __future__ import annotations
+
+import pytest
+
+from config import codes
+from tests.unit.config.keepalived.conf import INSTANCE, SERVER, codes_of, put
+
+TEXTS = {
+    codes.UNBALANCED: INSTANCE + "}\n",
+    codes.UNKNOWN_KEYWORD: INSTANCE + "bogus\n",
+    codes.NOT_YET: put(INSTANCE, "priority 150", "dont_track_primary"),
+    codes.PASSED_OVER: put(INSTANCE, "priority 150", "smtp_alert"),
+    codes.NOT_TAKEN: put(INSTANCE, "priority 150", "priority high"),
+    codes.LEFT_OUT: INSTANCE + INSTANCE,
+    codes.WORDS_IGNORED: put(INSTANCE, "priority 150", "priority 150 nopreempt"),
+    codes.WORD_CUT: put(INSTANCE, "eth0", "eth0#"),
+    codes.SAID_AGAIN: put(INSTANCE, "priority 150", "priority 150\n    priority 150"),
+    codes.DEFAULTED: put(SERVER, "    protocol TCP\n", ""),
+    codes.FORCED: put(SERVER, "192.0.2.11 80", "192.0.2.11 81"),
+    codes.MIXED: put(
+        SERVER, "    }\n}\n", "    }\n    real_server 192.0.2.12 80 {\n inhibit_on_failure\nTCP_CHECK {\n}\n}\n}\n"
+    ),
+    codes.UNCHECKED: SERVER.replace("TCP_CHECK {\n            connect_timeout 3\n        }", ""),
+    codes.DEFINITION: put(INSTANCE, "eth0", "eth0 ${X}"),
+    codes.INCLUDE_EMPTY: INSTANCE + "include none\n",
+}
+
+
+@pytest.mark.parametrize("code", TEXTS)
+def test_each_code_has_a_text(code: str) -> None:
+    assert code in {found.split()[1].removesuffix("w") for found in codes_of(TEXTS[code])}
+
+
+def test_no_code_is_without() -> None:
+    assert set(TEXTS) == {code for code in codes.CODES if code.startswith("CFG2")}
