@@ -142,7 +142,7 @@ def read_directives(lines: Sequence[Line], known: Mapping[str, Known[object]], r
     """The values of all lines but those that name servers; notes unknown directives and refused values."""
     values: dict[str, At[object]] = {}
     for line in lines:
-        if line.name in SERVER_LINES:
+        if line.name in SERVER_LINES and line.value is not None:
             continue
         directive = known.get(line.name)
         if directive is None or (line.value is None and directive is not SUPERVISED):

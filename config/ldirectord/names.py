@@ -24,9 +24,9 @@ SERVICE_PORTS: Final = {
 """The port each `service` is inferred from and checked on when no other is said."""
 
 _WELL_KNOWN: Final = {
-    "ftp": 21, "ssh": 22, "smtp": 25, "domain": 53, "http": 80, "pop3": 110, "nntp": 119, "imap2": 143, "imap": 143,
-    "ldap": 389, "https": 443, "submission": 587, "ldaps": 636, "imaps": 993, "pop3s": 995, "mysql": 3306,
-    "sip": 5060, "postgresql": 5432,
+    "ftp": 21, "ssh": 22, "smtp": 25, "domain": 53, "http": 80, "www": 80, "pop3": 110, "nntp": 119, "imap2": 143,
+    "imap": 143, "ldap": 389, "https": 443, "submission": 587, "ldaps": 636, "imaps": 993, "pop3s": 995,
+    "mysql": 3306, "sip": 5060, "postgresql": 5432,
 }  # fmt: skip
 _HOST_LIMIT = 253
 

@@ -228,3 +228,33 @@ def test_redirects_are_told_once() -> None:
     text = lines() + "virtual=192.0.2.101:80\n" + REAL
     assert [(one.line, one.code) for one in load_cf(text).problems] == [(1, "CFG108")]
     assert load_cf(lines("checktype=connect")).problems == ()
+
+
+def test_ports_without_the_systems_help() -> None:
+    """The services' ports, and the names of ports known where /etc/services cannot be read."""
+    assert SERVICE_PORTS == {
+        "ftp": 21, "smtp": 25, "dns": 53, "http": 80, "pop": 110, "nntp": 119, "imap": 143, "ldap": 389, "https": 443,
+        "submission": 587, "ldaps": 636, "imaps": 993, "pops": 995, "oracle": 1521, "radius": 1812,
+        "http_proxy": 3128, "mysql": 3306, "sip": 5060, "pgsql": 5432,
+    }  # fmt: skip
+    named = {
+        "ftp": 21, "ssh": 22, "smtp": 25, "domain": 53, "http": 80, "www": 80, "pop3": 110, "nntp": 119, "imap2": 143,
+        "imap": 143, "ldap": 389, "https": 443, "submission": 587, "ldaps": 636, "imaps": 993, "pop3s": 995,
+        "mysql": 3306, "sip": 5060, "postgresql": 5432,
+    }  # fmt: skip
+    text = "".join(
+        f"virtual=192.0.2.100:{name}\n{REAL}    checktype=on\n" for name in named if name not in ("imap2", "www")
+    )
+    config = load(["ldirectord.cf"], FilesInMemory({"ldirectord.cf": text})).config
+    assert config is not None
+    found = {one.name.rpartition(":")[2] for one in config.services}
+    assert found == {str(port) for port in named.values()}
+    for name in ("imap2", "www"):
+        text = f"virtual=192.0.2.100:{name}\n{REAL}    checktype=on\n"
+        config = load(["ldirectord.cf"], FilesInMemory({"ldirectord.cf": text})).config
+        assert config is not None
+        assert config.services[0].name.endswith(f":{named[name]}")
+
+
+def test_a_mark_infers_no_service() -> None:
+    assert check("virtual=80\n    real=192.0.2.12:80 gate\n").kind == NoCheck()

@@ -148,3 +148,60 @@ def test_every_code_is_shown_by_a_text() -> None:
              "virtual=192.0.2.100:465\n    real=192.0.2.12 gate\n    service=smtp\n    checkport=465\n"]  # fmt: skip
     shown = {one.code for text in texts for one in load_cf(text).problems}
     assert {code for code in codes.CODES if "CFG100" <= code < "CFG200"} - shown == set()
+
+
+SAID = {
+    "Virtual=1.1.1.1:80\n": "unknown directive `Virtual` (did you mean `virtual`?) [CFG100]",
+    "checktimout=3\n": "unknown directive `checktimout` (did you mean `checktimeout`?) [CFG100]",
+    "zzzzzzzzz=3\n": "unknown directive `zzzzzzzzz` [CFG100]",
+    "checktimeout\n": "`checktimeout` has no `=` (checktimeout=...) [CFG100]",
+    "fallback\n": "`fallback` has no `=` (fallback=...) [CFG100]",
+    "service=http\n": "`service` cannot be said globally (it belongs in a virtual service) [CFG100]",
+    lines("fork=yes"): "`fork` cannot be said in a virtual service (it belongs above) [CFG100]",
+    lines("connecttimeout=3"): "`connecttimeout` is no longer known to ldirectord (instead: negotiatetimeout) [CFG100]",
+    lines("     "): "a line of blanks in a virtual service (remove it, or leave four blanks at most) [CFG100]",
+    "fork=yes\r\n": "fork: `yes\\x0d` is not `yes` or `no` "
+    "(the file has the line ends of Windows: sed -i 's/\\r$//') [CFG101]",
+    "fork=Yes\n": "fork: `Yes` is not `yes` or `no` (in small letters) [CFG101]",
+    "fork=yes \n": "fork: `yes ` is not `yes` or `no` (nothing may follow, neither a blank nor a comment) [CFG101]",
+    "checktimeout=0\n": "checktimeout: `0` is not a number it takes (from 1 to 3600) [CFG101]",
+    "checktimeout=3601\n": "checktimeout: `3601` is not a number it takes (from 1 to 3600) [CFG101]",
+    "checkinterval=86401\n": "checkinterval: `86401` is not a number it takes (from 1 to 86400) [CFG101]",
+    "failurecount=1001\n": "failurecount: `1001` is not a number it takes (from 1 to 1000) [CFG101]",
+    lines("netmask=24"): "netmask: `24` is not a netmask here (255.255.255.0, ones and then zeros) [CFG101]",
+    "virtual=4294967296\n": "4294967296 is no firewall mark (from 1 to 4294967295) [CFG015]",
+    lines(
+        "real=192.0.2.13:80 gate 2147483648"
+    ): "the weight 2147483648 is out of range (from 0 to 2147483647) [CFG015]",
+    lines("real=192.0.2.13:80 gate l:1 u:4294967296"): "a threshold of 4294967296 is out of range "
+    "(from 0 to 4294967295) [CFG015]",
+    " fork=yes\n": "this line belongs to no virtual service "
+    "(nothing before a global directive; four blanks or a tab before one of a virtual service) [CFG102]",
+    "\tfork=yes\n": "this line belongs to no virtual service "
+    "(it is indented, but no `virtual=` stands above it) [CFG102]",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), SAID.items())
+def test_a_mistake_is_told_in_words(text: str, expected: str) -> None:
+    assert any(str(one).endswith(f": {expected}") for one in load_cf(text).problems), list(
+        map(str, load_cf(text).problems)
+    )
+
+
+BOUNDS = (
+    "checktimeout=3600\n", "checkinterval=86400\n", "failurecount=1000\n", "emailalertfreq=0\n",
+    lines("real=192.0.2.13:80 gate 2147483647 l:4294967295 u:4294967295"), lines("persistent=2678400"),
+    "virtual=4294967295\n    real=192.0.2.13 gate\n", lines("netmask=255.255.255.255"), "#" + "x" * 8191,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BOUNDS)
+def test_what_is_just_within_its_bounds(text: str) -> None:
+    errors = [str(one) for one in load_cf(text).problems if one.severity.value == "error"]
+    assert [one for one in errors if codes.NOTHING_TO_DO not in one] == []
+
+
+@pytest.mark.parametrize(("written", "told_at"), [("3", []), ("3 ", []), ("3 # s", []), ("3s", ["1:14 CFG109"])])
+def test_what_follows_a_number(written: str, told_at: list[str]) -> None:
+    assert told(f"checktimeout={written}\n" + lines()) == told_at
