@@ -30,10 +30,11 @@ STOP_SECONDS = 15.0
 
 
 class Balancer:
-    """One lvsd. `config` is the text of its file."""
+    """One lvsd. `config` is the text of its file; `others` are paths of further ones."""
 
-    def __init__(self, host: LiveHost, config: str) -> None:
+    def __init__(self, host: LiveHost, config: str, *others: str) -> None:
         self.host = host
+        self.files = (CONFIG, *others)
         self.process: subprocess.Popen[str] | None = None
         self.configure(config)
 
@@ -43,7 +44,9 @@ class Balancer:
 
     def start(self) -> Balancer:
         """`lvsd run`, until the checker worker and the vrrp process are connected."""
-        self.process = self.host.popen([f"{CHECKOUT}/.venv/bin/lvsd", "run", "-c", CONFIG], log=LOG)
+        self.process = self.host.popen(
+            [f"{CHECKOUT}/.venv/bin/lvsd", "run", *(f"--config={path}" for path in self.files)], log=LOG
+        )
         wait_until(self._up, START_SECONDS, f"lvsd on {self.host.name}")
         return self
 
