@@ -61,6 +61,8 @@ class HttpCheck(msgspec.Struct, frozen=True, tag="http"):
     virtual_host: str | None = None
     status: tuple[tuple[int, int], ...] = ((200, 299),)
     expect: Expect = Expect()
+    digest: str | None = None  # MD5 of the body, hexadecimal, as keepalived's genhash prints it
+    proxy_url: str | None = None  # the real server is a proxy: this URL is asked of it, `path` is not used
 
 
 class Galera(Enum):
@@ -106,21 +108,142 @@ class SmtpCheck(msgspec.Struct, frozen=True, tag="smtp"):
 
 
 class ExternalCheck(msgspec.Struct, frozen=True, tag="external"):
-    """Healthy when the command exits 0. No shell; the target is in the environment and in placeholders."""
+    """Healthy when the command exits 0. No shell; the target is in the environment and in placeholders.
+
+    `dynamic`: an exit status from 2 to 255 is healthy too and asks for the weight `status - 2` (0: the configured
+    one), as keepalived's misc_dynamic.
+    """
 
     command: tuple[str, ...]
+    dynamic: bool = False
 
 
-AnyCheck = NoCheck | TcpCheck | HttpCheck | MysqlCheck | ImapCheck | PopCheck | SmtpCheck | ExternalCheck
+class PingCheck(msgspec.Struct, frozen=True, tag="ping"):
+    """Healthy when the host answers one of `count` ICMP echo requests, spread over the probe's timeout."""
+
+    count: int = 1
+
+
+class UdpCheck(msgspec.Struct, frozen=True, tag="udp"):
+    """A datagram is sent. Unhealthy when ICMP says that nobody takes it.
+
+    With `reply_needed`, `expect`, `reply_hex` or `reply_length` an answer must come that fits all that is said;
+    without any of them silence until the timeout is healthy, as nothing more can be known.
+    """
+
+    payload: bytes = b""
+    expect: Expect = Expect()
+    reply_needed: bool = False
+    reply_hex: str | None = None  # the reply's beginning in hexadecimal digits, `x` for any digit
+    reply_length: tuple[int, int] | None = None  # bytes, inclusive
+
+
+class DnsCheck(msgspec.Struct, frozen=True, tag="dns"):
+    """Healthy when the query is answered with NOERROR and, with `answer_needed`, a record of the asked type.
+
+    With `expect` it must be found in the text of such a record. `name` is absolute; `.` is the root.
+    """
+
+    name: str = "."
+    record: str = "SOA"
+    expect: Expect = Expect()
+    answer_needed: bool = True
+    tcp: bool = False
+
+
+class LdapCheck(msgspec.Struct, frozen=True, tag="ldap"):
+    """Healthy when the bind (anonymous without credentials) succeeds and, with `base`, that entry is found.
+
+    `base`: a distinguished name, searched with scope base; `""` is the root DSE, None asks for no search. `expect`
+    must be found in the entry's distinguished name.
+    """
+
+    mode: TlsMode = TlsMode.NONE
+    tls: Tls = Tls()
+    credentials: Credentials | None = None
+    base: str | None = None
+    expect: Expect = Expect()
+
+
+class FtpCheck(msgspec.Struct, frozen=True, tag="ftp"):
+    """Healthy when the login succeeds and, with `path`, that file can be read (and holds `expect`); ends with QUIT."""
+
+    credentials: Credentials
+    path: str | None = None
+    expect: Expect = Expect()
+
+
+class NntpCheck(msgspec.Struct, frozen=True, tag="nntp"):
+    """Healthy when the server greets with 200 or 201; ends with QUIT."""
+
+
+class PgsqlCheck(msgspec.Struct, frozen=True, tag="pgsql"):
+    """Healthy when login and query succeed and at least one row comes back (that holds `expect`)."""
+
+    credentials: Credentials
+    query: str = "SELECT 1"
+    database: str | None = None
+    expect: Expect = Expect()
+
+
+class RadiusCheck(msgspec.Struct, frozen=True, tag="radius"):
+    """Healthy when an Access-Request (PAP) is answered by an authentic Access-Accept (RFC 2865)."""
+
+    credentials: Credentials
+    secret: Secret
+
+
+class SipCheck(msgspec.Struct, frozen=True, tag="sip"):
+    """Healthy when OPTIONS is answered with 200 (RFC 3261 section 11). `user` is the local part or user@host."""
+
+    user: str = "lvsd"
+    tcp: bool = False
+
+
+class SimpleTcpCheck(msgspec.Struct, frozen=True, tag="simpletcp"):
+    """Healthy when, after `send` went out, `expect` (without: anything) comes back."""
+
+    send: bytes = b""
+    expect: Expect = Expect()
+    half_close: bool = False  # whether we end our side after sending, as ldirectord does
+
+
+AnyCheck = (
+    NoCheck
+    | TcpCheck
+    | HttpCheck
+    | MysqlCheck
+    | ImapCheck
+    | PopCheck
+    | SmtpCheck
+    | ExternalCheck
+    | PingCheck
+    | UdpCheck
+    | DnsCheck
+    | LdapCheck
+    | FtpCheck
+    | NntpCheck
+    | PgsqlCheck
+    | RadiusCheck
+    | SipCheck
+    | SimpleTcpCheck
+)
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """When a check runs and how many outcomes in a row change its verdict. Times in seconds."""
+    """When a check runs and how many outcomes in a row change its verdict. Times in seconds.
+
+    `fast_interval` replaces `interval` while outcomes contradict what is believed (HAProxy's fastinter, keepalived's
+    delay_before_retry). `connects`: after a healthy whole probe so many times only the connection is tried
+    (ldirectord's checktype=N); a failure is followed by a whole probe.
+    """
 
     interval: float = 5.0
     timeout: float = 3.0
     rise: int = 1
     fall: int = 3
+    fast_interval: float | None = None
+    connects: int = 0
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -9,7 +9,10 @@ import msgspec
 
 from config.checks import Check
 from config.secret import Secret
-from config.words import Forwarding, OnFailure, Protocol
+from config.words import Forwarding, OnFailure, Protocol, SyncRole, TunnelChecksum, TunnelType
+
+Argv = tuple[str, ...]
+"""A program (absolute path) and its arguments; empty: none."""
 
 
 class VirtualEndpoint(msgspec.Struct, frozen=True, tag="endpoint"):
@@ -28,14 +31,30 @@ class FirewallMark(msgspec.Struct, frozen=True, tag="fwmark"):
 
 
 class Persistence(msgspec.Struct, frozen=True):
-    """Clients stay with their real server for `seconds`; `netmask` groups them (a prefix length)."""
+    """Clients stay with their real server for `seconds`; `netmask` groups them (a prefix length).
+
+    `engine`: the kernel's persistence engine (`sip`: calls stay together by Call-ID), empty for addresses alone.
+    """
 
     seconds: int
     netmask: int
+    engine: str = ""
+
+
+class Tunnel(msgspec.Struct, frozen=True):
+    """How packets to a real server are encapsulated; `port` is GUE's (UDP)."""
+
+    type: TunnelType = TunnelType.IPIP
+    port: int = 0
+    checksum: TunnelChecksum = TunnelChecksum.NONE
 
 
 class RealServer(msgspec.Struct, frozen=True):
-    """A server behind a virtual service."""
+    """A server behind a virtual service.
+
+    It is up when `check` and all of `further_checks` are. `on_failure` replaces the service's. `on_up` and `on_down`
+    are commands to run when it enters and leaves service.
+    """
 
     address: str
     port: int
@@ -44,10 +63,43 @@ class RealServer(msgspec.Struct, frozen=True):
     check: Check
     upper_threshold: int = 0
     lower_threshold: int = 0
+    tunnel: Tunnel = Tunnel()
+    further_checks: tuple[Check, ...] = ()
+    on_failure: OnFailure | None = None
+    on_up: Argv = ()
+    on_down: Argv = ()
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All its checks."""
+        return (self.check, *self.further_checks)
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """Who is told by mail when real servers of a service come and go.
+
+    `smtp` is the host that takes the mail (`host` or `host:port`), None for the local sendmail. `repeat`: seconds
+    between reminders of a server that stays down, 0 for none. `label` and `comment` go into the mail.
+    `phases`: tell only while the service is `starting`, `running`, `stopping` or `reloading`.
+    """
+
+    to: tuple[str, ...]
+    sender: str = ""
+    smtp: str | None = None
+    repeat: float = 0.0
+    label: str = ""
+    comment: str = ""
+    phases: frozenset[str] = frozenset(("starting", "running", "stopping", "reloading"))
 
 
 class VirtualService(msgspec.Struct, frozen=True):
-    """One virtual service. `flags` are the kernel's bits (config.words.SCHEDULER_FLAGS and 0x4 one-packet)."""
+    """One virtual service. `flags` are the kernel's bits (config.words.SCHEDULER_FLAGS and 0x4 one-packet).
+
+    With `fallback` servers, these serve alone when the weights of the healthy real servers sum up to less than
+    `quorum - hysteresis` (or to nothing), until they sum up to `quorum + hysteresis` again. `on_quorum_up` and
+    `on_quorum_down` are commands to run when that changes, also without fallback servers. `hooks_on_stop`: run
+    `on_down` and `on_quorum_down` when lvsd stops. `monitor_file` gets one line for each outcome of a probe.
+    """
 
     name: str
     virtual: VirtualEndpoint | FirewallMark
@@ -57,6 +109,13 @@ class VirtualService(msgspec.Struct, frozen=True):
     persistence: Persistence | None = None
     on_failure: OnFailure = OnFailure.REMOVE
     fallback: tuple[RealServer, ...] = ()  # never probed; serve while no real server does
+    quorum: int = 1
+    hysteresis: int = 0
+    on_quorum_up: Argv = ()
+    on_quorum_down: Argv = ()
+    hooks_on_stop: bool = False
+    mail: Mail | None = None
+    monitor_file: str | None = None
 
 
 class VirtualAddress(msgspec.Struct, frozen=True):
@@ -91,10 +150,51 @@ class VrrpInstance(msgspec.Struct, frozen=True):
 
 
 class Daemon(msgspec.Struct, frozen=True):
-    """Settings of the processes themselves."""
+    """Settings of the processes themselves.
+
+    `autoreload`: a changed configuration file is taken over by itself. `on_config_change`: a command run, with the
+    file's path as its last argument, when a file's content changed. `maintenance_directory`: a file named after a real
+    server there (`address` or `address:port`) takes it out of service. `command_user`: whom the commands of hooks run
+    as.
+    """
 
     clear_table_on_stop: bool = False
     checker_user: str = "nobody"
+    autoreload: bool = False
+    on_config_change: Argv = ()
+    maintenance_directory: str | None = None
+    command_user: str = "root"
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """The kernel's connection timeouts, in seconds; 0 leaves one as it is."""
+
+    tcp: int = 0
+    tcp_fin: int = 0
+    udp: int = 0
+
+
+class ConnectionSync(msgspec.Struct, frozen=True):
+    """The kernel's connection sync daemons, so that established connections survive a failover.
+
+    `instance` is the VRRP instance that SyncRole.FOLLOW follows. Zeros and empty texts are the kernel's defaults.
+    """
+
+    interface: str
+    role: SyncRole
+    instance: str = ""
+    sync_id: int = 0
+    max_length: int = 0
+    group: str = ""
+    port: int = 0
+    ttl: int = 0
+
+
+class Ipvs(msgspec.Struct, frozen=True):
+    """Settings of the kernel's IPVS as a whole; what is not said is left as it is."""
+
+    timeouts: Timeouts | None = None
+    sync: ConnectionSync | None = None
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -103,3 +203,4 @@ class Config(msgspec.Struct, frozen=True):
     services: tuple[VirtualService, ...] = ()
     vrrp: tuple[VrrpInstance, ...] = ()
     daemon: Daemon = Daemon()
+    ipvs: Ipvs = Ipvs()

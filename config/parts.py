@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
+from config.model import Argv, Ipvs
 from config.nodes import At
 
 
@@ -14,9 +15,15 @@ class Part:
     """Services and VRRP instances complete in themselves: `defaults` of a lvsd.yaml beside them do not reach them.
 
     `clear_table`: whether the file wants its services out of the kernel's table at stop, and where it says so; None
-    when it has no opinion. What lvsd.yaml says under `daemon` comes first.
+    when it has no opinion. What lvsd.yaml says under `daemon` and `ipvs` comes first. The others are as in
+    config.model.Daemon; where several files differ about a directory, a command or a setting of the kernel, it is
+    told and the first counts.
     """
 
     services: tuple[Built, ...] = ()
     instances: tuple[BuiltInstance, ...] = ()
     clear_table: At[bool] | None = None
+    autoreload: bool = False
+    on_config_change: At[Argv] | None = None
+    maintenance_directory: At[str] | None = None
+    ipvs: At[Ipvs] | None = None

@@ -28,6 +28,31 @@ class OnFailure(Enum):
     QUIESCE = "quiesce"
 
 
+class TunnelType(IntEnum):
+    """Encapsulations of forwarding method tunnel, by the kernel's numbers (include/uapi/linux/ip_vs.h)."""
+
+    IPIP = 0
+    GUE = 1
+    GRE = 2
+
+
+class TunnelChecksum(IntEnum):
+    """How a GUE or GRE tunnel is checksummed: the kernel's IP_VS_TUNNEL_ENCAP_FLAG_*."""
+
+    NONE = 0
+    CHECKSUM = 1
+    REMOTE = 2  # GUE alone
+
+
+class SyncRole(Enum):
+    """Which connection sync daemons run in the kernel."""
+
+    MASTER = "master"
+    BACKUP = "backup"
+    BOTH = "both"
+    FOLLOW = "follow"  # master while the VRRP instance is active, else backup
+
+
 FORWARDING_WORDS = {
     "direct": Forwarding.DIRECT,
     "gate": Forwarding.DIRECT,

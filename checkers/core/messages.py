@@ -77,6 +77,7 @@ class Verdict(msgspec.Struct, frozen=True):
     streak: int = 0  # outcomes in a row that contradict `state`
     probes: int = 0  # since the worker started
     failures: int = 0
+    weight: int | None = None  # what the real server asked for at its last healthy outcome
 
 
 class Verdicts(msgspec.Struct, frozen=True, tag="verdicts"):

@@ -33,9 +33,13 @@ class Reason(Enum):
 
 
 class Healthy(msgspec.Struct, frozen=True, tag="healthy"):
-    """The real server did what the check asks. `detail` is what it said, in a few words."""
+    """The real server did what the check asks. `detail` is what it said, in a few words.
+
+    `weight`: the weight it asks for itself, where the check is one that can; None: the configured one.
+    """
 
     detail: str = ""
+    weight: int | None = None
 
 
 class Unhealthy(msgspec.Struct, frozen=True, tag="unhealthy"):
