@@ -26,6 +26,7 @@ from lvsd.core.effects import (
 from lvsd.core.events import (
     ConfigChanged,
     Event,
+    MaintenanceSeen,
     PlanApplied,
     Started,
     StopAsked,
@@ -61,6 +62,8 @@ def step(director: Director, event: Event, now: float) -> Step:
             return _vrrp(director, event, now)
         case TableSuspected() | TableRead() | TableUnreadable() | PlanApplied() | Ticked():
             return _kernel(director, event, now)
+        case MaintenanceSeen(names):
+            return _settled(replace(director, maintenance=names), [], now)
 
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from checkers.core.messages import AssignedCheck
-from config.model import VrrpInstance
+from config.model import Argv, Mail, VrrpInstance
 from netlink.operations import Operation
 from netlink.table import ServiceKey
 
@@ -65,4 +65,33 @@ class Tell:
     fields: Mapping[str, str | int | float]
 
 
-Effect = ReadTable | Apply | AssignChecks | ConfigureVrrp | RememberOwned | Tell
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """Run a hook's command. Those of one `lane` run in their order, one at a time; other lanes do not wait.
+
+    `environment` is added to a small clean one. What comes of it is told, and changes no decision.
+    """
+
+    lane: str
+    argv: Argv
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SendMail:
+    """Tell people by mail."""
+
+    mail: Mail
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendLine:
+    """Add a line (without its newline) to a file of outcomes."""
+
+    path: str
+    line: str
+
+
+Effect = ReadTable | Apply | AssignChecks | ConfigureVrrp | RememberOwned | Tell | RunCommand | SendMail | AppendLine

@@ -96,6 +96,13 @@ class PlanApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceSeen:
+    """The names of the files in the maintenance directory, whenever they change: each takes a real server out."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A second has passed."""
 
@@ -118,6 +125,7 @@ Event = (
     | TableRead
     | TableUnreadable
     | PlanApplied
+    | MaintenanceSeen
     | Ticked
     | StopAsked
 )

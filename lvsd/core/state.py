@@ -75,4 +75,5 @@ class Director:
     kernel: Kernel = Kernel()
     worker: Worker = Worker()
     vrrp: Vrrp = Vrrp()
+    maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out
     stopping: bool = False

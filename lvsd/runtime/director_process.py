@@ -32,7 +32,18 @@ from lvsd.control.messages import (
 )
 from lvsd.core import views
 from lvsd.core.director import step
-from lvsd.core.effects import Apply, AssignChecks, ConfigureVrrp, Effect, ReadTable, RememberOwned, Tell
+from lvsd.core.effects import (
+    AppendLine,
+    Apply,
+    AssignChecks,
+    ConfigureVrrp,
+    Effect,
+    ReadTable,
+    RememberOwned,
+    RunCommand,
+    SendMail,
+    Tell,
+)
 from lvsd.core.events import (
     ConfigChanged,
     Event,
@@ -125,6 +136,8 @@ class Runtime:
                 self._remember(lambda: self._store.remember_owned(owned))
             case AssignChecks(generation, checks):
                 self._assign(generation, checks)
+            case RunCommand() | SendMail() | AppendLine():
+                tell("error", "not_built", effect=type(effect).__name__)
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
                     self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.Configure(generation, instances)))
