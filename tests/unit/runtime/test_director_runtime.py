@@ -12,7 +12,8 @@ import pytest
 from config.load import load
 from config.model import Config
 from lvsd.core.events import ConfigChanged, Ticked
-from lvsd.runtime.director_process import Runtime, first_configuration
+from lvsd.runtime.configuration import Reloader, first_configuration
+from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.files import SystemFiles
 from lvsd.runtime.store import Recorder, Store
 from netlink.errors import Refusal
@@ -53,7 +54,9 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.kernel = Kernel()
         self.file = directory / "lvsd.yaml"
-        self.runtime = Runtime(Store(directory / "state"), (str(self.file),), cast(IpvsSocket, self.kernel))
+        store = Store(directory / "state")
+        self.runtime = Runtime(store, cast(IpvsSocket, self.kernel))
+        self.reloader = Reloader(self.runtime, store, (str(self.file),))
         config = self.configured(TEXT)
         recorder = Recorder(SystemFiles())
         load((str(self.file),), recorder)
@@ -87,12 +90,12 @@ def test_a_fault_of_ours_costs_one_event_and_none_that_follow(bench: Bench) -> N
 
 async def test_a_reload_tells_what_went_to_the_kernel_and_of_nothing_else(bench: Bench) -> None:
     bench.file.write_text(TEXT.replace(", 192.0.2.12", ""))
-    reply = await bench.runtime.reload()
+    reply = await bench.reloader.reload()
     assert reply.operations == ("delete 192.0.2.12:80 from tcp 192.0.2.100:80",)
     bench.file.write_text(TEXT)
     bench.runtime.feed(Ticked())
-    assert len((await bench.runtime.reload()).operations) == 1
-    assert (await bench.runtime.reload()).operations == ()
+    assert len((await bench.reloader.reload()).operations) == 1
+    assert (await bench.reloader.reload()).operations == ()
 
 
 def test_the_last_good_configuration_is_that_of_the_same_files(bench: Bench, tmp_path: Path) -> None:

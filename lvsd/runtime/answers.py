@@ -1,0 +1,47 @@
+"""The replies to what lvsctl asks."""
+
+from __future__ import annotations
+
+import time
+
+from lvsd.control.messages import (
+    ErrorReply,
+    PlanRequest,
+    ReloadRequest,
+    Reply,
+    Request,
+    StatusRequest,
+    VrrpRequest,
+)
+from lvsd.core import views
+from lvsd.runtime.configuration import Reloader
+from lvsd.runtime.director_runtime import Runtime
+
+
+class Answers:
+    """Answers from what the director believes, and has it reload."""
+
+    def __init__(self, runtime: Runtime, reloader: Reloader) -> None:
+        """Ask these two."""
+        self._runtime = runtime
+        self._reloader = reloader
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply to a request of lvsctl."""
+        now = time.monotonic()
+        match request:
+            case StatusRequest(service):
+                return self._status(service, now)
+            case VrrpRequest():
+                return views.vrrp(self._runtime.belief, now)
+            case ReloadRequest():
+                return await self._reloader.reload()
+            case PlanRequest(files):
+                return await self._reloader.plan(files)
+
+    def _status(self, service: str, now: float) -> Reply:
+        reply = views.status(self._runtime.belief, now, service)
+        if service and not reply.services:
+            known = ", ".join(virtual.name for virtual in self._runtime.belief.config.services[:20])
+            return ErrorReply(f"no virtual service {service!r}", f"there are: {known}")
+        return reply

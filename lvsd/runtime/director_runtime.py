@@ -1,0 +1,234 @@
+"""The director's runtime: events in, effects out. What is decided is decided in `lvsd.core.director`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+
+from checkers.core import messages as checker_messages
+from config.model import Config
+from lvsd.core.director import step
+from lvsd.core.effects import (
+    AppendLine,
+    Apply,
+    AssignChecks,
+    ConfigureVrrp,
+    Effect,
+    ReadTable,
+    RememberOwned,
+    RunCommand,
+    SendMail,
+    Tell,
+)
+from lvsd.core.events import (
+    Event,
+    PlanApplied,
+    Started,
+    StopAsked,
+    TableRead,
+    TableSuspected,
+    TableUnreadable,
+    Ticked,
+    VerdictsHeard,
+    VrrpCame,
+    VrrpHeard,
+    VrrpWent,
+    WorkerCame,
+    WorkerWent,
+)
+from lvsd.core.state import Director
+from lvsd.runtime.channel import PacketListener, PacketPeer
+from lvsd.runtime.journal import tell
+from lvsd.runtime.store import Snapshot, Store
+from lvsd.vrrp import messages as vrrp_messages
+from netlink.errors import NetlinkError
+from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
+from netlink.operations import Operation
+from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
+from netlink.table import Table
+
+SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
+WHOLE_LOOK_TICKS = 30
+
+
+class Runtime:
+    """Holds the belief, feeds it events, carries out its effects."""
+
+    def __init__(self, store: Store, kernel: IpvsSocket) -> None:
+        """Begin with nothing believed."""
+        self._store = store
+        self._kernel = kernel
+        self._belief = Director()
+        self._events: deque[Event] = deque()
+        self._workers: PacketListener | None = None
+        self._vrrp: PacketListener | None = None
+        self._believed: tuple[Table, Fingerprint] | None = None
+        self._ticks = 0
+        self._feeding = False
+        self._record: list[PlanApplied] | None = None  # while a reload wants to know what it led to
+
+    @property
+    def belief(self) -> Director:
+        """What is believed now."""
+        return self._belief
+
+    def feed(self, event: Event) -> None:
+        """One event, and all that follows from it. A fault of ours costs that event, never the ones to come."""
+        self._events.append(event)
+        if self._feeding:
+            return  # an effect of the event at work: its turn comes in the loop below
+        self._feeding = True
+        try:
+            while self._events:
+                self._belief, effects = step(self._belief, self._events.popleft(), time.monotonic())
+                for effect in effects:
+                    self._carry_out(effect)
+        finally:
+            self._feeding = False
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Tell(level, event, fields):
+                tell(level.value, event, **fields)
+            case Apply(operations):
+                self._apply(operations)
+            case ReadTable():
+                self._events.append(self._read())
+            case RememberOwned(owned):
+                self.remember(lambda: self._store.remember_owned(owned))
+            case AssignChecks(generation, checks):
+                self._assign(generation, checks)
+            case RunCommand() | SendMail() | AppendLine():
+                tell("error", "not_built", effect=type(effect).__name__)
+            case ConfigureVrrp(generation, instances):
+                if self._vrrp is not None and self._vrrp.peer is not None:
+                    self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.Configure(generation, instances)))
+
+    def _apply(self, operations: tuple[Operation, ...]) -> None:
+        try:
+            refusals = self._kernel.apply(operations)
+        except NetlinkError as error:
+            self._events.append(TableUnreadable(str(error)))
+            return
+        answer = PlanApplied(operations, refusals)
+        self._events.append(answer)
+        if self._record is not None:
+            self._record.append(answer)
+
+    def _read(self) -> Event:
+        try:
+            return TableRead(self._kernel.read_table())
+        except NetlinkError as error:
+            return TableUnreadable(str(error))
+
+    def remember(self, write: Callable[[], None]) -> None:
+        """Write to the state directory; what cannot be written is told."""
+        try:
+            write()
+        except OSError as error:
+            tell("error", "state_not_written", error=str(error))
+
+    def _assign(self, generation: int, checks: tuple[checker_messages.AssignedCheck, ...]) -> None:
+        if self._workers is None or self._workers.peer is None:
+            return
+        for packet in checker_messages.assignment(generation, checks):
+            self._workers.peer.send(packet)
+
+    # What comes in.
+
+    def listen(self, workers: socket.socket, vrrp: socket.socket, worker_uid: int) -> None:
+        """Admit the worker and the vrrp process."""
+        own = frozenset({os.geteuid()})
+        self._workers = PacketListener(workers, own | {worker_uid}, self._worker_peer, refused)
+        self._vrrp = PacketListener(vrrp, own, self._vrrp_peer, refused)
+
+    def _worker_peer(self, connection: socket.socket) -> PacketPeer:
+        limit = checker_messages.PACKET_LIMIT_BYTES
+        return PacketPeer(connection, limit, self._from_worker, lambda _: self.feed(WorkerWent()))
+
+    def _from_worker(self, peer: PacketPeer, packet: bytes) -> None:
+        try:
+            message = checker_messages.decode_from_worker(packet)
+        except checker_messages.Garbled as error:
+            tell("error", "worker_garbled", error=str(error)[:200])
+            peer.close()
+            return
+        match message:
+            case checker_messages.Hello():
+                self.feed(WorkerCame(message))
+            case checker_messages.Verdicts():
+                self.feed(VerdictsHeard(message))
+
+    def _vrrp_peer(self, connection: socket.socket) -> PacketPeer:
+        limit = vrrp_messages.PACKET_LIMIT_BYTES
+        peer = PacketPeer(connection, limit, self._from_vrrp, lambda _: self.feed(VrrpWent()))
+        asyncio.get_running_loop().call_soon(self.feed, VrrpCame())  # once the listener knows the peer
+        return peer
+
+    def _from_vrrp(self, peer: PacketPeer, packet: bytes) -> None:
+        try:
+            self.feed(VrrpHeard(vrrp_messages.decode_status(packet)))
+        except vrrp_messages.Garbled as error:
+            tell("error", "vrrp_garbled", error=str(error)[:200])
+            peer.close()
+
+    def tick(self) -> None:
+        """Once a second: look whether a stranger changed the table, and at what is due."""
+        self.feed(Ticked())
+        self._ticks += 1
+        try:
+            if self._whole_look_due():
+                table = self._kernel.read_table()
+                if table != self._belief.kernel.table:
+                    self.feed(TableRead(table))
+            elif fingerprint(read_proc_ip_vs()) != self._believed_fingerprint():
+                self.feed(TableSuspected())
+        except NetlinkError as error:
+            self.feed(TableUnreadable(str(error)))
+
+    def _whole_look_due(self) -> bool:
+        """A small table is read whole; of a large one /proc tells, which knows no flags and no thresholds."""
+        held = sum(1 + len(entry.destinations) for entry in self._belief.kernel.table.values())
+        return held <= SMALL_TABLE or self._ticks % WHOLE_LOOK_TICKS == 0
+
+    def _believed_fingerprint(self) -> Fingerprint:
+        table = self._belief.kernel.table
+        if self._believed is None or self._believed[0] is not table:
+            self._believed = (table, fingerprint_of(table))
+        return self._believed[1]
+
+    # Beginning, changing and ending.
+
+    def start(self, config: Config, snapshot: Snapshot, *, restarted: bool) -> None:
+        """Begin with a configuration that is right. Raises NetlinkError when the table cannot be read."""
+        try:
+            owned = self._store.owned()
+        except (OSError, ValueError) as error:
+            tell("error", "state_not_read", error=str(error))
+            owned = frozenset()
+        self.remember(lambda: self._store.remember_good(snapshot))
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted))
+
+    def recorded(self, event: Event) -> list[PlanApplied]:
+        """Feed an event: what went to the kernel because of it."""
+        record = self._record = []
+        try:
+            self.feed(event)
+        finally:
+            self._record = None
+        return record
+
+    def stop(self, *, in_good_order: bool) -> None:
+        """End. The table is touched only when we are asked to end, not when our supervisor died."""
+        if in_good_order:
+            self.feed(StopAsked())
+        self._kernel.close()
+
+
+def refused(uid: int) -> None:
+    """Tell of a process that may not speak to us."""
+    tell("warning", "peer_refused", uid=uid)
