@@ -1,0 +1,173 @@
+"""Two balancers with the same file, watched: what each one's IPVS table held, one change after another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from netlink.ipvs_socket import IpvsSocket
+from netlink.table import Destination, ServiceKey, Table
+from tests.lab.waiting import WaitError, wait_until
+from tests.lab.world import CHECKOUT, LiveHost
+
+SAMPLE_SECONDS = 0.05
+REST_SECONDS = 2.5  # longer than the interval of any check here: what stands that long has settled
+MIGRATING = Path(CHECKOUT, "docs/migrating.md")
+
+Weight = int | None
+"""A destination's weight; None while it is not in the table."""
+Spot = tuple[str, str]
+"""A virtual service and one of its destinations, as text."""
+
+
+def service_text(key: ServiceKey) -> str:
+    """`tcp 192.0.2.100:80` or `fwm 7`."""
+    names = {6: "tcp", 17: "udp", 132: "sctp"}
+    return f"fwm {key.fwmark}" if key.fwmark else f"{names[key.protocol]} {key.address}:{key.port}"
+
+
+def weights(table: Table) -> dict[Spot, Weight]:
+    """Every destination's weight."""
+    return {
+        (service_text(key), f"{one.address}:{one.port}"): destination.weight
+        for key, entry in table.items()
+        for one, destination in entry.destinations.items()
+    }
+
+
+def settings(table: Table) -> dict[str, object]:
+    """Everything else: scheduler, flags, persistence of services; method and thresholds of destinations."""
+    found: dict[str, object] = {}
+    for key, entry in table.items():
+        one = entry.service
+        found[service_text(key)] = (one.scheduler, one.flags, one.timeout, one.netmask, one.persistence_engine)
+        for destination in entry.destinations.values():
+            found[f"{service_text(key)} > {destination.key.address}:{destination.key.port}"] = _kind(destination)
+    return found
+
+
+def _kind(one: Destination) -> tuple[int, ...]:
+    return (one.forwarding, one.upper_threshold, one.lower_threshold, one.tunnel_type, one.tunnel_port)
+
+
+class Recorder:
+    """Reads a host's table again and again, in a thread, and keeps each destination's weights in their order."""
+
+    def __init__(self, host: LiveHost) -> None:
+        self.host = host
+        self._kernel = host.call(IpvsSocket)
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._paths: dict[Spot, list[Weight]] = {}
+        self._now: dict[Spot, Weight] = {}
+        self._changed_at = time.monotonic()
+        self.table: Table = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(10)
+        self._kernel.close()
+
+    def _run(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            self._take(self._kernel.read_table())
+
+    def _take(self, table: Table) -> None:
+        now = weights(table)
+        with self._lock:
+            if now != self._now or settings(table) != settings(self.table):
+                self._changed_at = time.monotonic()
+            for spot in {**self._now, **now}:
+                path = self._paths.setdefault(spot, [self._now.get(spot)])
+                if path[-1] != now.get(spot):
+                    path.append(now.get(spot))
+            self._now, self.table = now, table
+
+    @property
+    def rested(self) -> bool:
+        """Whether nothing has changed for a while."""
+        return time.monotonic() - self._changed_at > REST_SECONDS
+
+    def restless(self) -> None:
+        """Something is about to happen: rest begins anew."""
+        self._changed_at = time.monotonic()
+
+    @property
+    def now(self) -> Mapping[Spot, Weight]:
+        """The weights as last read."""
+        return dict(self._now)
+
+    def chapter(self) -> dict[Spot, tuple[Weight, ...]]:
+        """The weights each destination had since the last chapter, first the one it began with."""
+        with self._lock:
+            told = {spot: tuple(path) for spot, path in self._paths.items()}
+            self._paths = {spot: [weight] for spot, weight in self._now.items()}
+        return {spot: path for spot, path in told.items() if path != (None,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One destination in one step: what it went through here and there."""
+
+    step: str
+    spot: Spot
+    ours: tuple[Weight, ...]
+    theirs: tuple[Weight, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A sentence of docs/migrating.md, and which differences it is about."""
+
+    sentence: str
+    covers: Callable[[Difference], bool]
+
+    def __post_init__(self) -> None:
+        """Refuse a sentence that is not there (any more). Raises AssertionError."""
+        page = " ".join(MIGRATING.read_text().split())
+        assert self.sentence in page, f"docs/migrating.md does not say: {self.sentence}"
+
+
+class SideBySide:
+    """Our table and theirs, step by step; what differs must be explained."""
+
+    def __init__(self, ours: Recorder, theirs: Recorder, explanations: Sequence[Explanation]) -> None:
+        self.ours, self.theirs = ours, theirs
+        self.explanations = explanations
+        self.used: set[str] = set()
+
+    def step(self, name: str, seconds: float, until: Callable[[Mapping[Spot, Weight]], bool]) -> list[Difference]:
+        """Wait until both have settled where `until` says, and answer with what nobody explains."""
+        both = self.ours, self.theirs
+        for one in both:
+            one.restless()
+
+        def settled() -> bool:
+            return all(one.rested for one in both) and all(until(one.now) for one in both)
+
+        try:
+            wait_until(settled, seconds, f"both settle after {name!r}", every_seconds=0.2)
+        except WaitError as error:
+            raise AssertionError(f"{error}\nours:   {self.ours.now}\ntheirs: {self.theirs.now}") from error
+        return [one for one in self._differences(name) if not self._explained(one)]
+
+    def _differences(self, name: str) -> Iterable[Difference]:
+        ours, theirs = self.ours.chapter(), self.theirs.chapter()
+        for spot in sorted({*ours, *theirs}):
+            mine, other = ours.get(spot, (None,)), theirs.get(spot, (None,))
+            if mine != other:
+                yield Difference(name, spot, mine, other)
+
+    def _explained(self, difference: Difference) -> bool:
+        fitting = [one.sentence for one in self.explanations if one.covers(difference)]
+        self.used |= set(fitting)
+        return bool(fitting)
