@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from config import codes, shape
-from config.build_check import NO_CHECK_SAID, build_check, dials_a_port, inherit_check
+from config.build_check import Probes, build_checks, dials_a_port, inherit_probes
 from config.checks import Check, NoCheck
 from config.model import FirewallMark, Persistence, RealServer, VirtualEndpoint, VirtualService
 from config.network import Endpoint, is_ipv6
@@ -34,7 +34,7 @@ class Defaults:
     """What every service inherits, the check apart: it has rules of its own."""
 
     fields: Fields
-    check_fields: Fields
+    probes: Probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Frame:
     """What a real server inherits: the service's keys over the defaults, its check's, its virtual side if known."""
 
     fields: Fields
-    check_fields: Fields
+    probes: Probes
     virtual: Virtual | None
 
     @property
@@ -53,7 +53,11 @@ class Frame:
 
 def read_defaults(fields: Fields, reading: Reading) -> Defaults:
     """The defaults; the keys of their check must belong to the type it says."""
-    return Defaults(fields, inherit_check(NO_CHECK_SAID, fields.value(shape.CHECK_KEY, NO_CHECK_SAID), reading))
+    return Defaults(fields, _inherited(Probes(), fields, reading))
+
+
+def _inherited(outer: Probes, said: Fields, reading: Reading) -> Probes:
+    return inherit_probes(outer, said.get(shape.CHECK_KEY), said.get(shape.CHECKS_KEY), reading)
 
 
 def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading) -> Built | None:
@@ -64,11 +68,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     scheduler = fields.value(shape.SCHEDULER, "" if fields.said(shape.SCHEDULER) else "wrr")
     flags = _flags(said, defaults.fields, scheduler, reading) | _one_packet(said, virtual, reading)
     _check_port_zero(fields, virtual, persistence, reading)
-    own_check = said.value(shape.CHECK_KEY, NO_CHECK_SAID)
-    check_fields = (
-        inherit_check(defaults.check_fields, own_check, reading) if own_check.key_places else defaults.check_fields
-    )
-    frame = Frame(fields, check_fields, virtual)
+    frame = Frame(fields, _inherited(defaults.probes, said, reading), virtual)
     real_servers = _real_servers(said, frame, reading)
     fallback = _fallback(said, frame, real_servers, reading)
     if virtual is None:
@@ -180,12 +180,12 @@ def _one_packet(said: Fields, virtual: Virtual | None, reading: Reading) -> int:
 
 def _real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[RealServer, ...]:
     listed = said.value(shape.REAL_SERVERS, ())
-    shared = not listed or any(not at.value.said(shape.CHECK_KEY) for at in listed)
-    check = build_check(frame.check_fields, reading) if shared else Check(NoCheck())
+    shared = not listed or any(not _says_checks(at.value) for at in listed)
+    checks = build_checks(frame.probes, reading) if shared else _NOT_PROBED
     found: dict[tuple[str, int], Place] = {}
     servers = []
     for at in listed:
-        server = _real_server(at.value, frame, check, reading)
+        server = _real_server(at.value, frame, checks, reading)
         if server is None:
             continue
         key = server.address, server.port
@@ -204,7 +204,7 @@ def _fallback(
     taken = {(server.address, server.port) for server in real_servers}
     servers = []
     for at in said.value(shape.FALLBACK, ()):
-        server = _real_server(at.value, frame, Check(NoCheck()), reading, probed=False)
+        server = _real_server(at.value, frame, _NOT_PROBED, reading, probed=False)
         if server is None:
             continue
         if (server.address, server.port) in taken:
@@ -216,7 +216,7 @@ def _fallback(
 
 
 def _real_server(
-    said: Fields, frame: Frame, shared: Check, reading: Reading, *, probed: bool = True
+    said: Fields, frame: Frame, shared: tuple[Check, ...], reading: Reading, *, probed: bool = True
 ) -> RealServer | None:
     address = said.get(shape.REAL_ADDRESS)
     if address is None:
@@ -231,11 +231,20 @@ def _real_server(
     if lower > upper:  # the kernel's ERANGE (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_add_dest)
         message = f"the lower threshold {lower} is above the upper threshold {upper}"
         reading.error(codes.THRESHOLDS, fields.place_of(shape.LOWER_THRESHOLD), message, "lower it, or raise the upper")
-    own = said.get(shape.CHECK_KEY)
-    check = shared if own is None else build_check(inherit_check(frame.check_fields, own.value, reading), reading)
+    checks = build_checks(_inherited(frame.probes, said, reading), reading) if _says_checks(said) else shared
     if probed and port == 0 == frame.port and frame.virtual is not None:
-        _check_probe_port(said, check, reading)
-    return RealServer(address.value, port, fields.value(shape.WEIGHT, 1), forwarding, check, upper, lower)
+        _check_probe_port(said, checks, reading)
+    return RealServer(
+        address.value, port, fields.value(shape.WEIGHT, 1), forwarding, checks[0], upper, lower,
+        further_checks=checks[1:],
+    )  # fmt: skip
+
+
+_NOT_PROBED: Final = (Check(NoCheck()),)
+
+
+def _says_checks(said: Fields) -> bool:
+    return said.said(shape.CHECK_KEY) or said.said(shape.CHECKS_KEY)
 
 
 _SERVICE_ONLY: Final = frozenset((shape.PERSISTENCE.name, shape.FLAGS.name, shape.SCHEDULER.name))
@@ -266,8 +275,8 @@ def _check_port(said: Fields, port: int, forwarding: Forwarding, frame: Frame, r
         reading.error(codes.PORT_ZERO, place, message, "leave it out")
 
 
-def _check_probe_port(said: Fields, check: Check, reading: Reading) -> None:
-    """A real server without a port of its own leaves the check without one too."""
-    if check.port is None and dials_a_port(check.kind):
+def _check_probe_port(said: Fields, checks: tuple[Check, ...], reading: Reading) -> None:
+    """A real server without a port of its own leaves its checks without one too."""
+    if any(check.port is None and dials_a_port(check.kind) for check in checks):
         hint = "check: {port: 25}, or check: {type: none}"
         reading.error(codes.CHECK_WITHOUT_PORT, said.place, "the check does not know which port to probe", hint)

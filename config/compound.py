@@ -11,7 +11,7 @@ from config.network import Endpoint, EndpointKind, Prefix, PrefixKind
 from config.nodes import At, Mapping, Meaning, Node, Scalar, Sequence, meaning
 from config.passwords import path_text, relative_to
 from config.reading import Reading, shown, wrong_type
-from config.scalars import Schema, quoted_text
+from config.scalars import Schema, Text, quoted_text
 from config.sections import Fields, Key, Section, read_section, section_schema
 
 COMMAND_LIMIT_BYTES: Final = 8192
@@ -34,6 +34,28 @@ class PathKind:
     def schema(self) -> Schema:
         """A string."""
         return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerName:
+    """A name, or `false` for none where one would be sent otherwise."""
+
+    name: Text
+
+    def read(self, node: Node, reading: Reading) -> At[str | None] | None:
+        """The name."""
+        if is_false(node):
+            return At(None, node.place)
+        return self.name.read(node, reading)
+
+    def schema(self) -> Schema:
+        """A string or `false`."""
+        return {"anyOf": [{"const": False}, self.name.schema()]}
+
+
+def is_false(node: Node) -> bool:
+    """Whether `false` stands here, which takes an inherited or default value away."""
+    return isinstance(node, Scalar) and meaning(node) is Meaning.BOOLEAN and node.text.lower() == "false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +93,17 @@ class Statuses:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program and its arguments. A single text is refused: it would ask for a shell, and there is none."""
+    """A program and its arguments. A single text is refused: it would ask for a shell, and there is none.
+
+    `optional`: `false` may stand for none, where an outer level says one.
+    """
+
+    optional: bool = False
 
     def read(self, node: Node, reading: Reading) -> At[tuple[str, ...]] | None:
         """The arguments, the program first."""
+        if self.optional and is_false(node):
+            return At((), node.place)
         if not isinstance(node, Sequence):
             wrong_type(reading, node, "a list", 'there is no shell: write [/path/to/program, "argument", ...]')
             return None
@@ -102,7 +131,8 @@ class Command:
 
     def schema(self) -> Schema:
         """An array."""
-        return {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+        array: Schema = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+        return {"anyOf": [{"const": False}, array]} if self.optional else array
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +146,7 @@ class PersistenceKind:
         """The mapping's fields, with a short form's duration as its timeout."""
         if isinstance(node, Mapping):
             return read_section(node, self.section, node.place, reading)
-        if isinstance(node, Scalar) and meaning(node) is Meaning.BOOLEAN and node.text.lower() == "false":
+        if is_false(node):
             return At(None, node.place)
         seconds = self.timeout.kind.read(node, reading)
         if seconds is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config import shape
+from config import shape, shape_checks
 from config.scalars import Schema
 from config.sections import section_schema
 
@@ -16,13 +16,13 @@ def json_schema() -> Schema:
 
 def _check_schema() -> Schema:
     """The check's properties, and for each type that is said the names it allows."""
-    common = [key.name for key in shape.COMMON_CHECK_KEYS]
+    common = [key.name for key in shape_checks.COMMON_CHECK_KEYS]
     choices: list[object] = []
-    for word, kind in shape.CHECK_TYPE_WORDS.items():
-        names = common + [key.name for key in shape.TYPE_KEYS[kind]]
+    for word, kind in shape_checks.CHECK_TYPE_WORDS.items():
+        names = common + [key.name for key in shape_checks.TYPE_KEYS[kind]]
         condition: Schema = {"properties": {"type": {"const": word}}, "required": ["type"]}
         choices.append({"if": condition, "then": {"propertyNames": {"enum": names}}})
-    return section_schema(shape.CHECK) | {"allOf": choices}
+    return section_schema(shape_checks.CHECK) | {"allOf": choices}
 
 
 def _refer_to_check(schema: Schema) -> Schema:

@@ -5,121 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from config import codes
-from config.checks import Galera
-from config.compound import Command, PathKind, PersistenceKind, RealServerKind, Statuses, VirtualAddressKind
+from config.compound import PathKind, PersistenceKind, RealServerKind, VirtualAddressKind
 from config.network import INTERFACE, PORT_LIMIT, Address, EndpointKind, Netmask, PrefixKind
 from config.passwords import SecretKind
 from config.problems import Severity
-from config.scalars import Boolean, Duration, Integer, Regex, Text, Word
+from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section, Table
-from config.strangers import CHECK_STRANGERS, SERVICE_STRANGERS, TOP_STRANGERS, VRRP_STRANGERS
+from config.shape_checks import CHECK
+from config.strangers import SERVICE_STRANGERS, TOP_STRANGERS, VRRP_STRANGERS
 from config.words import FORWARDING_WORDS, SCHEDULER_FLAGS, SCHEDULERS, OnFailure, Protocol
 
 WEIGHT_LIMIT: Final = 2**31 - 1  # the kernel holds it in an int (include/net/ip_vs.h, struct ip_vs_dest)
 THRESHOLD_LIMIT: Final = 2**32 - 1
 PERSISTENCE_LIMIT_SECONDS: Final = 31 * 86400  # ipvsadm's
-QUERY_LIMIT_BYTES: Final = 4096
-_HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})"
-_HOST_HINT = "letters, digits, - and ."
-
-# check: the keys of every type
-
-CHECK_TYPE_WORDS: Final = {
-    "tcp": "tcp",
-    "http": "http",
-    "https": "https",
-    "mysql": "mysql",
-    "imap": "imap",
-    "imaps": "imaps",
-    "pop": "pop",
-    "pop3": "pop",
-    "pops": "pops",
-    "pop3s": "pops",
-    "smtp": "smtp",
-    "smtps": "smtps",
-    "submission": "submission",
-    "external": "external",
-    "none": "none",
-}
-TYPE = Key("type", Word("a type of check", CHECK_TYPE_WORDS), "What is spoken with the real server.", "tcp")
-INTERVAL = Key("interval", Duration(0.1, 86400), "From the start of one probe to the start of the next.", "5s")
-TIMEOUT = Key("timeout", Duration(0.01, 3600), "How long a whole probe may take before it counts as failed.", "3s")
-RISE = Key("rise", Integer(1, 1000), "Successes in a row that bring a real server back.", "1")
-FALL = Key("fall", Integer(1, 1000), "Failures in a row that take a real server out.", "3")
-CHECK_PORT = Key("port", Integer(1, PORT_LIMIT), "The port to probe instead of the real server's own.")
-CHECK_ADDRESS = Key("address", Address(), "The address to probe instead of the real server's own.")
-COMMON_CHECK_KEYS: Final = (TYPE, INTERVAL, TIMEOUT, RISE, FALL, CHECK_PORT, CHECK_ADDRESS)
-
-# check: the keys of some types
-
-PATH = Key("path", Text("a path", r"/\S*", "it begins with / and holds no space"), "The page to ask for.", "/")
-METHOD = Key(
-    "method",
-    Word("a method", {word: word.upper() for word in ("get", "head", "options")}),
-    "The request's method.",
-    "GET",
-)
-VIRTUAL_HOST = Key(
-    "virtual_host",
-    Text("a host name", rf"(?:{_HOST}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?", "www.example.net, and a port if need be"),
-    "The Host header to send; the real server's address unless given. With https also the SNI, unless `sni` is given.",
-)  # fmt: skip
-STATUS = Key("status", Statuses(), 'Statuses that are healthy: 200, "200-299", or a list of them.', "200-299")
-RECEIVE = Key("receive", Text("a text", several_lines=True), "A text the answer must hold.")
-RECEIVE_REGEX = Key("receive_regex", Regex(), "A regular expression (Python's) that must be found in the answer.")
-SNI = Key("sni", Text("a host name", _HOST, _HOST_HINT), "The server name sent in the TLS handshake.")
-VERIFY = Key("verify", Boolean(), "Whether the certificate must be valid.", "false")
-CA_FILE = Key(
-    "ca_file", PathKind(), "PEM file of the authorities to trust when `verify` is on; the system's unless given."
-)
-LOGIN = Key("login", Text("a login"), "The user to log in as.")
-PASSWORD = Key("password", SecretKind(), "The login's password.")
-STARTTLS = Key("starttls", Boolean(), "Whether to go over to TLS with STARTTLS (STLS).", "false")
-HELO = Key("helo", Text("a host name", _HOST, _HOST_HINT), "The name to introduce ourselves with.", "lvsd.invalid")
-QUERY = Key(
-    "query",
-    Text("a query", several_lines=True, limit_bytes=QUERY_LIMIT_BYTES),
-    "The query; a row in its answer is success.",
-    "SELECT 1",
-)
-DATABASE = Key("database", Text("a database's name"), "The database to use.")
-GALERA = Key(
-    "galera",
-    Word("a Galera state", {"ready": Galera.READY, "synced": Galera.SYNCED, "true": Galera.SYNCED, "false": None}),
-    "What the node must be besides: `ready` (a donor passes) or `synced` (also written `true`).",
-    "false",
-)
-COMMAND = Key("command", Command(), "Program (absolute path) and arguments; exit status 0 is success. No shell.")
-
-_TLS = (SNI, VERIFY, CA_FILE)
-_HTTP = (PATH, METHOD, VIRTUAL_HOST, STATUS, RECEIVE, RECEIVE_REGEX)
-_MAIL = (LOGIN, PASSWORD, *_TLS)
-TYPE_KEYS: Final[dict[str, tuple[Key[object], ...]]] = {
-    "none": (),
-    "tcp": (),
-    "http": _HTTP,
-    "https": (*_HTTP, *_TLS),
-    "mysql": (LOGIN, PASSWORD, QUERY, DATABASE, RECEIVE, RECEIVE_REGEX, GALERA),
-    "imap": (*_MAIL, STARTTLS),
-    "imaps": _MAIL,
-    "pop": (*_MAIL, STARTTLS),
-    "pops": _MAIL,
-    "smtp": (*_MAIL, STARTTLS, HELO),
-    "smtps": (*_MAIL, HELO),
-    "submission": (*_MAIL, HELO),
-    "external": (COMMAND,),
-}
-"""The keys each type of check has besides the common ones."""
-
-CHECK = Section(
-    "check",
-    "How a real server is probed.",
-    (
-        *COMMON_CHECK_KEYS, PATH, METHOD, VIRTUAL_HOST, STATUS, RECEIVE, RECEIVE_REGEX, LOGIN, PASSWORD, QUERY,
-        DATABASE, GALERA, STARTTLS, HELO, SNI, VERIFY, CA_FILE, COMMAND,
-    ),
-    CHECK_STRANGERS,
-)  # fmt: skip
 
 # services
 
@@ -140,7 +38,17 @@ LOWER_THRESHOLD = Key(
     "New connections again below this many; 0 for three quarters of upper.",
     "0",
 )
-_REAL_SERVER_SETTINGS = (FORWARDING, WEIGHT, CHECK_KEY, UPPER_THRESHOLD, LOWER_THRESHOLD)
+CHECKS_KEY = Key(
+    "checks",
+    Listing(
+        Nested(CHECK),
+        "a list of checks",
+        hint="write it as a list: [{type: http}, {type: smtp}]",
+        when_empty=(codes.NO_VALUE, Severity.ERROR, "an empty list of checks: for none, `check: {type: none}`"),
+    ),
+    "Several checks, all of which must be healthy; each over this level's `check`, key by key.",
+)
+_REAL_SERVER_SETTINGS = (FORWARDING, WEIGHT, CHECK_KEY, CHECKS_KEY, UPPER_THRESHOLD, LOWER_THRESHOLD)
 
 REAL_ADDRESS = Key("address", Address(), "The real server's address.", required=True)
 REAL_PORT = Key("port", Integer(0, PORT_LIMIT), "Its port; the virtual service's unless given.")

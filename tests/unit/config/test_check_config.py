@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from config import codes, shape
+from config import codes, shape_checks
 from config.checks import (
     AnyCheck,
     Check,
     Credentials,
+    DnsCheck,
     Expect,
     ExternalCheck,
+    FtpCheck,
     Galera,
     HttpCheck,
     ImapCheck,
+    LdapCheck,
     MysqlCheck,
+    NntpCheck,
     NoCheck,
+    PgsqlCheck,
+    PingCheck,
     PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
     SmtpCheck,
     TcpCheck,
     Timing,
     Tls,
     TlsMode,
+    UdpCheck,
 )
 from config.load import load
 from config.secret import Secret
@@ -94,6 +104,46 @@ KINDS: list[tuple[str, AnyCheck]] = [
     (f"type: smtps, {LOGIN}", SmtpCheck(TlsMode.IMPLICIT, credentials=MONITOR)),
     (f"type: submission, {LOGIN}, helo: x", SmtpCheck(TlsMode.STARTTLS, helo="x", credentials=MONITOR)),
     ("type: external, command: [/bin/check, -p, 25, 'a b']", ExternalCheck(("/bin/check", "-p", "25", "a b"))),
+    ("type: external, command: [/bin/check], dynamic_weight: true", ExternalCheck(("/bin/check",), dynamic=True)),
+    (f"type: http, digest: {'AB' * 16}", HttpCheck(digest="ab" * 16)),
+    ("type: https, virtual_host: a.example.net, sni: false", HttpCheck(tls=Tls(), virtual_host="a.example.net")),
+    ("type: http_proxy, url: 'http://x/y', status: 204", HttpCheck(status=((204, 204),), proxy_url="http://x/y")),
+    (f"type: pgsql, {LOGIN}", PgsqlCheck(MONITOR)),
+    (
+        f"type: pgsql, {LOGIN}, query: SELECT 2, database: mail, receive_regex: x",
+        PgsqlCheck(MONITOR, "SELECT 2", "mail", Expect(regex="x")),
+    ),
+    ("type: ldap", LdapCheck()),
+    ("type: ldap, starttls: true, sni: x, base: ''", LdapCheck(TlsMode.STARTTLS, Tls("x"), base="")),
+    (
+        f"type: ldaps, {LOGIN}, base: 'dc=example', receive: example",
+        LdapCheck(TlsMode.IMPLICIT, Tls(), MONITOR, "dc=example", Expect(text="example")),
+    ),
+    ("type: ftp", FtpCheck(Credentials("anonymous", Secret("lvsd@")))),
+    (f"type: ftp, {LOGIN}, path: a file, receive: ok", FtpCheck(MONITOR, "a file", Expect(text="ok"))),
+    ("type: nntp", NntpCheck()),
+    ("type: dns", DnsCheck(".", "SOA")),
+    (
+        "type: dns, name: example.net, record: aaaa, receive: x, answer_needed: false, transport: tcp",
+        DnsCheck("example.net", "AAAA", Expect(text="x"), answer_needed=False, tcp=True),
+    ),
+    (f"type: radius, {LOGIN}, secret: shared", RadiusCheck(MONITOR, Secret("shared"))),
+    ("type: sip", SipCheck()),
+    ("type: sip, user: a@example.net, transport: tcp", SipCheck("a@example.net", tcp=True)),
+    ("type: simpletcp", SimpleTcpCheck()),
+    (
+        'type: simpletcp, send: "GET\\r\\n\\0é", receive: x, half_close: true',
+        SimpleTcpCheck(b"GET\r\n\0\xc3\xa9", Expect(text="x"), half_close=True),
+    ),
+    ("type: udp", UdpCheck()),
+    ("type: udp, send_hex: '00 ff', reply: true", UdpCheck(b"\0\xff", reply_needed=True)),
+    (
+        "type: udp, send: x, reply_hex: '00 Xf', reply_length: 10-200, receive: y",
+        UdpCheck(b"x", Expect(text="y"), reply_hex="00xf", reply_length=(10, 200)),
+    ),
+    ("type: udp, reply_length: 12", UdpCheck(reply_length=(12, 12))),
+    ("type: ping", PingCheck()),
+    ("type: ping, count: 3", PingCheck(3)),
 ]
 
 
@@ -104,13 +154,14 @@ def test_kinds(written: str, kind: AnyCheck) -> None:
 
 def test_every_type_is_shown_above() -> None:
     shown = {written.partition("type: ")[2].partition(",")[0].lower() for written, _kind in KINDS}
-    assert shown >= set(shape.CHECK_TYPE_WORDS)
+    assert shown >= set(shape_checks.CHECK_TYPE_WORDS)
 
 
 def test_timing_and_where_to_dial() -> None:
     found = check("interval: 10s, timeout: 500ms, rise: 2, fall: 5, port: 8080, address: 10.1.1.15")
     assert found == Check(TcpCheck(), Timing(10.0, 0.5, 2, 5), 8080, "10.1.1.15")
     assert check("") == Check(TcpCheck(), Timing(5.0, 3.0, 1, 3), None, None)
+    assert check("fast_interval: 1s, connects: 5").timing == Timing(fast_interval=1.0, connects=5)
 
 
 def test_each_level_goes_over_the_one_above_key_by_key() -> None:
@@ -150,11 +201,14 @@ def test_every_key_of_another_type_is_refused() -> None:
     values = {
         "path": "/", "method": "GET", "virtual_host": "x", "status": "200", "receive": "x", "receive_regex": "x",
         "login": "x", "password": "x", "query": "x", "database": "x", "galera": "ready", "starttls": "true",
-        "helo": "x", "sni": "x", "verify": "true", "ca_file": "x", "command": "[/x]",
+        "helo": "x", "sni": "x", "verify": "true", "ca_file": "x", "command": "[/x]", "dynamic_weight": "true",
+        "url": "'http://x/'", "digest": "0" * 31 + "a", "base": "x", "secret": "x", "name": "x", "record": "A",
+        "answer_needed": "true", "transport": "udp", "user": "x", "send": "x", "send_hex": "'00'",
+        "half_close": "true", "reply": "true", "reply_hex": "'00'", "reply_length": "1", "count": "1",
     }  # fmt: skip
-    common = {key.name for key in shape.COMMON_CHECK_KEYS}
-    assert common | set(values) == {key.name for key in shape.CHECK.keys}
-    for kind, keys in shape.TYPE_KEYS.items():
+    common = {key.name for key in shape_checks.COMMON_CHECK_KEYS}
+    assert common | set(values) == {key.name for key in shape_checks.CHECK.keys}
+    for kind, keys in shape_checks.TYPE_KEYS.items():
         foreign = set(values) - {key.name for key in keys}
         for name in foreign:
             found = load_text(text(f"type: {kind}, {name}: {values[name]}")).problems
@@ -163,7 +217,7 @@ def test_every_key_of_another_type_is_refused() -> None:
 
 def test_a_foreign_key_is_told_where_it_belongs() -> None:
     (line,) = told(text("type: http, query: SELECT 1"))
-    assert line == "4:25: `query` is unknown for type http (it belongs to mysql) [CFG030]"
+    assert line == "4:25: `query` is unknown for type http (it belongs to mysql, pgsql) [CFG030]"
     (line,) = told(text("type: tcp", defaults="verify: true"))
     assert line.startswith("1:20: `verify` is unknown for type tcp (it belongs to https, imap")
     assert "no `type` is said here" in line
@@ -202,6 +256,36 @@ def test_a_foreign_key_in_the_defaults_is_told_once() -> None:
         ("type: http, status: →600", "CFG017"),
         ("type: http, status: →299-200", "CFG017"),
         ("type: http, status: [200, →{}]", "CFG013"),
+        ("type: http, path: →x", "CFG017"),
+        ("type: http, path: →'/a b'", "CFG017"),
+        ("type: http, path: →''", "CFG017"),
+        ("type: http, digest: →'12'", "CFG017"),
+        (f"type: http, →method: HEAD, digest: {'ab' * 16}", "CFG035"),
+        ("@type: http_proxy", "CFG012"),
+        ("type: http_proxy, url: →/x", "CFG017"),
+        ("@type: pgsql, login: x", "CFG012"),
+        ("@type: radius, login: x, password: y", "CFG012"),
+        ("type: ldap, →login: x", "CFG032"),
+        ("type: ldap, →sni: x", "CFG034"),
+        ("type: ldap, →receive: x", "CFG034"),
+        ("type: ftp, →receive_regex: x", "CFG034"),
+        ("type: ftp, →password: x", "CFG032"),
+        ("type: dns, record: →XYZ", "CFG016"),
+        ("type: dns, name: →'a b'", "CFG017"),
+        ("type: sip, user: →'<x>'", "CFG017"),
+        ("type: udp, send: →5", "CFG014"),
+        ("type: udp, send: x, →send_hex: '00'", "CFG035"),
+        ("type: udp, send_hex: →'0'", "CFG017"),
+        ("type: udp, send: →" + "x" * 4097, "CFG002"),
+        ("type: udp, send_hex: →'" + "00" * 4097 + "'", "CFG002"),
+        ("type: udp, reply_hex: →'0y'", "CFG017"),
+        ("type: udp, reply_hex: →'" + "xx" * 4097 + "'", "CFG002"),
+        ("type: udp, reply_length: →9-1", "CFG017"),
+        ("type: udp, reply_length: →[1]", "CFG013"),
+        ("type: udp, reply_length: →65536", "CFG015"),
+        ("type: ping, count: →0", "CFG015"),
+        ("connects: →-1", "CFG015"),
+        ("fast_interval: →50ms", "CFG015"),
         ("type: imap, →verify: true", "CFG034"),
         ("type: pop, →sni: x", "CFG034"),
         ("type: https, →ca_file: ca.pem", "CFG034"),
@@ -235,3 +319,53 @@ def test_authorities_are_looked_for_at_once(content: str, expected: list[str]) -
     if found.config is not None:
         kind = found.config.services[0].real_servers[0].check.kind
         assert kind == HttpCheck(tls=Tls(verify=True, ca_file="etc/pki/ca.pem"))
+
+
+def further(written: str, *, defaults: str = "", real: str = "1.1.1.15") -> list[AnyCheck]:
+    """The kinds of all checks of the first real server."""
+    above = f"defaults: {{{defaults}}}\n" if defaults else ""
+    found = service(f"{above}services: {{web: {{virtual: '1.1.1.12:80', {written}real_servers: [{real}]}}}}\n")
+    return [one.kind for one in found.real_servers[0].checks]
+
+
+def test_several_checks_each_over_the_levels_check() -> None:
+    found = service(
+        "services: {web: {virtual: '1.1.1.12:80', check: {type: http, path: /x, fall: 1}, "
+        "checks: [{}, {path: /y}, {type: ping, fall: 2}], real_servers: [1.1.1.15]}}\n"
+    ).real_servers[0]
+    assert [(one.kind, one.timing.fall) for one in found.checks] == [
+        (HttpCheck(path="/x"), 1), (HttpCheck(path="/y"), 1), (PingCheck(), 2),
+    ]  # fmt: skip
+
+
+def test_a_list_replaces_the_outer_list_and_a_type_too() -> None:
+    outer = "checks: [{type: http, path: /x}, {type: smtp}]"
+    assert further("", defaults=outer) == [HttpCheck(path="/x"), SmtpCheck()]
+    assert further("checks: [{type: ping}], ", defaults=outer) == [PingCheck()]
+    assert further("check: {type: ping}, ", defaults=outer) == [PingCheck()]
+    real = "{address: 1.1.1.15, checks: [{type: nntp}, {}]}"
+    assert further("check: {type: ping, count: 2}, ", defaults=outer, real=real) == [NntpCheck(), PingCheck(2)]
+
+
+def test_keys_without_a_type_go_over_each_check_whose_type_knows_them() -> None:
+    outer = "checks: [{type: http, path: /x, fall: 2}, {type: smtp}], "
+    real = "{address: 1.1.1.15, check: {path: /y, fall: 5}}"
+    found = service(f"services: {{web: {{virtual: '1.1.1.12:80', {outer}real_servers: [{real}]}}}}\n")
+    assert [(one.kind, one.timing.fall) for one in found.real_servers[0].checks] == [
+        (HttpCheck(path="/y"), 5), (SmtpCheck(), 5),
+    ]  # fmt: skip
+    assert codes_of(f"services: {{web: {{virtual: '1.1.1.12:80', {outer}real_servers: "
+                    "[{address: 1.1.1.15, check: {query: x}}]}}\n") == ["1:142 CFG030"]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["→[]", "→{type: tcp}", "[→tcp]", "[{→path: x}]"])
+def test_lists_of_checks_are_checked(written: str) -> None:
+    expected = {"→[]": "CFG018", "→{type: tcp}": "CFG013", "[→tcp]": "CFG013", "[{→path: x}]": "CFG030"}[written]
+    assert_told_at_the_marks(
+        f"services: {{web: {{virtual: '1.1.1.12:80', checks: {written}, real_servers: [1.1.1.15]}}}}\n", expected
+    )
+
+
+def test_what_a_check_says_anew_replaces_its_other_form() -> None:
+    assert check("send_hex: '01'", defaults="type: udp, send: x").kind == UdpCheck(b"\1")
+    assert check("send: x", defaults="type: udp, send_hex: '01'").kind == UdpCheck(b"x")

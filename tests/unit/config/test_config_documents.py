@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config import shape
+from config import shape, shape_checks
 from config.checks import Galera, MysqlCheck, SmtpCheck, TlsMode
 from config.load import Loaded, load
 from config.model import VirtualEndpoint
@@ -122,7 +122,7 @@ def test_the_schema_takes_short_forms(text: str) -> None:
 
 
 def test_the_schema_tells_defaults() -> None:
-    check = section_schema(shape.CHECK)["properties"]
+    check = section_schema(shape_checks.CHECK)["properties"]
     assert isinstance(check, dict)
     assert check["fall"]["description"] == "Failures in a row that take a real server out. Default: 3."
     assert check["receive"]["description"] == "A text the answer must hold."
@@ -154,10 +154,10 @@ def test_the_manual_tells_every_key_with_its_default(section: Section) -> None:
 
 
 def test_the_manual_names_every_type_of_check() -> None:
-    rows = re.findall(r"^\| ((?:`[\w]+`(?:, )?)+) \|([^|]*)\|([^|]*)\|$", chapter(shape.CHECK), re.MULTILINE)
+    rows = re.findall(r"^\| ((?:`[\w]+`(?:, )?)+) \|([^|]*)\|([^|]*)\|$", chapter(shape_checks.CHECK), re.MULTILINE)
     told = {word: set(re.findall(r"`(\w+)`", row[2])) for row in rows for word in re.findall(r"`(\w+)`", row[0])}
-    assert {word: told.get(word) for word in shape.CHECK_TYPE_WORDS} == {
-        word: {key.name for key in shape.TYPE_KEYS[kind]} for word, kind in shape.CHECK_TYPE_WORDS.items()
+    assert {word: told.get(word) for word in shape_checks.CHECK_TYPE_WORDS} == {
+        word: {key.name for key in shape_checks.TYPE_KEYS[kind]} for word, kind in shape_checks.CHECK_TYPE_WORDS.items()
     }
 
 
