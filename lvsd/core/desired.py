@@ -6,14 +6,17 @@ import ipaddress
 from collections.abc import Mapping
 
 from checkers.core.messages import State
-from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
-from config.words import HASHING_SCHEDULERS, OnFailure
-from lvsd.core.identity import check_id, standing_state
+from config.model import RealServer, Tunnel, VirtualService
+from config.words import HASHING_SCHEDULERS, Forwarding, OnFailure
+from lvsd.core.health import effective_weight, standing_state
+from lvsd.core.identity import service_key
+from lvsd.core.quorum import fallback_serves
 from lvsd.core.state import Director
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
 
 PERSISTENT = 0x1  # IP_VS_SVC_F_PERSISTENT
 FALLBACK = 0x8  # IP_VS_SVC_F_SCHED_SH_FALLBACK and ..._MH_FALLBACK, both IP_VS_SVC_F_SCHED1
+NO_TUNNEL = Tunnel()
 
 
 def desired(director: Director) -> Table:
@@ -26,19 +29,6 @@ def desired(director: Director) -> Table:
     return table
 
 
-def service_key(virtual: VirtualEndpoint | FirewallMark) -> ServiceKey:
-    """The kernel's key of a virtual service."""
-    match virtual:
-        case VirtualEndpoint():
-            return ServiceKey(_family(virtual.address), int(virtual.protocol), virtual.address, virtual.port)
-        case FirewallMark():
-            return ServiceKey(Family.INET6 if virtual.ipv6 else Family.INET, fwmark=virtual.mark)
-
-
-def _family(address: str) -> Family:
-    return Family.INET6 if ":" in address else Family.INET
-
-
 def kernel_service(virtual: VirtualService) -> Service:
     """The kernel's settings of a virtual service."""
     key = service_key(virtual.virtual)
@@ -46,10 +36,10 @@ def kernel_service(virtual: VirtualService) -> Service:
         whole = 128 if key.family is Family.INET6 else 32
         return Service(key, virtual.scheduler, virtual.flags, 0, whole)
     kept = virtual.persistence
-    return Service(key, virtual.scheduler, virtual.flags | PERSISTENT, kept.seconds, kept.netmask)
+    return Service(key, virtual.scheduler, virtual.flags | PERSISTENT, kept.seconds, kept.netmask, kept.engine)
 
 
-def stays_when_out(virtual: VirtualService) -> bool:
+def stays_when_out(virtual: VirtualService, real: RealServer) -> bool:
     """Whether a real server that is out keeps its place at weight 0.
 
     Under sh and mh a removal would move the clients of every other server; at weight 0 only its own clients
@@ -57,7 +47,7 @@ def stays_when_out(virtual: VirtualService) -> bool:
     """
     if virtual.scheduler in HASHING_SCHEDULERS:
         return bool(virtual.flags & FALLBACK)
-    return virtual.on_failure is OnFailure.QUIESCE
+    return (real.on_failure or virtual.on_failure) is OnFailure.QUIESCE
 
 
 def _destinations(
@@ -65,35 +55,54 @@ def _destinations(
 ) -> Mapping[DestinationKey, Destination]:
     wanted: dict[DestinationKey, Destination] = {}
     present = held.destinations if held is not None else {}
-    undecided = False
     for real in sorted(virtual.real_servers, key=canonical):
-        state = standing_state(director, check_id(virtual, real), real)
-        undecided = undecided or state is State.UNKNOWN
-        key = DestinationKey(real.address, real.port)
-        weight = _weight(virtual, real, state, present.get(key))
+        weight = _weight(director, virtual, real, present.get(_key(real)))
         if weight is not None:
-            wanted[key] = _destination(real, weight)
-    if not undecided and not any(destination.weight for destination in wanted.values()):
-        # Only when nobody serves for certain: a fallback that comes up at every start would be seen by clients.
-        wanted |= {DestinationKey(one.address, one.port): _destination(one, one.weight) for one in virtual.fallback}
-    if undecided:
+            wanted[_key(real)] = _destination(real, weight)
+    wanted |= _fallback(virtual, director, wanted, present)
+    undecided = any(standing_state(director, virtual, real) is State.UNKNOWN for real in virtual.real_servers)
+    if undecided and not fallback_serves(director, virtual):
         # Make before break: what serves now goes on serving until every newcomer has its first verdict.
-        for key, destination in present.items():
-            if key not in wanted and not _configured(virtual, key):
-                wanted[key] = destination
+        configured = {_key(one) for one in (*virtual.real_servers, *virtual.fallback)}
+        wanted |= {key: one for key, one in present.items() if key not in configured}
     return wanted
 
 
-def _weight(virtual: VirtualService, real: RealServer, state: State, held: Destination | None) -> int | None:
-    """The weight a real server gets; None: it is not in the table."""
-    out = 0 if stays_when_out(virtual) else None
-    match state:
+def _weight(director: Director, virtual: VirtualService, real: RealServer, held: Destination | None) -> int | None:
+    """The weight a real server gets; None: it is not in the table. When the quorum is lost the healthy go, too."""
+    replaced = fallback_serves(director, virtual)
+    out = 0 if stays_when_out(virtual, real) else None
+    match standing_state(director, virtual, real):
         case State.UP:
-            return real.weight
+            return out if replaced else effective_weight(director, virtual, real)
         case State.DOWN:
             return out
-        case State.UNKNOWN:  # adopt what the kernel holds; a newcomer waits for its first success
-            return held.weight if held is not None else out
+        case State.UNKNOWN if held is not None:  # adopt what the kernel holds
+            return 0 if replaced else held.weight
+        case State.UNKNOWN:  # a newcomer waits for its first success
+            return out
+
+
+def _fallback(
+    virtual: VirtualService,
+    director: Director,
+    reals: Mapping[DestinationKey, Destination],
+    present: Mapping[DestinationKey, Destination],
+) -> Mapping[DestinationKey, Destination]:
+    """The fallback servers in the table: all when the quorum is lost, else those that wait there at weight 0."""
+    gained = director.quorum.get(service_key(virtual.virtual))
+    if gained is False:
+        return {_key(one): _destination(one, one.weight) for one in virtual.fallback}
+    wanted: dict[DestinationKey, Destination] = {}
+    for one in virtual.fallback:
+        key = _key(one)
+        if key in reals:
+            continue
+        if gained is None and key in present:  # not known yet whose turn it is: as the kernel has it
+            wanted[key] = _destination(one, present[key].weight)
+        elif one.on_failure is OnFailure.QUIESCE and stays_when_out(virtual, one):
+            wanted[key] = _destination(one, 0)
+    return wanted
 
 
 def canonical(real: RealServer) -> tuple[int, bytes, int]:
@@ -102,17 +111,21 @@ def canonical(real: RealServer) -> tuple[int, bytes, int]:
     return address.version, address.packed, real.port
 
 
-def _configured(virtual: VirtualService, key: DestinationKey) -> bool:
-    return any(real.address == key.address and real.port == key.port for real in virtual.real_servers)
+def _key(real: RealServer) -> DestinationKey:
+    return DestinationKey(real.address, real.port)
 
 
 def _destination(real: RealServer, weight: int) -> Destination:
+    encapsulation = real.tunnel if real.forwarding is Forwarding.TUNNEL else NO_TUNNEL
     return Destination(
-        DestinationKey(real.address, real.port),
+        _key(real),
         int(real.forwarding),
         weight,
         real.upper_threshold,
         real.lower_threshold,
+        int(encapsulation.type),
+        encapsulation.port,
+        int(encapsulation.checksum),
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from checkers.core.messages import Hello
 from config.model import Config
-from lvsd.core import kernel, verdicts
+from lvsd.core import hooks, kernel, maintenance, quorum, turns, verdicts
 from lvsd.core.assignment import assigned_checks, configured_checks
-from lvsd.core.desired import service_key, without_ours
+from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
     Apply,
     AssignChecks,
@@ -41,6 +41,7 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
+from lvsd.core.identity import service_key
 from lvsd.core.state import Director, Kernel, Vrrp, Worker
 from netlink.operations import DeleteService
 
@@ -63,14 +64,22 @@ def step(director: Director, event: Event, now: float) -> Step:
         case TableSuspected() | TableRead() | TableUnreadable() | PlanApplied() | Ticked():
             return _kernel(director, event, now)
         case MaintenanceSeen(names):
-            return _settled(replace(director, maintenance=names), [], now)
+            seen, told = maintenance.seen(director, names)
+            return _settled(seen, told, now)
 
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
         case Started(config, owned, table, restarted):
             held_back = None if restarted else now + READY_LIMIT_SECONDS
-            begun = replace(director, owned=owned, kernel=Kernel(table=table), vrrp=Vrrp(held_back_until=held_back))
+            begun = replace(
+                director,
+                owned=owned,
+                kernel=Kernel(table=table),
+                vrrp=Vrrp(held_back_until=held_back),
+                quorum=quorum.adopted(config, table),
+                announced=turns.adopted(config, table) if restarted else {},
+            )
             return _configured(begun, config, now, "config_loaded")
         case ConfigChanged(config):
             return _configured(director, config, now, "config_reloaded")
@@ -91,7 +100,8 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         checks=checks,
         verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
     )
-    fields = {"services": len(config.services), "real_servers": len(checks), "vrrp_instances": len(config.vrrp)}
+    real_servers = sum(len(virtual.real_servers) for virtual in config.services)
+    fields = {"services": len(config.services), "real_servers": real_servers, "vrrp_instances": len(config.vrrp)}
     effects: list[Effect] = [Tell(Level.INFO, told, {"generation": changed.generation, **fields})]
     if changed.owned != director.owned or told == "config_loaded":
         effects.append(RememberOwned(changed.owned))
@@ -99,16 +109,18 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
-    return _settled(changed, effects, now)
+    settled, followed = _settled(changed, effects, now)
+    return settled, (*followed, *hooks.commands(turns.departed(director, config)))
 
 
 def _stopped(director: Director) -> Step:
     """The table stays, unless the configuration says to clear what is ours."""
     stopped = replace(director, stopping=True)
+    commands = hooks.commands(turns.leaving(director))
     if not director.config.daemon.clear_table_on_stop:
-        return stopped, (Tell(Level.INFO, "stopped", {"table": "left"}),)
+        return stopped, (Tell(Level.INFO, "stopped", {"table": "left"}), *commands)
     deletions = tuple(DeleteService(key) for key in without_ours(director))
-    return stopped, (Tell(Level.INFO, "stopped", {"table": "cleared"}), Apply(deletions))
+    return stopped, (Tell(Level.INFO, "stopped", {"table": "cleared"}), Apply(deletions), *commands)
 
 
 def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, now: float) -> Step:
@@ -120,10 +132,10 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             told = Tell(Level.WARNING, "worker_lost", {"verdicts": "stand"})
             return replace(director, worker=worker), (told,)
         case VerdictsHeard(message):
-            heard, effects = verdicts.heard(director, message)
-            if not effects:  # no state changed: the wanted table is the same
+            heard, changed = verdicts.heard(director, message)
+            if not changed:  # neither a state nor a weight: the wanted table is the same
                 return heard, ()
-            settled = _settled(heard, effects, now)
+            settled = _settled(heard, [], now)
             if any(isinstance(effect, Apply) for effect in settled[1]):
                 return settled  # the table first: PlanApplied comes back here
             return _and_then(_let_vrrp_go(settled[0], now), settled[1])
@@ -199,8 +211,11 @@ def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:
 
 
 def _settled(director: Director, effects: list[Effect], now: float) -> Step:
-    """Whatever was learnt, the table follows: the one place where a plan is made."""
-    plan = kernel.plan_for(director, now)
+    """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that."""
+    settled, noticed = turns.noticed(quorum.reckoned(director))
+    effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
+    plan = kernel.plan_for(settled, now)
     if plan:
         effects.append(Apply(plan))
-    return director, tuple(effects)
+    effects.extend(hooks.commands(noticed))
+    return settled, tuple(effects)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from checkers.core.messages import State
-from config.checks import NoCheck
 from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
-from lvsd.core.state import Director
+from netlink.table import Family, ServiceKey
 
 
 def virtual_text(virtual: VirtualEndpoint | FirewallMark) -> str:
@@ -22,14 +20,25 @@ def endpoint_text(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def check_id(virtual: VirtualService, real: RealServer) -> str:
-    """Stable over reloads, also when the service's name or the check's settings change."""
+def real_id(virtual: VirtualService, real: RealServer) -> str:
+    """A real server of a virtual service: stable over reloads, also when the service's name changes."""
     return f"{virtual_text(virtual.virtual)} > {endpoint_text(real.address, real.port)}"
 
 
-def standing_state(director: Director, identity: str, real: RealServer) -> State:
-    """What is believed of a real server: a check of type none is always up, one never heard of is unknown."""
-    if isinstance(real.check.kind, NoCheck):
-        return State.UP
-    verdict = director.verdicts.get(identity)
-    return verdict.state if verdict is not None else State.UNKNOWN
+def check_id(virtual: VirtualService, real: RealServer, number: int = 1) -> str:
+    """One of a real server's checks, counted from 1: stable over reloads, also when the check's settings change."""
+    first = real_id(virtual, real)
+    return first if number == 1 else f"{first} #{number}"
+
+
+def service_key(virtual: VirtualEndpoint | FirewallMark) -> ServiceKey:
+    """The kernel's key of a virtual service."""
+    match virtual:
+        case VirtualEndpoint():
+            return ServiceKey(_family(virtual.address), int(virtual.protocol), virtual.address, virtual.port)
+        case FirewallMark():
+            return ServiceKey(Family.INET6 if virtual.ipv6 else Family.INET, fwmark=virtual.mark)
+
+
+def _family(address: str) -> Family:
+    return Family.INET6 if ":" in address else Family.INET

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from checkers.core.messages import State
 from config.model import VirtualService
-from lvsd.core.desired import desired, service_key
+from lvsd.core.desired import desired
 from lvsd.core.effects import Effect, Level, RememberOwned, Tell
-from lvsd.core.identity import check_id, standing_state
+from lvsd.core.health import standing_state
+from lvsd.core.identity import service_key
 from lvsd.core.reconcile import applied, plan
 from lvsd.core.state import Director
 from lvsd.core.wording import operation_text
@@ -37,7 +38,7 @@ def can_serve(director: Director, virtual: VirtualService) -> bool:
     entry = director.kernel.table.get(service_key(virtual.virtual))
     if entry is not None and any(destination.weight for destination in entry.destinations.values()):
         return True
-    states = (standing_state(director, check_id(virtual, real), real) for real in virtual.real_servers)
+    states = (standing_state(director, virtual, real) for real in virtual.real_servers)
     return State.UNKNOWN not in states
 
 

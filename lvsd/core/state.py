@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from checkers.core.messages import Hello, Verdict
-from config.model import Config, RealServer, VirtualService
+from checkers.core.messages import Hello, State, Verdict
+from config.checks import Check
+from config.model import Config, Mail, RealServer, VirtualService
 from lvsd.vrrp.messages import VrrpStatus
 from netlink.errors import Refusal
 from netlink.table import ServiceKey, Table
 
 _NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 _NO_TABLE: Table = MappingProxyType({})
+_NO_QUORUM: Mapping[ServiceKey, bool] = MappingProxyType({})
+_NO_STATES: Mapping[str, State] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Checked:
 
     service: VirtualService
     real: RealServer
+    check: Check
 
 
 _NO_CHECKS: Mapping[str, Checked] = MappingProxyType({})
@@ -63,6 +67,32 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that wait to go out as one mail. `more` counts those beyond what one mail takes."""
+
+    mail: Mail
+    subjects: tuple[str, ...] = ()
+    more: int = 0
+
+
+_NONE_WAITING: Mapping[tuple[str, ...], Waiting] = MappingProxyType({})
+_NEVER: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The mails: how many left since the last tick, what waits for whom, who was told of when, by `real_id`.
+
+    `first_round`: services that wait for a first verdict on all their real servers, as of the last tick.
+    """
+
+    sent: int = 0
+    waiting: Mapping[tuple[str, ...], Waiting] = field(default_factory=lambda: _NONE_WAITING)
+    told_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
+    first_round: frozenset[ServiceKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Director:
     """Everything the director believes. Made by `Started`, changed by `step` alone."""
 
@@ -76,4 +106,8 @@ class Director:
     worker: Worker = Worker()
     vrrp: Vrrp = Vrrp()
     maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out
+    quorum: Mapping[ServiceKey, bool] = field(default_factory=lambda: _NO_QUORUM)  # gained or lost; absent: not known
+    announced: Mapping[str, State] = field(default_factory=lambda: _NO_STATES)  # what was told last, by `real_id` or
+    # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
+    post: Post = Post()
     stopping: bool = False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from checkers.core.messages import State, Verdict
-from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, Tls, TlsMode
+from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, Timing, Tls, TlsMode
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.messages import ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
-from lvsd.core.desired import desired, service_key
-from lvsd.core.identity import check_id, endpoint_text, standing_state, virtual_text
+from lvsd.core.desired import desired
+from lvsd.core.health import standing_state, worst_check
+from lvsd.core.identity import endpoint_text, service_key, virtual_text
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
@@ -75,16 +76,15 @@ def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServer
 def _real(
     virtual: VirtualService, real: RealServer, director: Director, tables: tuple[Entry, Entry | None], now: float
 ) -> RealServerRow:
-    identity = check_id(virtual, real)
-    verdict = director.verdicts.get(identity)
-    state = standing_state(director, identity, real)
+    check, verdict = worst_check(director, virtual, real)
+    state = standing_state(director, virtual, real)
     key = DestinationKey(real.address, real.port)
     weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
     result, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
-    timing = real.check.timing
+    timing = check.timing
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
-        check=check_word(real.check.kind),
+        check=check_word(check.kind),
         standing=standing(state, weight_wanted),
         state=state.value,
         state_age=now - verdict.since if verdict is not None else None,
@@ -93,7 +93,7 @@ def _real(
         probe_age=now - verdict.probed_at if verdict is not None else None,
         latency=verdict.latency if verdict is not None else None,
         streak=verdict.streak if verdict is not None else 0,
-        needed=_needed(verdict, real),
+        needed=_needed(verdict, timing),
         interval=timing.interval,
         timeout=timing.timeout,
         weight_configured=real.weight,
@@ -129,8 +129,7 @@ def standing(state: State, weight: int | None) -> str:
             return "unknown"
 
 
-def _needed(verdict: Verdict | None, real: RealServer) -> int:
-    timing = real.check.timing
+def _needed(verdict: Verdict | None, timing: Timing) -> int:
     match verdict.state if verdict is not None else State.UNKNOWN:
         case State.UP:
             return timing.fall

@@ -12,7 +12,6 @@ from config.checks import Credentials as Login
 from config.model import VrrpInstance
 from config.secret import Secret
 from config.words import OnFailure
-from lvsd.core.desired import service_key
 from lvsd.core.director import READY_LIMIT_SECONDS
 from lvsd.core.effects import Apply, AssignChecks, ConfigureVrrp, Effect, ReadTable, RememberOwned
 from lvsd.core.events import (
@@ -26,7 +25,7 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
-from lvsd.core.identity import check_id
+from lvsd.core.identity import check_id, service_key
 from netlink.errors import Refusal
 from netlink.operations import AddDestination, AddService, DeleteDestination, DeleteService, SetDestination, SetService
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey

@@ -7,11 +7,10 @@ from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
 from config.checks import Check, TcpCheck, Timing
 from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
 from config.words import Forwarding, OnFailure, Protocol
-from lvsd.core.desired import service_key
 from lvsd.core.director import step
 from lvsd.core.effects import Apply, Effect, ReadTable, Tell
 from lvsd.core.events import Event, PlanApplied, Started, TableRead, TableUnreadable, VerdictsHeard, WorkerCame
-from lvsd.core.identity import check_id
+from lvsd.core.identity import check_id, service_key
 from lvsd.core.reconcile import applied
 from lvsd.core.state import Director
 from netlink.errors import Refusal

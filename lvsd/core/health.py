@@ -1,0 +1,80 @@
+"""What is believed of a real server: all its checks and the administrator's word, taken together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checkers.core.messages import State, Verdict
+from config.checks import Check, ExternalCheck, NoCheck
+from config.model import RealServer, VirtualService
+from lvsd.core.identity import check_id
+from lvsd.core.maintenance import in_maintenance
+from lvsd.core.state import Director
+
+WEIGHT_LIMIT = 65535  # the configuration's own limit holds for what a real server asks for, too
+
+_WORST_FIRST = {State.DOWN: 0, State.UNKNOWN: 1, State.UP: 2}
+
+
+def standing_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
+    """Whether a real server may serve: up when all its checks are, down when one is or a person said so."""
+    if in_maintenance(director.maintenance, real):
+        return State.DOWN
+    return checked_state(director, virtual, real)
+
+
+def checked_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
+    """What the checks alone say."""
+    if not real.further_checks:  # by far the most
+        return check_state(director, check_id(virtual, real), real.check)
+    states = {check_state(director, identity, check) for identity, check in numbered_checks(virtual, real)}
+    return min(states, key=_WORST_FIRST.__getitem__)
+
+
+def numbered_checks(virtual: VirtualService, real: RealServer) -> Iterator[tuple[str, Check]]:
+    """All checks of a real server with their identities, in the configuration's order."""
+    for number, check in enumerate(real.checks, start=1):
+        yield check_id(virtual, real, number), check
+
+
+def check_state(director: Director, identity: str, check: Check) -> State:
+    """What is believed of one check: one of type none is always up, one never heard of is unknown."""
+    if isinstance(check.kind, NoCheck):
+        return State.UP
+    verdict = director.verdicts.get(identity)
+    return verdict.state if verdict is not None else State.UNKNOWN
+
+
+def worst_check(director: Director, virtual: VirtualService, real: RealServer) -> tuple[Check, Verdict | None]:
+    """The check whose words tell most of a real server: what is wrong, else what may become so, else the first."""
+
+    def rank(numbered: tuple[str, Check]) -> tuple[int, int, bool]:
+        identity, check = numbered
+        verdict = director.verdicts.get(identity)
+        state = check_state(director, identity, check)
+        return _WORST_FIRST[state], -(verdict.streak if verdict is not None else 0), isinstance(check.kind, NoCheck)
+
+    identity, check = min(numbered_checks(virtual, real), key=rank)
+    return check, director.verdicts.get(identity)
+
+
+def asked_weight(director: Director, virtual: VirtualService, real: RealServer) -> int | None:
+    """The weight a real server asks for itself, the least when several of its checks tell one; None: none does."""
+    asked = [
+        verdict.weight
+        for identity, _ in numbered_checks(virtual, real)
+        if (verdict := director.verdicts.get(identity)) is not None and verdict.weight is not None
+    ]
+    return max(0, min(*asked, WEIGHT_LIMIT)) if asked else None
+
+
+def effective_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:
+    """The weight a real server has while it is up."""
+    asked = asked_weight(director, virtual, real)
+    return real.weight if asked is None else asked
+
+
+def greatest_weight(real: RealServer) -> int:
+    """The most that a real server of which nothing is known yet may turn out to have."""
+    asks = any(isinstance(check.kind, ExternalCheck) and check.kind.dynamic for check in real.checks)
+    return WEIGHT_LIMIT if asks else real.weight

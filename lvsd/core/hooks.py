@@ -1,0 +1,50 @@
+"""Which turns run which command of the administrator's, and what the command is told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checkers.core.messages import State
+from config.model import Argv
+from lvsd.core.effects import Effect, RunCommand
+from lvsd.core.identity import endpoint_text, virtual_text
+from lvsd.core.turns import Turn
+
+
+def commands(turns: Iterable[Turn]) -> tuple[Effect, ...]:
+    """One command a turn that has one. Those of one virtual service run one after the other."""
+    return tuple(
+        RunCommand(virtual_text(turn.virtual.virtual), argv, _environment(turn))
+        for turn in turns
+        if (argv := _hook(turn))
+    )
+
+
+def _hook(turn: Turn) -> Argv:
+    """Real servers come up silently at first, as they are expected to; a quorum's first state runs its command."""
+    if turn.before is State.UNKNOWN:  # a predecessor may have run it: rather not at all than twice
+        return ()
+    match turn.real, turn.after:
+        case None, State.UP:
+            return turn.virtual.on_quorum_up
+        case None, _:
+            return turn.virtual.on_quorum_down
+        case real, State.UP:
+            return real.on_up if turn.before is State.DOWN else ()
+        case real, _:
+            return real.on_down
+
+
+def _environment(turn: Turn) -> dict[str, str]:
+    """Words of our own and of the configuration alone: what a real server answered reaches no command."""
+    environment = {
+        "LVSD_EVENT": f"{'quorum' if turn.real is None else 'real_server'}_{turn.after.value}",
+        "LVSD_STATE": turn.after.value,
+        "LVSD_SERVICE": turn.virtual.name,
+        "LVSD_VIRTUAL": virtual_text(turn.virtual.virtual),
+    }
+    if turn.real is not None:
+        environment["LVSD_REAL_SERVER"] = endpoint_text(turn.real.address, turn.real.port)
+    if turn.reason:
+        environment["LVSD_REASON"] = turn.reason
+    return environment

@@ -1,0 +1,139 @@
+"""What changed for real servers and quorums since it was told last: each change once, whatever led to it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from checkers.core.messages import State
+from config.checks import NoCheck
+from config.model import Config, RealServer, VirtualService
+from lvsd.core.effects import Level, Tell
+from lvsd.core.health import standing_state, worst_check
+from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
+from lvsd.core.maintenance import in_maintenance
+from lvsd.core.quorum import serving
+from lvsd.core.state import Director
+from lvsd.core.verdicts import outcome_words
+from netlink.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A real server entered or left, or (without one) a service's quorum was gained or lost.
+
+    `before` is None at the first decision, and UNKNOWN at the first one after a restart where nobody knows what the
+    predecessor had decided.
+    """
+
+    virtual: VirtualService
+    real: RealServer | None
+    before: State | None
+    after: State
+    reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `removed` or `stopping`
+
+
+def noticed(director: Director) -> tuple[Director, tuple[Turn, ...]]:
+    """What is to be announced now; it counts as announced from here on. The unknown changes nothing."""
+    announced: dict[str, State] = {}
+    turns: list[Turn] = []
+    for identity, turn in _current(director):
+        before = director.announced.get(identity)
+        if turn.after is State.UNKNOWN:
+            if before is not None:
+                announced[identity] = before
+            continue
+        announced[identity] = turn.after
+        if before is not turn.after:
+            turns.append(replace(turn, before=before, reason=_reason(director, turn)))
+    return replace(director, announced=announced), tuple(turns)
+
+
+def _current(director: Director) -> Iterator[tuple[str, Turn]]:
+    for virtual in director.config.services:
+        for real in virtual.real_servers:
+            yield real_id(virtual, real), Turn(virtual, real, None, standing_state(director, virtual, real))
+        gained = director.quorum.get(service_key(virtual.virtual))
+        state = State.UNKNOWN if gained is None else State.UP if gained else State.DOWN
+        yield virtual_text(virtual.virtual), Turn(virtual, None, None, state)
+
+
+def _reason(director: Director, turn: Turn) -> str:
+    if turn.real is None:
+        return ""
+    if in_maintenance(director.maintenance, turn.real):
+        return "maintenance"
+    _, verdict = worst_check(director, turn.virtual, turn.real)
+    return outcome_words(verdict.outcome)[0] if verdict is not None else "ok"
+
+
+def told(director: Director, turn: Turn) -> Tell | None:
+    """A turn as a fact for the journal. What a person did by maintenance was told already."""
+    if turn.real is None:
+        return _told_quorum(director, turn)
+    check, verdict = worst_check(director, turn.virtual, turn.real)
+    if turn.reason == "maintenance" or (isinstance(check.kind, NoCheck) and turn.before is None):
+        return None
+    fields: dict[str, str | int | float] = {
+        "service": turn.virtual.name,
+        "real_server": endpoint_text(turn.real.address, turn.real.port),
+        "latency_ms": round(verdict.latency * 1000, 1) if verdict is not None else 0.0,
+    }
+    if turn.after is State.UP:
+        return Tell(Level.INFO, "real_server_up", fields)
+    detail = outcome_words(verdict.outcome)[1] if verdict is not None else ""
+    return Tell(Level.WARNING, "real_server_down", {**fields, "reason": turn.reason, "detail": detail})
+
+
+def _told_quorum(director: Director, turn: Turn) -> Tell | None:
+    virtual = turn.virtual
+    up = sum(standing_state(director, virtual, real) is State.UP for real in virtual.real_servers)
+    fields: dict[str, str | int | float] = {"service": virtual.name, "quorum": virtual.quorum, "up": up}
+    if turn.after is State.DOWN:
+        return Tell(Level.WARNING, "quorum_lost", {**fields, "fallback_servers": len(virtual.fallback)})
+    return Tell(Level.INFO, "quorum_gained", fields) if turn.before is State.DOWN else None
+
+
+def adopted(config: Config, table: Table) -> dict[str, State]:
+    """What a predecessor that died had announced, as far as the kernel's table tells; unknown where it does not."""
+    announced: dict[str, State] = {}
+    for virtual in config.services:
+        held = table.get(service_key(virtual.virtual))
+        for real in virtual.real_servers:
+            served = held is not None and serving(held, (real,))
+            announced[real_id(virtual, real)] = State.UP if served else State.UNKNOWN
+        weight = serving(held, virtual.real_servers) if held is not None else 0
+        announced[virtual_text(virtual.virtual)] = _adopted_quorum(virtual, weight)
+    return announced
+
+
+def _adopted_quorum(virtual: VirtualService, weight: int) -> State:
+    if weight and weight >= virtual.quorum + virtual.hysteresis:
+        return State.UP
+    return State.DOWN if not weight or weight < virtual.quorum - virtual.hysteresis else State.UNKNOWN
+
+
+def departed(director: Director, config: Config) -> tuple[Turn, ...]:
+    """Real servers that serve now and that a new configuration takes out of a service it still has."""
+    after = {virtual_text(virtual.virtual): virtual for virtual in config.services}
+    turns: list[Turn] = []
+    for virtual in director.config.services:
+        kept = after.get(virtual_text(virtual.virtual))
+        if kept is None:
+            continue
+        staying = {(one.address, one.port) for one in kept.real_servers}
+        turns.extend(
+            Turn(virtual, real, State.UP, State.DOWN, "removed")
+            for real in virtual.real_servers
+            if (real.address, real.port) not in staying and director.announced.get(real_id(virtual, real)) is State.UP
+        )
+    return tuple(turns)
+
+
+def leaving(director: Director) -> tuple[Turn, ...]:
+    """What the stop means for services that want to hear of it: all that serves leaves, at last the quorum."""
+    return tuple(
+        replace(turn, before=State.UP, after=State.DOWN, reason="stopping")
+        for identity, turn in _current(director)
+        if turn.virtual.hooks_on_stop and director.announced.get(identity) is State.UP
+    )
