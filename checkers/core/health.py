@@ -22,12 +22,14 @@ class Health(msgspec.Struct, frozen=True):
     streak: int = 0
     probes: int = 0
     failures: int = 0
+    weight: int | None = None  # asked for by the last healthy outcome
 
     def observe(self, outcome: Outcome, now: float, latency: float, timing: Timing) -> Health:
         """Fold in one outcome of a probe that ended at `now` and took `latency` seconds.
 
         Where nothing is known the first outcome decides at once; after that `timing.rise` healthy or
-        `timing.fall` unhealthy ones in a row are needed. An inconclusive one changes no belief and no streak.
+        `timing.fall` unhealthy ones in a row are needed. An inconclusive one changes no belief and no streak. The
+        weight that a healthy outcome asks for, or its silence about it, counts until the next healthy one.
         """
         seen = _seen(outcome)
         state, streak = self._judge(seen, timing)
@@ -40,6 +42,7 @@ class Health(msgspec.Struct, frozen=True):
             streak=streak,
             probes=self.probes + 1,
             failures=self.failures + (seen is State.DOWN),
+            weight=outcome.weight if isinstance(outcome, Healthy) else self.weight,
         )
 
     def _judge(self, seen: State, timing: Timing) -> tuple[State, int]:
@@ -63,6 +66,7 @@ class Health(msgspec.Struct, frozen=True):
             streak=self.streak,
             probes=self.probes,
             failures=self.failures,
+            weight=self.weight,
         )
 
 
@@ -72,8 +76,12 @@ def unproven(known: State, now: float) -> Health:
 
 
 def worth_telling(before: Health, after: Health) -> bool:
-    """Whether the director should hear at once: the state changed, or the reason for it."""
-    return before.state is not after.state or _reason(before.outcome) != _reason(after.outcome)
+    """Whether the director should hear at once: the state changed, the reason for it, or the weight asked for."""
+    return (
+        before.state is not after.state
+        or before.weight != after.weight
+        or _reason(before.outcome) != _reason(after.outcome)
+    )
 
 
 def _seen(outcome: Outcome) -> State:

@@ -10,6 +10,10 @@ from __future__ import annotations
 from math import floor
 from zlib import crc32
 
+import msgspec
+
+from config.checks import Timing
+
 EARLY_SECONDS = 1.0
 """What is not known yet is probed within this time."""
 
@@ -42,3 +46,28 @@ def next_slot(slot: float, interval: float, now: float) -> float:
     missed = max(0, floor((now - slot) / interval))
     following = slot + (missed + 1) * interval
     return following if following > now else following + interval  # a quotient may round to the slot before
+
+
+class Rhythm(msgspec.Struct, frozen=True):
+    """When a check is probed next: in its slot, or before it, where an outcome asks to look again soon."""
+
+    slot: float
+    hurried_to: float | None = None
+
+    @property
+    def moment(self) -> float:
+        """When to probe."""
+        return self.slot if self.hurried_to is None else self.hurried_to
+
+    def after(self, now: float, timing: Timing, *, contradicted: bool) -> Rhythm:
+        """The rhythm after a probe that ended at `now`.
+
+        While outcomes contradict what is believed, `timing.fast_interval` counts from the end of a probe to the next;
+        then the slots go on, where they always were, though not right behind the hurried probe.
+        """
+        if contradicted and timing.fast_interval is not None:
+            return Rhythm(self.slot, now + timing.fast_interval)
+        if self.hurried_to is None:
+            return Rhythm(next_slot(self.slot, timing.interval, now))
+        slot = self.slot if self.slot > now else next_slot(self.slot, timing.interval, now)
+        return Rhythm(slot_after_early(slot, timing.interval, now))

@@ -12,7 +12,8 @@ from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven, worth_telling
 from checkers.core.messages import AssignedCheck, State, Verdict
 from checkers.core.outcome import Inconclusive
-from checkers.core.schedule import early_moment, first_slot, jitter_of, next_slot, slot_after_early
+from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, slot_after_early
+from checkers.core.turns import connects_left, turn
 from checkers.probes.attempt import Finding
 from checkers.runtime.log import Bounded
 
@@ -29,7 +30,8 @@ class Watched:
 
     assigned: AssignedCheck
     health: Health
-    slot: float
+    rhythm: Rhythm
+    connects_left: int = 0
     task: asyncio.Task[None] | None = None
     probing: bool = False
 
@@ -81,8 +83,7 @@ class Watch:
             await asyncio.wait(self._parting, timeout=seconds)
 
     def _start(self, check: AssignedCheck, health: Health, after: asyncio.Task[None] | None) -> None:
-        slot = first_slot(self._loop.time(), check.timing.interval, jitter_of(check.id))
-        watched = Watched(check, health, slot)
+        watched = Watched(check, health, self._rhythm_of(check))
         self._watched[check.id] = watched
         watched.task = self._loop.create_task(self._keep(watched, after))
 
@@ -90,9 +91,12 @@ class Watch:
         """A probe that runs is left to end; the new rhythm begins now."""
         if watched.probing:
             watched.assigned = check
-            watched.slot = first_slot(self._loop.time(), check.timing.interval, jitter_of(check.id))
+            watched.rhythm = self._rhythm_of(check)
         else:
             self._start(check, watched.health, self._let_go(watched))
+
+    def _rhythm_of(self, check: AssignedCheck) -> Rhythm:
+        return Rhythm(first_slot(self._loop.time(), check.timing.interval, jitter_of(check.id)))
 
     def _let_go(self, watched: Watched) -> asyncio.Task[None] | None:
         """Cancel, and remember the task until its goodbye is said."""
@@ -109,10 +113,11 @@ class Watch:
         if watched.health.state is State.UNKNOWN:
             await self._probe_early(watched)
         while True:
-            await asyncio.sleep(watched.slot - self._loop.time())
+            await asyncio.sleep(watched.rhythm.moment - self._loop.time())
             async with self._room:
                 await self._probe(watched)
-            watched.slot = next_slot(watched.slot, watched.assigned.timing.interval, self._loop.time())
+            contradicted = watched.health.streak > 0
+            watched.rhythm = watched.rhythm.after(self._loop.time(), watched.assigned.timing, contradicted=contradicted)
 
     async def _probe_early(self, watched: Watched) -> None:
         check = watched.assigned
@@ -120,7 +125,8 @@ class Watch:
         await asyncio.sleep(early_moment(now, check.timing.interval, jitter_of(check.id)) - now)
         async with self._room:
             await self._probe(watched)
-        watched.slot = slot_after_early(watched.slot, watched.assigned.timing.interval, self._loop.time())
+        slot = slot_after_early(watched.rhythm.slot, watched.assigned.timing.interval, self._loop.time())
+        watched.rhythm = Rhythm(slot)
 
     async def _probe(self, watched: Watched) -> None:
         found: list[Finding] = []
@@ -132,7 +138,8 @@ class Watch:
         began_at = self._loop.time()
         watched.probing = True
         try:
-            await self._run(watched.assigned, report)
+            asked = turn(watched.assigned.check, watched.connects_left)
+            await self._run(msgspec.structs.replace(watched.assigned, check=asked), report)
         except Exception as error:  # noqa: BLE001 - the one guard: a fault in one check must not stop the others
             self._crashed(watched, error)
             if not found:
@@ -146,6 +153,7 @@ class Watch:
         before = watched.health
         timing = watched.assigned.timing
         watched.health = before.observe(finding.outcome, finding.ended_at, finding.latency, timing)
+        watched.connects_left = connects_left(watched.connects_left, finding.outcome, watched.health.state, timing)
         self._on_probed(watched.assigned.id, worth_telling(before, watched.health))
 
     def _crashed(self, watched: Watched, error: Exception) -> None:

@@ -14,7 +14,15 @@ from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unheal
 from config.checks import Timing
 
 OUTCOMES = st.sampled_from(
-    [Healthy("a"), Healthy("b"), Unhealthy(Reason.REFUSED), Unhealthy(Reason.STATUS), Inconclusive()]
+    [
+        Healthy("a"),
+        Healthy("b"),
+        Healthy("c", weight=7),
+        Healthy("d", weight=0),
+        Unhealthy(Reason.REFUSED),
+        Unhealthy(Reason.STATUS),
+        Inconclusive(),
+    ]
 )
 HISTORIES = st.lists(OUTCOMES, max_size=12)
 TIMINGS = st.builds(Timing, rise=st.integers(1, 3), fall=st.integers(1, 3))
@@ -96,6 +104,8 @@ def test_a_change_of_state_or_reason_is_worth_telling(known: State, history: lis
     for before, later in pairwise(healths):
         if before.state is not later.state:
             assert worth_telling(before, later)
+        if before.weight != later.weight:
+            assert worth_telling(before, later)
         if before.state is later.state and before.outcome == later.outcome:
             assert not worth_telling(before, later)
 
@@ -111,3 +121,13 @@ def test_the_verdict_says_what_is_believed(known: State, history: list[Outcome],
         health.streak,
     )
     assert (verdict.outcome, verdict.probed_at, verdict.probes) == (health.outcome, health.probed_at, health.probes)
+
+
+@given(STATES, HISTORIES, TIMINGS)
+def test_the_weight_is_what_the_last_healthy_outcome_asked_for(
+    known: State, history: list[Outcome], timing: Timing
+) -> None:
+    asked = [outcome.weight for outcome in history if isinstance(outcome, Healthy)]
+    last = after(known, history, timing)[-1]
+    assert last.weight == (asked[-1] if asked else None)
+    assert last.verdict("x").weight == last.weight

@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkers.core.schedule import EARLY_SECONDS, early_moment, first_slot, jitter_of, next_slot, slot_after_early
+from checkers.core.schedule import (
+    EARLY_SECONDS,
+    Rhythm,
+    early_moment,
+    first_slot,
+    jitter_of,
+    next_slot,
+    slot_after_early,
+)
+from config.checks import Timing
 
 MOMENTS = st.floats(0, 1e7)
 INTERVALS = st.floats(0.05, 3600)
@@ -80,3 +89,60 @@ def test_a_thousand_checks_are_spread() -> None:
         tenths[int(jitter_of(f"tcp 1.1.1.12:80 > 10.1.{number // 250}.{number % 250}:80") * 10)] += 1
     assert min(tenths) > 50
     assert max(tenths) < 200
+
+
+PROBES = st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=20)
+"""How long each probe takes, and whether its outcome contradicts what is believed."""
+
+
+def lived(rhythm: Rhythm, timing: Timing, probes: list[tuple[float, bool]]) -> list[tuple[float, Rhythm]]:
+    """A check's life under a simulated clock: the moment each probe ended, and the rhythm after it."""
+    now, life = 0.0, []
+    for took, contradicted in probes:
+        now = max(now, rhythm.moment) + took
+        rhythm = rhythm.after(now, timing, contradicted=contradicted)
+        life.append((now, rhythm))
+    return life
+
+
+@given(PROBES, st.floats(0.5, 60), st.floats(0.1, 60))
+def test_a_contradiction_is_looked_at_again_after_the_fast_interval(
+    probes: list[tuple[float, bool]], interval: float, fast: float
+) -> None:
+    timing = Timing(interval=interval, fast_interval=fast)
+    for (_, contradicted), (now, rhythm) in zip(probes, lived(Rhythm(1.0), timing, probes), strict=True):
+        if contradicted:
+            assert rhythm.moment == now + fast
+        else:
+            assert now < rhythm.moment <= now + 1.5 * interval * (1 + TOLERANCE)
+            assert rhythm.moment == rhythm.slot
+
+
+@given(PROBES, st.floats(0.5, 60), st.floats(0.1, 60))
+def test_the_slots_stay_where_they_were_through_every_hurry(
+    probes: list[tuple[float, bool]], interval: float, fast: float
+) -> None:
+    timing = Timing(interval=interval, fast_interval=fast)
+    for _, rhythm in lived(Rhythm(1.0), timing, probes):
+        turns = (rhythm.slot - 1.0) / interval
+        assert abs(turns - round(turns)) < 1e-3
+
+
+@given(PROBES, st.floats(0.5, 60))
+def test_without_a_fast_interval_nothing_hurries(probes: list[tuple[float, bool]], interval: float) -> None:
+    calm = [(took, False) for took, _ in probes]
+    timing = Timing(interval=interval)
+    assert lived(Rhythm(1.0), timing, probes) == lived(Rhythm(1.0), timing, calm)
+
+
+def test_a_death_is_confirmed_in_the_fast_interval_and_the_slots_go_on() -> None:
+    """Interval 10, fast interval 1, three failures: known 2 seconds after the first, where it would have been 20."""
+    timing = Timing(interval=10.0, fast_interval=1.0, fall=3)
+    life = lived(Rhythm(10.0), timing, [(0.0, False), (0.0, True), (0.0, True), (0.0, False), (0.0, False)])
+    assert [now for now, _ in life] == [10.0, 20.0, 21.0, 22.0, 30.0]
+
+
+def test_a_slot_right_behind_a_hurried_probe_is_left_out() -> None:
+    timing = Timing(interval=10.0, fast_interval=4.0)
+    life = lived(Rhythm(10.0), timing, [(0.0, True), (0.0, True), (0.0, False), (0.0, False)])
+    assert [now for now, _ in life] == [10.0, 14.0, 18.0, 30.0]

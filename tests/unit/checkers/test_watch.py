@@ -133,7 +133,7 @@ async def test_other_timing_keeps_the_health() -> None:
     probes = world.probes("a")
     world.watch.assign([check("a", timing=Timing(interval=1000.0))])
     assert (world.state("a"), world.probes("a") >= probes) == (State.DOWN, True)
-    assert world.watch._watched["a"].slot > asyncio.get_running_loop().time() + 1
+    assert world.watch._watched["a"].rhythm.slot > asyncio.get_running_loop().time() + 1
     await world.watch.stop(1.0)
 
 
@@ -240,7 +240,7 @@ async def test_starts_are_spread() -> None:
     world = World()
     world.watch.assign([check(f"c{number}", timing=Timing(interval=100.0)) for number in range(200)])
     now = asyncio.get_running_loop().time()
-    slots = sorted(watched.slot - now for watched in world.watch._watched.values())
+    slots = sorted(watched.rhythm.slot - now for watched in world.watch._watched.values())
     assert slots[0] < 10
     assert 90 < slots[-1] <= 100
     await world.watch.stop(1.0)
@@ -251,6 +251,43 @@ async def test_what_is_not_known_is_probed_soon_whatever_its_interval() -> None:
     slow = Timing(interval=1000.0)
     world.watch.assign([check("a", timing=slow), check("b", timing=slow, known=State.UP)])
     await until(lambda: world.state("a") is State.UP)
-    assert world.watch._watched["a"].slot > asyncio.get_running_loop().time() + 1
+    assert world.watch._watched["a"].rhythm.slot > asyncio.get_running_loop().time() + 1
     assert world.probes("b") == 0
+    await world.watch.stop(1.0)
+
+
+async def test_a_death_is_found_by_the_fast_interval_alone() -> None:
+    world = World()
+    world.fake.answers["a"] = DOWN
+    timing = Timing(interval=0.3, fast_interval=0.001, fall=40)
+    world.watch.assign([check("a", timing=timing, known=State.UP)])
+    await until(lambda: world.state("a") is State.DOWN)
+    assert world.probes("a") >= 40
+    probed = world.probes("a")
+    await until(lambda: world.watch._watched["a"].rhythm.hurried_to is None)
+    assert world.probes("a") == probed
+    await world.watch.stop(1.0)
+
+
+async def test_connections_stand_in_for_the_whole_check() -> None:
+    world = World()
+    whole = AssignedCheck("a", Target("192.0.2.1", 80), HttpCheck(), Timing(interval=0.01, connects=2))
+    world.watch.assign([whole])
+    await until(lambda: world.probes("a") > 6)
+    kinds = [type(assigned.check) for assigned in world.fake.ran[:7]]
+    assert kinds == [HttpCheck, TcpCheck, TcpCheck, HttpCheck, TcpCheck, TcpCheck, HttpCheck]
+    world.fake.answers["a"] = DOWN
+    await until(lambda: world.state("a") is State.DOWN)
+    assert isinstance(world.fake.ran[-1].check, HttpCheck)
+    await world.watch.stop(1.0)
+
+
+async def test_a_weight_is_news_at_once() -> None:
+    world = World()
+    world.watch.assign([check("a")])
+    await until(lambda: world.probes("a") > 1)
+    world.fake.answers["a"] = Healthy(weight=3)
+    before = len(world.news)
+    await until(lambda: (verdict := world.watch.verdict("a")) is not None and verdict.weight == 3)
+    assert [at_once for _, at_once in world.news[before:] if at_once] == [True]
     await world.watch.stop(1.0)
