@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netlink.operations import Operation
+from netlink.settings import Setting
 
 
 class NetlinkError(Exception):
@@ -28,5 +29,14 @@ class Refusal:
     """One operation the kernel refused: its errno, and what that means for this operation."""
 
     operation: Operation
+    errno: int
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRefusal:
+    """One change of IPVS as a whole that the kernel refused."""
+
+    setting: Setting
     errno: int
     meaning: str

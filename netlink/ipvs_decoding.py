@@ -11,6 +11,17 @@ from socket import inet_ntop  # bytes to text only, no socket
 from types import MappingProxyType
 
 from netlink import ipvs_codec as codec
+from netlink.settings_codec import (
+    DAEMON_GROUP,
+    DAEMON_GROUP6,
+    DAEMON_INTERFACE,
+    DAEMON_LENGTH,
+    DAEMON_PORT,
+    DAEMON_ROLES,
+    DAEMON_STATE,
+    DAEMON_SYNC_ID,
+    DAEMON_TTL,
+)
 from netlink.table import (
     SETTABLE_FLAGS,
     Destination,
@@ -36,9 +47,7 @@ _STATS_SIZES = ((1, 4), (2, 4), (3, 4), (4, 8), (5, 8), (6, 4), (7, 4), (8, 4), 
 _STATS64_SIZES = tuple((kind, 8) for kind, _ in _STATS_SIZES)
 
 _INFO_VERSION, _INFO_SIZE = 1, 2
-_DAEMON_STATE, _DAEMON_INTERFACE, _DAEMON_SYNC_ID, _DAEMON_LENGTH = 1, 2, 3, 4
-_DAEMON_GROUP, _DAEMON_GROUP6, _DAEMON_PORT, _DAEMON_TTL = 5, 6, 7, 8
-_DAEMON_ROLES: Mapping[int, str] = MappingProxyType({1: "master", 2: "backup"})
+_DAEMON_ROLES: Mapping[int, str] = MappingProxyType({number: role for role, number in DAEMON_ROLES.items()})
 
 
 def decode_service(body: memoryview) -> Service:
@@ -86,24 +95,24 @@ def decode_timeouts(body: memoryview) -> Timeouts:
 def decode_daemon(body: memoryview) -> SyncDaemon:
     """One connection sync daemon."""
     found = _nested(body, codec.ATTR_DAEMON)
-    role = _DAEMON_ROLES.get(number(_need(found, _DAEMON_STATE), 4))
+    role = _DAEMON_ROLES.get(number(_need(found, DAEMON_STATE), 4))
     if role is None:
         raise garbled("sync daemon's role")
     return SyncDaemon(
         role=role,
-        interface=text(_need(found, _DAEMON_INTERFACE)),
-        sync_id=_u32(found, _DAEMON_SYNC_ID),
-        max_length=number(found.get(_DAEMON_LENGTH, _ABSENT), 2),
+        interface=text(_need(found, DAEMON_INTERFACE)),
+        sync_id=_u32(found, DAEMON_SYNC_ID),
+        max_length=number(found.get(DAEMON_LENGTH, _ABSENT), 2),
         group=_group(found),
-        port=number(found.get(_DAEMON_PORT, _ABSENT), 2),
-        ttl=number(found.get(_DAEMON_TTL, _ABSENT), 1),
+        port=number(found.get(DAEMON_PORT, _ABSENT), 2),
+        ttl=number(found.get(DAEMON_TTL, _ABSENT), 1),
     )
 
 
 def _group(found: Attributes) -> str:
-    if _DAEMON_GROUP6 in found:
-        return _address(found[_DAEMON_GROUP6], Family.INET6)
-    return _address(found.get(_DAEMON_GROUP, _ABSENT), Family.INET)
+    if DAEMON_GROUP6 in found:
+        return _address(found[DAEMON_GROUP6], Family.INET6)
+    return _address(found.get(DAEMON_GROUP, _ABSENT), Family.INET)
 
 
 def _service(found: Attributes) -> Service:

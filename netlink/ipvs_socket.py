@@ -11,10 +11,12 @@ from typing import Self, TypeVar
 
 from netlink import ipvs_codec as codec
 from netlink import ipvs_decoding as decoding
-from netlink.errors import NetlinkError, Refusal
+from netlink.errors import NetlinkError, Refusal, SettingRefusal
 from netlink.kernel_socket import RECEIVE_TIMEOUT_SECONDS, KernelSocket, Line, open_line
 from netlink.operations import Operation
-from netlink.refusals import refusal
+from netlink.refusals import refusal, setting_refusal
+from netlink.settings import Setting
+from netlink.settings_codec import encode_setting
 from netlink.table import (
     DestinationStatus,
     Entry,
@@ -100,6 +102,12 @@ class IpvsSocket:
         bodies = [codec.encode(operation) for operation in operations]
         refused = self._guarded(lambda: self._connected().send_batch(self._family, bodies))
         return tuple(refusal(operations[position], code) for position, code in sorted(refused.items()))
+
+    def apply_settings(self, settings: Sequence[Setting]) -> tuple[SettingRefusal, ...]:
+        """Make the changes in their order; those that were refused, with their meaning. As `apply` otherwise."""
+        bodies = [encode_setting(setting) for setting in settings]
+        refused = self._guarded(lambda: self._connected().send_batch(self._family, bodies))
+        return tuple(setting_refusal(settings[position], code) for position, code in sorted(refused.items()))
 
     def _read_table(self) -> Table:
         table = {}

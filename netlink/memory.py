@@ -8,14 +8,15 @@ destinations newest first. What only a real kernel can know (local addresses, lo
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
 from types import MappingProxyType
 
-from netlink.errors import Refusal
+from netlink.errors import Refusal, SettingRefusal
 from netlink.ipvs_codec import encode
+from netlink.memory_settings import MemorySettings
 from netlink.operations import (
     AddDestination,
     AddService,
@@ -26,6 +27,7 @@ from netlink.operations import (
     SetService,
 )
 from netlink.refusals import refusal
+from netlink.settings import Setting
 from netlink.table import (
     SETTABLE_FLAGS,
     Destination,
@@ -34,7 +36,9 @@ from netlink.table import (
     Family,
     Service,
     ServiceKey,
+    SyncDaemon,
     Table,
+    Timeouts,
 )
 
 SCHEDULERS = frozenset(
@@ -52,12 +56,15 @@ _MULTICAST_FIRST, _MULTICAST_LAST = 224, 239
 _MULTICAST6 = 0xFF
 _LINK_LOCAL6, _LINK_LOCAL6_MASK = 0xFE80, 0xFFC0
 
+_Put = Callable[[Family, dict[DestinationKey, Destination], Destination], int]
+
 
 class MemoryTable:
     """A table that takes operations as the kernel does. `salt` is what a network namespace adds to the hash."""
 
     def __init__(self, table: Table | None = None, *, salt: int = 0) -> None:
         self._salt = salt
+        self._settings = MemorySettings()
         # oldest first, as they were added: both orders are turned round when they are read
         self._entries: dict[ServiceKey, _Held] = {
             key: _Held(entry.service, dict(reversed(list(entry.destinations.items()))))
@@ -76,6 +83,23 @@ class MemoryTable:
         answers = [(operation, self._one(operation)) for operation in operations]
         return tuple(refusal(operation, code) for operation, code in answers if code)
 
+    def timeouts(self) -> Timeouts:
+        """The connection timeouts."""
+        return self._settings.timeouts()
+
+    def daemons(self) -> tuple[SyncDaemon, ...]:
+        """The connection sync daemons that run."""
+        return self._settings.daemons()
+
+    def apply_settings(self, settings: Sequence[Setting]) -> tuple[SettingRefusal, ...]:
+        """Change timeouts and daemons; those changes that were refused."""
+        return self._settings.apply_settings(settings, mixed=self._is_mixed())
+
+    def _is_mixed(self) -> bool:
+        return any(
+            _family(key) is not service.family for service, held in self._entries.items() for key in held.destinations
+        )
+
     def _one(self, operation: Operation) -> int:
         match operation:
             case AddService(service):
@@ -85,9 +109,9 @@ class MemoryTable:
             case DeleteService(key):
                 return 0 if self._entries.pop(canonical_key(key), None) else errno.ESRCH
             case AddDestination(key, destination):
-                return self._within(key, partial(_add_destination, destination=_canonical(destination)))
+                return self._put(key, destination, _add_destination)
             case SetDestination(key, destination):
-                return self._within(key, partial(_set_destination, destination=_canonical(destination)))
+                return self._put(key, destination, _set_destination)
             case DeleteDestination(key, destination_key):
                 return self._within(key, partial(_delete_destination, key=canonical_destination_key(destination_key)))
 
@@ -108,9 +132,18 @@ class MemoryTable:
             held.service = service
         return code
 
-    def _within(self, key: ServiceKey, change: partial[int]) -> int:
+    def _put(self, key: ServiceKey, destination: Destination, put: _Put) -> int:
+        if key in self._entries and self._not_synced(key.family, destination):
+            return errno.EINVAL
+        return self._within(key, lambda family, held: put(family, held, _canonical(destination)))
+
+    def _within(self, key: ServiceKey, change: Callable[[Family, dict[DestinationKey, Destination]], int]) -> int:
         held = self._entries.get(canonical_key(key))
         return errno.ESRCH if held is None else change(key.family, held.destinations)
+
+    def _not_synced(self, family: Family, destination: Destination) -> bool:
+        """A destination of another family: nothing for the sync protocol (ip_vs_genl_set_cmd)."""
+        return bool(self._settings.daemons()) and _family(destination.key) is not family
 
 
 @dataclass(slots=True)
