@@ -70,15 +70,14 @@ def _destinations(
 
 def _weight(director: Director, virtual: VirtualService, real: RealServer, held: Destination | None) -> int | None:
     """The weight a real server gets; None: it is not in the table. When the quorum is lost the healthy go, too."""
-    replaced = fallback_serves(director, virtual)
     out = 0 if stays_when_out(virtual, real) else None
     match standing_state(director, virtual, real):
         case State.UP:
-            return out if replaced else effective_weight(director, virtual, real)
+            return out if fallback_serves(director, virtual) else effective_weight(director, virtual, real)
         case State.DOWN:
             return out
         case State.UNKNOWN if held is not None:  # adopt what the kernel holds
-            return 0 if replaced else held.weight
+            return 0 if fallback_serves(director, virtual) else held.weight
         case State.UNKNOWN:  # a newcomer waits for its first success
             return out
 

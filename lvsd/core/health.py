@@ -60,12 +60,14 @@ def worst_check(director: Director, virtual: VirtualService, real: RealServer) -
 
 def asked_weight(director: Director, virtual: VirtualService, real: RealServer) -> int | None:
     """The weight a real server asks for itself, the least when several of its checks tell one; None: none does."""
-    asked = [
-        verdict.weight
-        for identity, _ in numbered_checks(virtual, real)
-        if (verdict := director.verdicts.get(identity)) is not None and verdict.weight is not None
-    ]
-    return max(0, min(*asked, WEIGHT_LIMIT)) if asked else None
+    if not real.further_checks:
+        verdict = director.verdicts.get(check_id(virtual, real))
+        asked = [] if verdict is None else [verdict.weight]
+    else:
+        verdicts = (director.verdicts.get(identity) for identity, _ in numbered_checks(virtual, real))
+        asked = [verdict.weight for verdict in verdicts if verdict is not None]
+    told = [weight for weight in asked if weight is not None]
+    return max(0, min(*told, WEIGHT_LIMIT)) if told else None
 
 
 def effective_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
 from netlink.table import Family, ServiceKey
 
 
+NAMES_KEPT = 4096  # every event asks for the names of all services
+
+
+@lru_cache(NAMES_KEPT)
 def virtual_text(virtual: VirtualEndpoint | FirewallMark) -> str:
     """`tcp 1.1.1.12:80`, `udp [2001:db8::1]:53`, `fwmark 7` or `fwmark6 7`, for people and as identity."""
     match virtual:
@@ -31,6 +37,7 @@ def check_id(virtual: VirtualService, real: RealServer, number: int = 1) -> str:
     return first if number == 1 else f"{first} #{number}"
 
 
+@lru_cache(NAMES_KEPT)
 def service_key(virtual: VirtualEndpoint | FirewallMark) -> ServiceKey:
     """The kernel's key of a virtual service."""
     match virtual:

@@ -71,5 +71,5 @@ def serving(held: Entry, servers: tuple[RealServer, ...]) -> int:
 
 def fallback_serves(director: Director, virtual: VirtualService) -> bool:
     """Whether the fallback servers have their turn. Such without any weight cannot take it."""
-    lost = director.quorum.get(service_key(virtual.virtual)) is False
-    return lost and any(one.weight for one in virtual.fallback)
+    able = any(one.weight for one in virtual.fallback)
+    return able and director.quorum.get(service_key(virtual.virtual)) is False
