@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+
+from lvsd.runtime.unix_socket import peer_uid
 
 QUEUE_LIMIT_PACKETS = 4096  # a peer that far behind is cut off: it comes back and is told the levels anew
 READS_A_WAKE = 32  # packets taken from one peer before others have their turn
-PEERS_LIMIT = 8
-
-_UCRED = struct.Struct("3i")
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The user id of the process at the other end of a Unix socket (SO_PEERCRED)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(credentials)[1])
-
-
-def bind_unix(path: Path, kind: socket.SocketKind, mode: int, group: int = -1) -> socket.socket:
-    """A listening Unix socket of `mode`, in place of whatever socket an earlier process left at `path`."""
-    listener = socket.socket(socket.AF_UNIX, kind)
-    staged = path.with_name(path.name + ".new")
-    with contextlib.suppress(FileNotFoundError):
-        staged.unlink()
-    listener.bind(os.fspath(staged))
-    os.chown(staged, -1, group)
-    staged.chmod(mode)
-    listener.listen(PEERS_LIMIT)
-    listener.setblocking(False)
-    staged.replace(path)  # at no moment does the path name a socket with other rights, or nothing
-    return listener
 
 
 class PacketPeer:

@@ -18,7 +18,7 @@ from lvsd.control.messages import (
     decode_request,
     frame,
 )
-from lvsd.runtime.channel import peer_uid
+from lvsd.runtime.unix_socket import peer_uid
 
 IDLE_SECONDS = 30.0  # a client that says nothing that long is let go
 CLIENTS_LIMIT = 32

@@ -16,7 +16,6 @@ from typing import Any
 from config.problems import Severity
 from lvsd.control.messages import ChangeReply
 from lvsd.runtime.answers import Answers
-from lvsd.runtime.channel import bind_unix
 from lvsd.runtime.configuration import Reloader, first_configuration
 from lvsd.runtime.control_server import ControlServer
 from lvsd.runtime.director_runtime import Runtime, refused
@@ -34,6 +33,7 @@ from lvsd.runtime.process import (
     settle_memory,
 )
 from lvsd.runtime.store import Store
+from lvsd.runtime.unix_socket import bind_unix, is_gone
 from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket
 
@@ -69,17 +69,6 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     return 0 if told else 1
 
 
-def _is_gone(path: Path) -> bool:
-    """Whether there is nothing at the path, for certain: what may not be looked at may well be there."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 async def _until_told(runtime: Runtime, reloader: Reloader, reachable_at: Path) -> bool:
     """Tick until SIGTERM; SIGHUP reloads. False when nobody can reach us any more: a successor will be found."""
     loop = asyncio.get_running_loop()
@@ -107,7 +96,7 @@ async def _until_told(runtime: Runtime, reloader: Reloader, reachable_at: Path) 
             async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):
                 await ended.wait()
         except TimeoutError:
-            if _is_gone(reachable_at):
+            if is_gone(reachable_at):
                 tell("error", "run_directory_lost", path=str(reachable_at))
                 return False
     return True

@@ -13,6 +13,7 @@ from typing import Final
 from config.files import FileTooLarge
 
 SIZE_LIMIT_BYTES: Final = 16 * 1024 * 1024
+CHUNK_BYTES: Final = 64 * 1024
 
 
 class SystemFiles:
@@ -29,8 +30,7 @@ class SystemFiles:
             if not stat.S_ISREG(mode):
                 number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
                 raise OSError(number, "is a directory" if stat.S_ISDIR(mode) else "is not a regular file", path)
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(SIZE_LIMIT_BYTES + 1)
+            content = _content(descriptor)
         finally:
             os.close(descriptor)
         if len(content) > SIZE_LIMIT_BYTES:
@@ -51,3 +51,11 @@ class SystemFiles:
             return bool(Path(path).stat().st_mode & stat.S_IROTH)
         except OSError:
             return False
+
+
+def _content(descriptor: int) -> bytes:
+    """All there is, or a little more than the limit: memory is asked for as the file turns out to need it."""
+    content = bytearray()
+    while len(content) <= SIZE_LIMIT_BYTES and (chunk := os.read(descriptor, CHUNK_BYTES)):
+        content += chunk
+    return bytes(content)

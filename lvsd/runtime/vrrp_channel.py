@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from lvsd.runtime.journal import tell
+from lvsd.runtime.unix_socket import peer_uid
 from lvsd.vrrp.messages import PACKET_LIMIT_BYTES, Configure, Garbled, VrrpStatus, decode_configure, encode
 
 RETRY_SECONDS = 0.5
 READS_A_WAKE = 16
-
-_UCRED = struct.Struct("3i")
 
 
 class Channel:
@@ -99,8 +97,7 @@ def _configuration(packet: bytes) -> Configure | None:
 
 def _require_our_own(connection: socket.socket) -> None:
     """Only root, or our own user, may tell us what to do. Raises PermissionError."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    _, user, _ = _UCRED.unpack(credentials)
+    user = peer_uid(connection)
     if user not in (0, os.geteuid()):
         text = f"the director's socket belongs to user {user}"
         raise PermissionError(text)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lvsd.runtime.channel import QUEUE_LIMIT_PACKETS, PacketListener, PacketPeer, bind_unix
+from lvsd.runtime.channel import QUEUE_LIMIT_PACKETS, PacketListener, PacketPeer
+from lvsd.runtime.unix_socket import bind_unix
 
 LIMIT = 1000
 

@@ -23,7 +23,7 @@ from lvsd.control.messages import (
     decode_reply,
 )
 from lvsd.ctl.client import Unanswered, ask
-from lvsd.runtime.channel import bind_unix
+from lvsd.runtime.unix_socket import bind_unix
 from lvsd.runtime.control_server import ControlServer
 
 

@@ -1,0 +1,103 @@
+"""The director's connection to lvsd-notify: what is asked is sent at once, or kept until it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from pathlib import Path
+
+from lvsd.control.hooks import Garbled, ToNotify, encode
+from lvsd.runtime.journal import tell
+from lvsd.runtime.sparingly import Sparingly
+from lvsd.runtime.unix_socket import peer_uid
+
+QUEUE_LIMIT_PACKETS = 2048
+FAREWELL_SECONDS = 1.0
+
+
+class NotifyLink:
+    """A client that comes back for ever and never waits. Nothing is ever answered."""
+
+    def __init__(self, path: Path) -> None:
+        """`path`: lvsd-notify's socket. Not connected yet."""
+        self._path = path
+        self._queue: deque[bytes] = deque()
+        self._socket: socket.socket | None = None
+        self._troubles = Sparingly()
+
+    def send(self, message: ToNotify) -> None:
+        """Ask for it. Where too much waits, the oldest is dropped and told."""
+        now = asyncio.get_running_loop().time()
+        try:
+            self._queue.append(encode(message))
+        except Garbled as error:
+            tell("error", "request_not_sent", request=type(message).__name__, error=str(error))
+            return
+        if len(self._queue) > QUEUE_LIMIT_PACKETS:
+            self._queue.popleft()
+            self._troubles.tell("dropped", now, "error", "request_dropped", because="lvsd-notify does not take them")
+        if self._socket is not None and len(self._queue) == 1:
+            self._write()
+
+    def tick(self) -> None:
+        """Connect, if there is no connection."""
+        if self._socket is not None:
+            return
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            connection.connect(os.fspath(self._path))
+            uid = peer_uid(connection)
+        except OSError:
+            connection.close()
+            return
+        if uid != os.geteuid():
+            connection.close()
+            now = asyncio.get_running_loop().time()
+            self._troubles.tell("refused", now, "warning", "peer_refused", uid=uid)
+            return
+        self._socket = connection
+        asyncio.get_running_loop().add_reader(connection, self._ended)
+        self._write()
+
+    def close(self) -> None:
+        """Hand over what is left, waiting a little for room, and part."""
+        self.tick()
+        if self._socket is not None and self._queue:
+            self._socket.settimeout(FAREWELL_SECONDS)
+            try:
+                while self._queue:
+                    self._socket.send(self._queue[0], socket.MSG_NOSIGNAL)
+                    self._queue.popleft()
+            except OSError as error:  # TimeoutError is one
+                tell("error", "request_dropped", requests=len(self._queue), because=str(error))
+        self._disconnect()
+
+    def _write(self) -> None:
+        if self._socket is None:
+            return
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            try:
+                self._socket.send(self._queue[0], socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                loop.add_writer(self._socket, self._write)
+                return
+            except OSError:
+                self._disconnect()
+                return
+            self._queue.popleft()
+        loop.remove_writer(self._socket)
+
+    def _ended(self) -> None:
+        """It never speaks: whatever can be read is its end."""
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._socket is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._socket)
+            loop.remove_writer(self._socket)
+            self._socket.close()
+            self._socket = None
