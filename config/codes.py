@@ -83,6 +83,7 @@ LD_LEFT_OUT: Final = "CFG107"
 LD_OTHERWISE: Final = "CFG108"
 LD_IGNORED: Final = "CFG109"
 LD_PLAIN: Final = "CFG110"
+LD_MAINTENANCE: Final = "CFG111"
 
 CODES: Final = {
     UNREADABLE: "a file cannot be read",
@@ -136,11 +137,12 @@ CODES: Final = {
     LD_NOT_QUOTED: "ldirectord.cf: a text without its double quotes",
     LD_REAL: "ldirectord.cf: a real or fallback server is not written as it must be",
     LD_NAME: "ldirectord.cf: a name of a host or a port is not known",
-    LD_NOT_YET: "ldirectord.cf: something lvsd does not do yet, without which it would serve otherwise",
+    LD_NOT_YET: "ldirectord.cf: something lvsd does not do, without which it would serve otherwise",
     LD_LEFT_OUT: "ldirectord.cf: a directive has no effect with lvsd",
     LD_OTHERWISE: "ldirectord.cf: lvsd does otherwise than ldirectord",
     LD_IGNORED: "ldirectord.cf: something ldirectord ignores or takes otherwise than it looks",
     LD_PLAIN: "ldirectord.cf: a plain SMTP check on a port of TLS",
+    LD_MAINTENANCE: "ldirectord.cf: files in maintenancedir take real servers out, or name none",
     UNBALANCED: "a brace or a quote is missing or too many in a keepalived.conf",
     UNKNOWN_KEYWORD: "a keyword of a keepalived.conf is not known there",
     NOT_YET: "a keyword of a keepalived.conf cannot be honoured yet, and ignoring it would do harm",

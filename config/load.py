@@ -91,7 +91,10 @@ class _Gathering:
         self.sources[path] = text
         other = format_of(path, text)
         if other is not None:
-            self.parts.append(other.read(path, text, self._reading))
+            part = other.read(path, text, self._reading)
+            self.parts.append(part)
+            for further in part.further:
+                self.add(further.value, further.place, (*chain, path))
         else:
             self._read_own(path, text, chain)
 

@@ -18,6 +18,8 @@ class Part:
     when it has no opinion. What lvsd.yaml says under `daemon` and `ipvs` comes first. The others are as in
     config.model.Daemon; where several files differ about a directory, a command or a setting of the kernel, it is
     told and the first counts.
+
+    `further`: files to be read too, as if they were named beside this one.
     """
 
     services: tuple[Built, ...] = ()
@@ -27,3 +29,4 @@ class Part:
     on_config_change: At[Argv] | None = None
     maintenance_directory: At[str] | None = None
     ipvs: At[Ipvs] | None = None
+    further: tuple[At[str], ...] = ()

@@ -12,8 +12,11 @@ from config import codes
 from config.build_service import ONE_PACKET_FLAG, Built
 from config.checks import Check, Credentials, HttpCheck, NoCheck
 from config.ldirectord import directives as d
-from config.ldirectord.checks import Context, check_of
+from config.ldirectord.checks import check_of, note_unused, pings
+from config.ldirectord.context import Context
+from config.ldirectord.hooks import absolute, quorum_commands
 from config.ldirectord.lines import Line
+from config.ldirectord.mails import mail_of, note_without_recipient
 from config.ldirectord.names import Names
 from config.ldirectord.servers import Server, Virtual, read_fallback, read_real, read_virtual
 from config.ldirectord.told import note_left_out
@@ -61,7 +64,7 @@ def build_section(lines: Sequence[Line], own: Said, shared: Shared, reading: Rea
     servers, fallback = _servers(head, body, virtual, shared, reading)
     if virtual is None:
         return None
-    context = Context(own, shared.top, virtual, head.place)
+    context = Context(own, shared.top, virtual, head.place, shared.names)
     real_servers = _real_servers(context, servers, reading)
     fallback = fallback or shared.fallbacks.get(head.name == "virtual6")
     persistence = _persistence(context, reading)
@@ -69,6 +72,7 @@ def build_section(lines: Sequence[Line], own: Said, shared: Shared, reading: Rea
         message = "port 0 (every port) needs persistence: the kernel refuses it otherwise"
         reading.error(codes.PORT_ZERO, head.value_place, message, "persistent=300, or a port")
     scheduler = _scheduler(context, reading)
+    on_quorum_down, on_quorum_up = quorum_commands(context, reading)
     service = VirtualService(
         name=_name(virtual),
         virtual=virtual,
@@ -78,9 +82,29 @@ def build_section(lines: Sequence[Line], own: Said, shared: Shared, reading: Rea
         persistence=persistence,
         on_failure=OnFailure.QUIESCE if quiescent(context) else OnFailure.REMOVE,
         fallback=_fallback(virtual, fallback, real_servers, reading),
+        on_quorum_up=on_quorum_up,
+        on_quorum_down=on_quorum_down,
+        mail=mail_of(context, reading),
+        monitor_file=_monitor_file(context, reading),
     )
     _note_secret(context, service, reading)
+    _note_unused(context, reading)
     return Built(service, head.value_place)
+
+
+def _monitor_file(context: Context, reading: Reading) -> str | None:
+    said = context.own.get(d.MONITOR_FILE)
+    return absolute(said, d.MONITOR_FILE, reading) if said is not None and said.value else None
+
+
+def _note_unused(context: Context, reading: Reading) -> None:
+    """Tell what is said in the section and has no effect as the section is."""
+    note_unused(context, reading)
+    note_without_recipient(context, reading)
+    count = context.own.get(d.CHECK_COUNT)
+    if count is not None and not pings(context):
+        message = "checkcount: it counts pings, and nothing is pinged"
+        reading.warning(codes.LD_IGNORED, count.place, message, "failurecount counts failures of every check")
 
 
 def quiescent(context: Context) -> bool:
@@ -260,7 +284,7 @@ def _prefix_length(text: str, longest: int) -> int | None:
 
 
 def _note_secret(context: Context, service: VirtualService, reading: Reading) -> None:
-    password = context.own.get(d.PASSWORD)
+    password = context.own.get(d.PASSWORD) or context.own.get(d.SECRET)
     kinds = (real.check.kind for real in service.real_servers)
     used = any(isinstance(getattr(kind, "credentials", None), Credentials) for kind in kinds)
     if password is not None and used and reading.files.exposed(context.place.file):

@@ -12,10 +12,12 @@ from config.ldirectord.values import (
     Known,
     Said,
     anything,
+    filled,
     number,
     one_of,
     perhaps_quoted,
     quoted,
+    quoted_or_empty,
     refuse,
     word,
     yes_or_no,
@@ -29,6 +31,7 @@ SERVICES: Final = (
 )  # fmt: skip
 CHECK_TYPES: Final = ("connect", "negotiate", "ping", "on", "off", "external", "external-perl")
 PERSISTENCE_LIMIT_SECONDS: Final = 31 * 86400  # ipvsadm's
+CONNECTS_LIMIT: Final = 1_000_000  # between negotiations
 _INTERVAL, _TIMEOUT, _COUNT = (1, 86400), (1, 3600), (1, 1000)
 _PHASES = ("all", "none", "starting", "running", "stopping", "reloading")
 
@@ -41,7 +44,7 @@ def _check_type(line: Line, reading: Reading) -> str | None:
 
 
 def _phases(line: Line, reading: Reading) -> str | None:
-    words = re.split(r"\s*,\s*", (line.value or "").strip())
+    words = re.split(r"\s*,\s*", (line.value or "").strip() or "none")
     wrong = next((one for one in words if one not in _PHASES), None)
     if wrong is not None or ("none" in words and len(words) > 1):
         refuse(line, f"{shown(wrong or 'none')} cannot stand there", ", ".join(_PHASES), reading)
@@ -79,6 +82,16 @@ FAILURE_COUNT: Final = Known("failurecount", number(*_COUNT))
 FORK: Final = Known("fork", yes_or_no)
 MAINTENANCE: Final = Known("maintenancedir", perhaps_quoted)
 SUPERVISED: Final = Known("supervised", _supervised)
+CHECK_COUNT: Final = Known("checkcount", number(*_COUNT))
+FALLBACK_COMMAND: Final = Known("fallbackcommand", perhaps_quoted)
+MAIL: Final = Known("emailalert", filled)
+MAIL_REPEAT: Final = Known("emailalertfreq", number(0, 10**9))
+MAIL_PHASES: Final = Known("emailalertstatus", _phases)
+MAIL_SENDER: Final = Known("emailalertfrom", perhaps_quoted)
+SMTP: Final = Known("smtp", word(r"([0-9A-Za-z._+-]+)", "a host"))
+AUTORELOAD: Final = Known("autoreload", yes_or_no)
+CALLBACK: Final = Known("callback", quoted_or_empty)
+EXECUTE: Final = Known("execute", perhaps_quoted)
 
 SERVICE: Final = Known("service", one_of(SERVICES))
 CHECK_TYPE: Final = Known("checktype", _check_type)
@@ -91,6 +104,10 @@ VIRTUAL_HOST: Final = Known("virtualhost", perhaps_quoted)
 LOGIN: Final = Known("login", quoted)
 PASSWORD: Final = Known("passwd", quoted)
 DATABASE: Final = Known("database", quoted)
+SECRET: Final = Known("secret", quoted)
+MONITOR_FILE: Final = Known("monitorfile", filled)
+SERVICE_NAME: Final = Known("servicename", anything)
+COMMENT: Final = Known("comment", anything)
 SCHEDULER: Final = Known("scheduler", word(r'"?([a-z]+)"?', "a scheduler's name in small letters"))
 PERSISTENT: Final = Known("persistent", number(0, PERSISTENCE_LIMIT_SECONDS))
 NETMASK: Final = Known("netmask", _netmask)
@@ -105,32 +122,31 @@ _BOTH: Final[tuple[Known[object], ...]] = (
     NEGOTIATE_TIMEOUT,
     CHECK_INTERVAL,
     FAILURE_COUNT,
-    Known("checkcount", number(*_COUNT)),
-    Known("fallbackcommand", perhaps_quoted),
-    Known("emailalert", perhaps_quoted),
-    Known("emailalertfreq", number(0, 10**9)),
-    Known("emailalertstatus", _phases),
-    Known("smtp", word(r"([0-9A-Za-z._+-]+)", "a host")),
+    CHECK_COUNT,
+    FALLBACK_COMMAND,
+    MAIL,
+    MAIL_REPEAT,
+    MAIL_PHASES,
+    SMTP,
 )
 _TOP_ONLY: Final[tuple[Known[object], ...]] = (
     FORK,
     MAINTENANCE,
     SUPERVISED,
-    Known("autoreload", yes_or_no),
+    AUTORELOAD,
     Known("readdquiescent", yes_or_no),
-    Known("callback", quoted),
-    Known("execute", perhaps_quoted),
+    CALLBACK,
+    EXECUTE,
     Known("logfile", quoted),
-    Known("emailalertfrom", perhaps_quoted),
+    MAIL_SENDER,
 )
 _SECTION_ONLY: Final[tuple[Known[object], ...]] = (
     SERVICE, CHECK_TYPE, CHECK_COMMAND, CHECK_PORT, REQUEST, RECEIVE, HTTP_METHOD, VIRTUAL_HOST, LOGIN, PASSWORD,
-    DATABASE, SCHEDULER, PERSISTENT, NETMASK, SCHEDFLAGS, PROTOCOL, ONE_PACKET,
-    Known("secret", quoted), Known("load", quoted), Known("monitorfile", perhaps_quoted),
-    Known("servicename", anything), Known("comment", anything),
+    DATABASE, SCHEDULER, PERSISTENT, NETMASK, SCHEDFLAGS, PROTOCOL, ONE_PACKET, SECRET, MONITOR_FILE, SERVICE_NAME,
+    COMMENT, Known("load", quoted),
 )  # fmt: skip
 TOP: Final = {known.name: known for known in (*_BOTH, *_TOP_ONLY)}
-SECTION: Final = {known.name: known for known in (*_BOTH, *_SECTION_ONLY)}
+SECTION: Final = {known.name: known for known in (*_BOTH, *_SECTION_ONLY, Known(FALLBACK_COMMAND.name, filled))}
 SERVER_LINES: Final = ("real", "real6", "fallback", "fallback6")
 """Directives that name a server: config.ldirectord.servers reads them."""
 
@@ -149,7 +165,7 @@ def read_directives(lines: Sequence[Line], known: Mapping[str, Known[object]], r
             _note_unknown(line, known, reading)
             continue
         value = directive.read(line, reading)
-        if line.name in values:
+        if line.name in values and directive is not EXECUTE:
             message = f"`{line.name}` was said on line {values[line.name].place.line} already: this one counts"
             reading.warning(codes.LD_IGNORED, line.place, message, "remove one")
         if value is not None:

@@ -15,6 +15,8 @@ from config.reading import Reading, shown
 from config.words import Protocol
 
 HOSTS: Final = "/etc/hosts"
+OWN_NAME: Final = ("/proc/sys/kernel/hostname", "/etc/hostname")
+"""Where this host's name stands: the kernel's, and the one it is given at boot."""
 SERVICES: Final = "/etc/services"
 SERVICE_PORTS: Final = {
     "ftp": 21, "smtp": 25, "dns": 53, "http": 80, "pop": 110, "nntp": 119, "imap": 143, "ldap": 389, "https": 443,
@@ -63,6 +65,15 @@ class Names:
         self._reading.error(codes.LD_NAME, place, f"{shown(host)} is no address and no host of {HOSTS}", hint)
         return None
 
+    def at_this_host(self, user: str) -> str:
+        """`user@NAME`, the user alone where this host's name cannot be told."""
+        return f"{user}@{self._own_name}" if self._own_name else user
+
+    @cached_property
+    def _own_name(self) -> str:
+        found = (self._try(path).strip() for path in OWN_NAME)
+        return next((name for name in found if re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name)), "")
+
     def port(self, text: str, protocol: Protocol, place: Place) -> int | None:
         """The number of a port, or of a service's name."""
         if re.fullmatch(r"[0-9]{1,9}", text):
@@ -97,9 +108,12 @@ class Names:
         return found
 
     def _table(self, path: str) -> list[list[str]]:
-        try:
-            text = self._reading.files.read(path)
-        except (OSError, UnicodeDecodeError, FileTooLarge):
-            return []  # the name that was looked for is told
-        rows = (line.partition("#")[0].split() for line in text.splitlines())
+        rows = (line.partition("#")[0].split() for line in self._try(path).splitlines())
         return [words for words in rows if len(words) > 1]
+
+    def _try(self, path: str) -> str:
+        """The text; nothing where it cannot be read: the name that was looked for is told."""
+        try:
+            return self._reading.files.read(path)
+        except (OSError, UnicodeDecodeError, FileTooLarge):
+            return ""

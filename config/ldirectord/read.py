@@ -10,10 +10,12 @@ from config import codes
 from config.build_service import Built
 from config.ldirectord import directives as d
 from config.ldirectord.build import ServerBudget, Shared, asks_pages, build_section
+from config.ldirectord.executed import executed
+from config.ldirectord.hooks import absolute, callback
 from config.ldirectord.lines import HEADS, Line, split_lines
 from config.ldirectord.names import Names
 from config.ldirectord.servers import Server, read_fallback
-from config.ldirectord.told import note_left_out
+from config.ldirectord.told import note_left_out, note_maintenance, note_unused_globally
 from config.ldirectord.values import Said
 from config.nodes import At, Place
 from config.parts import Part
@@ -29,7 +31,7 @@ def is_ldirectord(path: str, text: str) -> bool:
 
 
 def read_ldirectord(path: str, text: str, reading: Reading) -> Part:
-    """The services of the file, and whether it wants them out of the table at stop."""
+    """The services of the file, what it wants of the processes, and the files it wants run with it."""
     lines = split_lines(path, text, reading)
     names = Names(reading)
     top = d.read_directives(lines.top, d.TOP, reading)
@@ -40,7 +42,24 @@ def read_ldirectord(path: str, text: str, reading: Reading) -> Part:
     built = [build_section(section, said, shared, reading) for section, said in sections]
     services = tuple(one for one in built if one is not None)
     _note_redirects(services, reading)
-    return Part(services, clear_table=_clear_table(path, top, own, reading))
+    note_unused_globally(top, [one.service for one in services], reading)
+    return Part(
+        services,
+        clear_table=_clear_table(path, top, own, reading),
+        autoreload=top.value(d.AUTORELOAD, default=False),
+        on_config_change=callback(top, reading),
+        maintenance_directory=_maintenance(top, reading),
+        further=executed(lines.top, reading),
+    )
+
+
+def _maintenance(top: Said, reading: Reading) -> At[str] | None:
+    said = top.get(d.MAINTENANCE)
+    if said is None or not said.value:
+        return None
+    folder = At(absolute(said, d.MAINTENANCE, reading), said.place)
+    note_maintenance(folder, reading)
+    return folder
 
 
 def _fallbacks(lines: Sequence[Line], names: Names, reading: Reading) -> dict[bool, Server]:

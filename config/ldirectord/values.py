@@ -113,15 +113,21 @@ def one_of(words: tuple[str, ...]) -> Callable[[Line, Reading], str | None]:
 
 def quoted(line: Line, reading: Reading) -> str | None:
     """The text from the first double quote to the last; there is no other form, and it may not be empty."""
+    text = quoted_or_empty(line, reading)
+    if text == "":
+        refuse(line, "an empty text", "remove the line", reading)
+        return None
+    return text
+
+
+def quoted_or_empty(line: Line, reading: Reading) -> str | None:
+    """The text from the first double quote to the last; there is no other form."""
     match = re.match(r'"(.*)"', line.value or "", re.DOTALL)
     if match is None:
         hint = f'{line.name}="..."'
         if (line.value or "").startswith('"'):
             hint = "no closing quote: `#` begins a comment in quotes too"
         reading.error(codes.LD_NOT_QUOTED, line.value_place, f"{line.name} needs a text in double quotes", hint)
-        return None
-    if not match[1]:
-        refuse(line, "an empty text", "remove the line", reading)
         return None
     return _fitting(match[1], line, reading)
 
@@ -134,6 +140,15 @@ def perhaps_quoted(line: Line, reading: Reading) -> str | None:
         refuse(line, "an empty text", "remove the line", reading)
         return None
     return _fitting(match[1] if match else text, line, reading)
+
+
+def filled(line: Line, reading: Reading) -> str | None:
+    """A text, with or without double quotes around it, and not empty within them either."""
+    text = perhaps_quoted(line, reading)
+    if text == "":
+        refuse(line, "an empty text", "remove the line", reading)
+        return None
+    return text
 
 
 def anything(line: Line, _reading: Reading) -> str | None:

@@ -55,10 +55,7 @@ OURS_DIFFERS = {
     # ldirectord would end at the first answer, or send a broken request
     BASIC + '    receive="a(b"\n': "refused 3",
     BASIC + "    virtualhost=a b\n": "refused 3",
-    # not done by lvsd yet
-    BASIC + "    checktype=ping\n": "refused 3",
-    BASIC + "    service=ldap\n": "refused 3",
-    BASIC + "    service=simpletcp\n": "refused 3",
+    # no such file
     'execute="foo"\n': "refused 1",
     "execute=\n": "refused 1",
 }

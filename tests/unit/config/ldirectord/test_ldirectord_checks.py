@@ -6,16 +6,27 @@ import pytest
 
 from config.checks import (
     AnyCheck,
+    Check,
     Credentials,
+    DnsCheck,
     Expect,
     ExternalCheck,
+    FtpCheck,
     HttpCheck,
     ImapCheck,
+    LdapCheck,
     MysqlCheck,
+    NntpCheck,
     NoCheck,
+    PgsqlCheck,
+    PingCheck,
     PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
     SmtpCheck,
     TcpCheck,
+    Timing,
     Tls,
     TlsMode,
 )
@@ -29,7 +40,18 @@ from tests.unit.config.ldirectord.texts import REAL, WEB, check, kind, lines, lo
 LOGIN = ('login="monitor"', 'passwd="secret"')
 MONITOR = Credentials("monitor", Secret("secret"))
 SMTP = SmtpCheck(helo="localhost.localdomain")
+HOST = "ldirectord@lb1.example.net"
 KINDS: dict[str, AnyCheck] = {
+    "dns": DnsCheck(answer_needed=False, tcp=True),
+    "ftp": FtpCheck(Credentials("anonymous", Secret(HOST))),
+    "http_proxy": HttpCheck(proxy_url="http://www.example.net/"),
+    "ldap": LdapCheck(base=""),
+    "ldaps": LdapCheck(TlsMode.IMPLICIT, base=""),
+    "nntp": NntpCheck(),
+    "pgsql": PgsqlCheck(MONITOR, "SELECT 1"),
+    "radius": RadiusCheck(MONITOR, Secret("shared")),
+    "simpletcp": SimpleTcpCheck(half_close=True),
+    "sip": SipCheck(HOST, tcp=True),
     "http": HttpCheck(),
     "https": HttpCheck(tls=Tls()),
     "imap": ImapCheck(),
@@ -43,18 +65,27 @@ KINDS: dict[str, AnyCheck] = {
 }
 
 
+NEEDED = {
+    "mysql": (*LOGIN, 'request="SELECT 1"'),
+    "pgsql": (*LOGIN, 'request="SELECT 1"'),
+    "radius": (*LOGIN, 'secret="shared"'),
+    "http_proxy": ('request="http://www.example.net/"',),
+}
+"""What a service cannot do without."""
+
+
 @pytest.mark.parametrize("word", SERVICES)
 def test_every_service_is_checked_or_refused(word: str) -> None:
-    more = (*LOGIN, 'request="SELECT 1"') if word == "mysql" else ()
     if word in KINDS:
-        assert kind(f"service={word}", *more) == KINDS[word]
+        assert kind(f"service={word}", *NEEDED.get(word, ())) == KINDS[word]
     else:
+        assert word == "oracle"
         assert told(lines(f"service={word}")) == ["3:13 CFG106"]
 
 
 @pytest.mark.parametrize(("word", "port"), SERVICE_PORTS.items())
 def test_the_service_is_inferred_from_the_virtual_port(word: str, port: int) -> None:
-    more = "".join(f"    {one}\n" for one in (*LOGIN, 'request="SELECT 1"')) if word == "mysql" else ""
+    more = "".join(f"    {one}\n" for one in NEEDED.get(word, ()))
     text = f"virtual=192.0.2.100:{port}\n    real=192.0.2.12 gate\n    protocol=tcp\n{more}"
     if word in KINDS:
         assert check(text).kind == KINDS[word]
@@ -85,7 +116,8 @@ def test_a_real_servers_own_request() -> None:
     text = WEB + '    real=192.0.2.12:80 gate "x", "y"\n    real=192.0.2.13:80 gate\n    request="a"\n    receive="b"\n'
     kinds = [one.check.kind for one in service(text).real_servers]
     assert kinds == [HttpCheck(path="/x", expect=Expect(text="y")), HttpCheck(path="/a", expect=Expect(text="b"))]
-    assert told(WEB + '    real=192.0.2.12:80 gate "http://a/", "b"\n') == ["2:10 CFG106"]
+    text = WEB + '    real=192.0.2.12:80 gate "", ""\n    request="a"\n    receive="b"\n'
+    assert check(text).kind == HttpCheck()
 
 
 @pytest.mark.parametrize(
@@ -138,21 +170,41 @@ def test_smtp_on_a_port_of_tls() -> None:
     assert told(text + "    checkport=25\n") == []
 
 
+UDP = "virtual=192.0.2.100:53\n    real=192.0.2.12 gate\n"
+
+
 def test_connect() -> None:
     assert kind("checktype=connect") == TcpCheck()
-    udp = "virtual=192.0.2.100:53\n    real=192.0.2.12 gate\n    checktype=connect\n"
-    assert told(udp) == ["3:15 CFG106"]
+    assert check(UDP + "    checktype=connect\n") == Check(PingCheck(), Timing(10.0, 5.0, fall=1))
 
 
-def test_on_and_ping() -> None:
+def test_on() -> None:
     assert kind("checktype=on") == NoCheck()
-    assert told(lines("checktype=ping")) == ["3:15 CFG106"]
 
 
-@pytest.mark.parametrize(("written", "warned"), [("3", True), ("negotiate2", True), ("0", False), ("-1", True)])
-def test_so_many_connects_between_negotiations(written: str, warned: bool) -> None:
-    assert kind(f"checktype={written}") == HttpCheck()
-    assert told(lines(f"checktype={written}")) == (["3:15 CFG108"] if warned else [])
+def test_ping_tries_as_often_as_is_said_each_within_the_timeout() -> None:
+    assert check("checkcount=2\nchecktimeout=3\n" + lines("checktype=ping")) == Check(
+        PingCheck(2), Timing(10.0, 6.0, fall=1)
+    )
+    assert check("checkcount=2\n" + lines("checktype=ping", "checkcount=4")).kind == PingCheck(4)
+    assert check("virtual=5\n    real=192.0.2.12 gate\n    checktype=ping\n").kind == PingCheck()
+
+
+@pytest.mark.parametrize(("written", "count"), [("3", 3), ("negotiate2", 2), ("0", 0), ("-1", 1)])
+def test_so_many_connects_between_negotiations(written: str, count: int) -> None:
+    found = check(lines(f"checktype={written}"))
+    assert (found.kind, found.timing.connects) == (HttpCheck(), count)
+    assert told(lines(f"checktype={written}")) == []
+
+
+def test_connects_that_would_find_nothing() -> None:
+    dns = UDP + '    checktype=3\n    request="a.b"\n    receive="1"\n'
+    assert (check(dns).timing.connects, told(dns)) == (0, ["3:15 CFG108"])
+    none = "virtual=192.0.2.100:8080\n    real=192.0.2.12 gate\n    checktype=3\n    checkport=81\n"
+    assert (check(none).kind, check(none).timing.connects, check(none).port) == (TcpCheck(), 0, 81)
+    assert told(none) == ["3:15 CFG108"]
+    assert check(none.replace("=3", "=0")).kind == NoCheck()
+    assert told(lines("checktype=1000001")) == ["3:15 CFG015"]
 
 
 def test_external() -> None:

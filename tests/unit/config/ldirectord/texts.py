@@ -10,6 +10,7 @@ from tests.unit.config.files_in_memory import FilesInMemory
 WEB = "virtual=192.0.2.100:80\n"
 REAL = "    real=192.0.2.12:80 gate\n"
 SYSTEM = {
+    "/proc/sys/kernel/hostname": "lb1.example.net\n",
     "/etc/hosts": "127.0.0.1 localhost\n192.0.2.17 mail1 mail1.example.net # first\n2001:db8::17 mail1\n",
     "/etc/services": "svn 3690/tcp subversion\nbad\nodd x/tcp\ntftp 69/udp\n",
 }
