@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from checkers.core.messages import Hello
 from config.model import Config
-from lvsd.core import hooks, kernel, maintenance, quorum, turns, verdicts
+from lvsd.core import hooks, kernel, mails, maintenance, monitor, quorum, turns, verdicts
 from lvsd.core.assignment import assigned_checks, configured_checks
 from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
@@ -109,7 +109,7 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
-    settled, followed = _settled(changed, effects, now)
+    settled, followed = _settled(mails.all_begin(changed), effects, now)
     return settled, (*followed, *hooks.commands(turns.departed(director, config)))
 
 
@@ -118,9 +118,11 @@ def _stopped(director: Director) -> Step:
     stopped = replace(director, stopping=True)
     commands = hooks.commands(turns.leaving(director))
     if not director.config.daemon.clear_table_on_stop:
-        return stopped, (Tell(Level.INFO, "stopped", {"table": "left"}), *commands)
-    deletions = tuple(DeleteService(key) for key in without_ours(director))
-    return stopped, (Tell(Level.INFO, "stopped", {"table": "cleared"}), Apply(deletions), *commands)
+        return stopped, (Tell(Level.INFO, "stopped", {"table": "left"}), *commands, *mails.stopped(stopped, ()))
+    ours = without_ours(director)
+    deletions = tuple(DeleteService(key) for key in ours)
+    told = Tell(Level.INFO, "stopped", {"table": "cleared"})
+    return stopped, (told, Apply(deletions), *commands, *mails.stopped(stopped, ours))
 
 
 def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, now: float) -> Step:
@@ -132,10 +134,11 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             told = Tell(Level.WARNING, "worker_lost", {"verdicts": "stand"})
             return replace(director, worker=worker), (told,)
         case VerdictsHeard(message):
+            lines = tuple(monitor.lines(director, message))
             heard, changed = verdicts.heard(director, message)
             if not changed:  # neither a state nor a weight: the wanted table is the same
-                return heard, ()
-            settled = _settled(heard, [], now)
+                return heard, lines
+            settled = _settled(heard, [*lines], now)
             if any(isinstance(effect, Apply) for effect in settled[1]):
                 return settled  # the table first: PlanApplied comes back here
             return _and_then(_let_vrrp_go(settled[0], now), settled[1])
@@ -199,10 +202,14 @@ def _kernel(
             return kernel.unreadable(director, error, now)
         case PlanApplied(operations, refusals):
             answered, answers = kernel.answered(director, operations, refusals, now)
-            return _and_then(_let_vrrp_go(answered, now), answers)
+            refused = {refusal.operation for refusal in refusals}
+            letters = mails.changes(director, (one for one in operations if one not in refused))
+            posted, sent = mails.posted(answered, letters)
+            return _and_then(_let_vrrp_go(posted, now), (*answers, *sent))
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
-            return _and_then(_let_vrrp_go(director, now), (ReadTable(),) if due else ())
+            ticked, sent = mails.ticked(director, now)
+            return _and_then(_let_vrrp_go(ticked, now), (*sent, *((ReadTable(),) if due else ())))
 
 
 def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
 from netlink.table import Family, ServiceKey
 
-
 NAMES_KEPT = 4096  # every event asks for the names of all services
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from checkers.core.messages import State, Verdict
-from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, Timing, Tls, TlsMode
+from config.checks import Timing
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.messages import ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
 from lvsd.core.health import standing_state, worst_check
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
@@ -102,20 +103,6 @@ def _real(
         probes=verdict.probes if verdict is not None else 0,
         failures=verdict.failures if verdict is not None else 0,
     )
-
-
-def check_word(kind: AnyCheck) -> str:
-    """The check's type as the configuration has it: `imaps` is `imap` over TLS from the first byte."""
-    word = str(kind.__struct_config__.tag)
-    match kind:
-        case HttpCheck(tls=Tls()):
-            return f"{word}s"
-        case ImapCheck(mode=TlsMode.IMPLICIT) | PopCheck(mode=TlsMode.IMPLICIT) | SmtpCheck(mode=TlsMode.IMPLICIT):
-            return f"{word}s"
-        case SmtpCheck(mode=TlsMode.STARTTLS):
-            return "submission"
-        case _:
-            return word
 
 
 def standing(state: State, weight: int | None) -> str:

@@ -9,6 +9,7 @@ from checkers.core.outcome import Reason, Unhealthy
 from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, TcpCheck, Tls, TlsMode
 from lvsd.control.messages import ChangeReply, ProcessRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core import views
+from lvsd.core.check_words import check_word
 from lvsd.ctl import render
 from tests.unit.core.world import Bench, config, real, table, virtual
 
@@ -100,7 +101,7 @@ def test_a_plan_says_would_and_a_reload_says_did() -> None:
     ],
 )
 def test_a_check_is_called_as_in_the_configuration(kind: AnyCheck, word: str) -> None:
-    assert views.check_word(kind) == word
+    assert check_word(kind) == word
 
 
 def test_a_fallback_server_is_shown_with_its_turn() -> None:

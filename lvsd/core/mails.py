@@ -1,0 +1,210 @@
+"""Mails about real servers that come and go: who is told what, when again, and never a flood. Pure.
+
+The subjects are ldirectord's own, as people filter by them. What a mail tells of is what the kernel accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from checkers.core.messages import State
+from config.model import FirewallMark, Mail, VirtualService
+from lvsd.core.effects import Effect, SendMail
+from lvsd.core.health import checked_state, standing_state
+from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.maintenance import in_maintenance
+from lvsd.core.state import Director, Waiting
+from netlink.operations import AddDestination, DeleteDestination, Operation, SetDestination
+from netlink.table import DestinationKey, ServiceKey
+
+MAILS_A_TICK = 10  # what comes on top of these waits for the next tick and goes out summed up
+MESSAGES_A_MAIL = 40  # a mail that sums up more than that counts the others: it must fit one packet
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message about one service."""
+
+    virtual: VirtualService
+    message: str
+
+
+def posted(director: Director, letters: Iterable[Letter], phase: str | None = None) -> tuple[Director, list[Effect]]:
+    """Send what may go now, keep the rest. A mail that does not want to hear of this phase is none."""
+    post = director.post
+    sent, waiting = post.sent, dict(post.waiting)
+    mails: list[Effect] = []
+    for letter in letters:
+        mail, now = letter.virtual.mail, phase or phase_of(director, letter.virtual)
+        if mail is None or now not in mail.phases:
+            continue
+        subject = _labelled(mail, letter.message)
+        if sent < MAILS_A_TICK:
+            sent += 1
+            mails.append(SendMail(mail, subject, _body(mail, (subject,), now)))
+        else:
+            waiting[_envelope(mail)] = _and_one_more(waiting.get(_envelope(mail), Waiting(mail)), subject)
+    return replace(director, post=replace(post, sent=sent, waiting=waiting)), mails
+
+
+def _envelope(mail: Mail) -> tuple[str, ...]:
+    return (mail.sender, mail.smtp or "", *mail.to)
+
+
+def _and_one_more(waiting: Waiting, subject: str) -> Waiting:
+    if len(waiting.subjects) < MESSAGES_A_MAIL:
+        return replace(waiting, subjects=(*waiting.subjects, subject))
+    return replace(waiting, more=waiting.more + 1)
+
+
+def _labelled(mail: Mail, message: str) -> str:
+    return f"[{mail.label}] {message}" if mail.label else message
+
+
+def _body(mail: Mail, messages: tuple[str, ...], phase: str, more: int = 0) -> str:
+    lines = [*(f"Log-Message: {message}" for message in messages)]
+    if more:
+        lines.append(f"and {more} more: see the log")
+    lines += [f"Daemon-Status: {phase}", ""]
+    if mail.label:
+        lines.append(f"Service name: {mail.label}")
+    if mail.comment:
+        lines.append(f"Comment: {mail.comment}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def phase_of(director: Director, virtual: VirtualService) -> str:
+    """`starting` or `reloading` until all real servers have a first verdict, then `running`; at last `stopping`."""
+    if director.stopping:
+        return "stopping"
+    if service_key(virtual.virtual) in director.post.first_round:
+        return "starting" if director.generation == 1 else "reloading"
+    return "running"
+
+
+def all_begin(director: Director) -> Director:
+    """A configuration was taken over: every service is in its first round."""
+    keys = frozenset(service_key(virtual.virtual) for virtual in director.config.services if virtual.mail is not None)
+    known = {real_id(virtual, real) for virtual in director.config.services for real in virtual.real_servers}
+    told_at = {identity: at for identity, at in director.post.told_at.items() if identity in known}
+    return replace(director, post=replace(director.post, first_round=keys, told_at=told_at))
+
+
+def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
+    """A second has passed: what waited goes out summed up, who is still down is told of again when it is time."""
+    post = director.post
+    if not (post.sent or post.waiting or post.first_round or any(one.mail for one in director.config.services)):
+        return director, []
+    flushed, mails = _flushed(replace(director, post=replace(post, sent=0)))
+    reminded, letters = _reminders(flushed, now)
+    told, more = posted(reminded, letters)
+    first_round = frozenset(
+        service_key(virtual.virtual)
+        for virtual in told.config.services
+        if service_key(virtual.virtual) in post.first_round and _undecided(told, virtual)
+    )
+    return replace(told, post=replace(told.post, first_round=first_round)), [*mails, *more]
+
+
+def _undecided(director: Director, virtual: VirtualService) -> bool:
+    return any(checked_state(director, virtual, real) is State.UNKNOWN for real in virtual.real_servers)
+
+
+def _flushed(director: Director) -> tuple[Director, list[Effect]]:
+    """One mail for each set of recipients with what waits for it, as many as may go at once."""
+    post = director.post
+    going = dict(list(post.waiting.items())[: MAILS_A_TICK - post.sent])
+    staying = {envelope: one for envelope, one in post.waiting.items() if envelope not in going}
+    phase = "stopping" if director.stopping else "running"
+    mails = [_summed_up(one, phase) for one in going.values()]
+    return replace(director, post=replace(post, sent=post.sent + len(mails), waiting=staying)), mails
+
+
+def _summed_up(one: Waiting, phase: str) -> Effect:
+    number = len(one.subjects) + one.more
+    if number == 1:
+        return SendMail(one.mail, one.subjects[0], _body(one.mail, one.subjects, phase))
+    return SendMail(one.mail, f"{number} further messages", _body(one.mail, one.subjects, phase, one.more))
+
+
+def _reminders(director: Director, now: float) -> tuple[Director, list[Letter]]:
+    told_at: dict[str, float] = {}
+    letters: list[Letter] = []
+    for virtual in director.config.services:
+        if virtual.mail is None or not virtual.mail.repeat:
+            continue
+        for real in virtual.real_servers:
+            if standing_state(director, virtual, real) is not State.DOWN or in_maintenance(director.maintenance, real):
+                continue
+            identity = real_id(virtual, real)
+            told_at[identity] = director.post.told_at.get(identity, now)
+            if now - told_at[identity] >= virtual.mail.repeat:
+                told_at[identity] = now
+                server = endpoint_text(real.address, real.port)
+                letters.append(Letter(virtual, f"Inaccessible real server: {server} ({virtual_words(virtual)})"))
+    return replace(director, post=replace(director.post, told_at=told_at)), letters
+
+
+def changes(director: Director, operations: Iterable[Operation]) -> Iterator[Letter]:
+    """What the accepted operations mean for those who get mails. `director` still holds the table before them."""
+    services = {service_key(one.virtual): one for one in director.config.services if one.mail is not None}
+    for operation in operations if services else ():
+        match operation:
+            case AddDestination(key, one) | SetDestination(key, one) if key in services:
+                message = _came_or_left(director, services[key], one.key, one.weight)
+            case DeleteDestination(key, gone) if key in services:
+                message = _came_or_left(director, services[key], gone, None)
+            case _:
+                continue
+        if message:
+            yield Letter(services[key], message)
+
+
+def _came_or_left(director: Director, virtual: VirtualService, key: DestinationKey, weight: int | None) -> str:
+    """ldirectord's sentence for a destination that gets this weight, None: is deleted. Empty: nothing to tell."""
+    entry = director.kernel.table.get(service_key(virtual.virtual))
+    held = entry.destinations.get(key) if entry is not None else None
+    before = held.weight if held is not None else None
+    kind = _kind(virtual, key)
+    place = f"{endpoint_text(key.address, key.port)} ({virtual_words(virtual)})"
+    if weight:
+        verb = "Added" if before is None or kind == "fallback" else "Restored"
+        return "" if before else f"{verb} {kind} server: {place} (Weight set to {weight})"
+    if weight is None and kind == "unconfigured":
+        return f"Purged real server (start): {place}"
+    if not before:
+        return ""
+    if weight is None or kind == "fallback":
+        return f"Deleted {kind} server: {place}"
+    return f"Quiescent {kind} server: {place} (Weight set to 0)"
+
+
+def _kind(virtual: VirtualService, key: DestinationKey) -> str:
+    if any((one.address, one.port) == (key.address, key.port) for one in virtual.real_servers):
+        return "real"
+    fallback = any((one.address, one.port) == (key.address, key.port) for one in virtual.fallback)
+    return "fallback" if fallback else "unconfigured"
+
+
+def virtual_words(virtual: VirtualService) -> str:
+    """`ip:port`, `[v6]:port` or the bare mark."""
+    endpoint = virtual.virtual
+    if isinstance(endpoint, FirewallMark):
+        return str(endpoint.mark)
+    return endpoint_text(endpoint.address, endpoint.port)
+
+
+def stopped(director: Director, cleared: Iterable[ServiceKey]) -> list[Effect]:
+    """The last mails: what the stop took out of the table, and what waited for a tick that will not come."""
+    gone = frozenset(cleared)
+    letters = [
+        Letter(virtual, f"Purged real server (stop): {endpoint_text(key.address, key.port)} ({virtual_words(virtual)})")
+        for virtual in director.config.services
+        if virtual.mail is not None and service_key(virtual.virtual) in gone
+        for key, one in director.kernel.table[service_key(virtual.virtual)].destinations.items()
+        if one.weight
+    ]
+    last, mails = posted(director, letters, "stopping")
+    _, summed_up = _flushed(replace(last, post=replace(last.post, sent=0)))
+    return [*mails, *summed_up]
