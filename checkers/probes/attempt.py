@@ -53,7 +53,7 @@ async def _find_out(session: Session, assigned: AssignedCheck, stalled: Callable
         missed = stalled() - stalled_before
         if missed >= STALLED_SHARE * assigned.timing.timeout:
             return Inconclusive(f"the checker itself was held up for {missed:.1f} s")
-        return timed_out(session.stage, session.heard)
+        return session.silence or timed_out(session.stage, session.heard)
     except Failed as failure:
         return outcome_of(session.discreet(failure), session.stage)
     except (Stuck, OSError, EOFError) as error:

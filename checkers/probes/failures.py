@@ -20,6 +20,7 @@ class Stage(Enum):
     CONNECTING = "connecting"
     SECURING = "in the TLS handshake"
     TALKING = "talking"
+    ASKING = "waiting for a datagram"
     RUNNING = "running a command"
 
 
@@ -121,6 +122,8 @@ def timed_out(stage: Stage, heard: bytes = b"") -> Outcome:
             return Unhealthy(Reason.REPLY_TIMEOUT, "connected, but the TLS handshake did not end in time")
         case Stage.TALKING:
             return Unhealthy(Reason.REPLY_TIMEOUT, "connected, but the conversation did not end in time")
+        case Stage.ASKING:
+            return Unhealthy(Reason.REPLY_TIMEOUT, "no answer")
         case Stage.RUNNING:
             return Unhealthy(Reason.COMMAND_TIMEOUT, escaped(b"killed at the timeout: " + heard))
 

@@ -11,14 +11,20 @@ from checkers.core.outcome import Outcome
 from checkers.probes.session import Session
 from config.checks import (
     AnyCheck,
+    DnsCheck,
     ExternalCheck,
     HttpCheck,
     ImapCheck,
     MysqlCheck,
     NoCheck,
+    PingCheck,
     PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
     SmtpCheck,
     TcpCheck,
+    UdpCheck,
 )
 
 Probe = Callable[[Session, Any], Awaitable[Outcome]]
@@ -33,13 +39,21 @@ PROBES: dict[type[AnyCheck], str] = {
     PopCheck: "checkers.probes.pop",
     SmtpCheck: "checkers.probes.smtp",
     ExternalCheck: "checkers.probes.external",
+    PingCheck: "checkers.probes.ping",
+    UdpCheck: "checkers.probes.udp",
+    DnsCheck: "checkers.probes.dns",
+    RadiusCheck: "checkers.probes.radius",
+    SipCheck: "checkers.probes.sip",
+    SimpleTcpCheck: "checkers.probes.simpletcp",
 }
 
 
 LATE: dict[type[AnyCheck], tuple[str, ...]] = {
     HttpCheck: ("anyio._backends._asyncio",),
+    DnsCheck: ("encodings.idna",),
 }
-"""What a kind's libraries themselves load only when first used: httpcore its locks."""
+"""What a kind's libraries themselves load only when first used: httpcore its locks, dnspython the names that are not
+ASCII."""
 
 
 def load(kind: type[AnyCheck]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from checkers.core.messages import Target
+from checkers.core.outcome import Outcome
 from checkers.probes.failures import OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, TooLarge
 from checkers.probes.tls import tls_context
 from config.checks import Tls
@@ -71,6 +72,7 @@ class Session:
         self.deadline = deadline
         self.stage = Stage.CONNECTING
         self.heard = b""  # what is worth telling when the deadline passes
+        self.silence: Outcome | None = None  # what it means that the deadline passes, where the probe knows better
         self._socket: CappedSocket | None = None
         self._transport: asyncio.Transport | None = None
         self._lent = False
@@ -79,7 +81,7 @@ class Session:
 
     async def connect(self, allowance_bytes: int) -> CappedSocket:
         """Connect, without looking up any name. Raises OSError (the server's or ours) or Stuck (ours)."""
-        family, address = _numeric(self.target)
+        family, address = numeric(self.target)
         self._socket = CappedSocket(family, allowance_bytes)
         number = self._socket.connect_ex(address)
         if number in OWN_ERRORS_AT_ONCE:
@@ -209,7 +211,7 @@ class Session:
             self._socket.close()
 
 
-def _numeric(target: Target) -> tuple[int, tuple[object, ...]]:
+def numeric(target: Target) -> tuple[int, tuple[object, ...]]:
     """Family and socket address. Only addresses: a resolver in a health check is one more thing that fails."""
     try:
         infos = socket.getaddrinfo(

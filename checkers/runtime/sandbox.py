@@ -1,7 +1,9 @@
 """The worker's first act: it gives up all it can, for good; its second: it proves so from /proc/self/status.
 
 It is about to read bytes that anyone may have sent. Whoever takes it over finds an own user, no group beside
-its own, no capability and no way to any, no descriptor of another process, and a bound on everything.
+its own, no capability and no way to any, no descriptor of another process, and a bound on everything. What was
+opened before and is kept: the supervisor's pipe, and two sockets that carry ICMP echo requests and their replies,
+nothing else (checkers/runtime/icmp.py).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import pwd
 import resource
 import signal
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from checkers.core.proof import Standing, Unreadable, faults, standing
@@ -23,6 +26,7 @@ DESCRIPTORS = 4096  # as many probes as may run at once, each with the three tha
 PROCESSES = 1024  # of our user, threads included; only external checks make any
 ADDRESS_SPACE_BYTES = 4 * 1024**3  # ours and that of each external command
 
+_STANDARD = 3  # the first descriptor that is no standard stream
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
@@ -44,8 +48,8 @@ class ParentGone(Exception):
     """The supervisor ended before its death could be watched: end too."""
 
 
-def confine(user: str, kept: int | None) -> Standing:
-    """Become `user` (when started as root) with nothing but descriptors 0 to 2 and `kept`, and prove it.
+def confine(user: str, kept: Iterable[int]) -> Standing:
+    """Become `user` (when started as root) with nothing but descriptors 0 to 2 and those `kept`, and prove it.
 
     Started as somebody else it stays that user, gives up what it can and proves the rest. Raises Refused
     and ParentGone.
@@ -83,13 +87,12 @@ def _limit() -> None:
         resource.setrlimit(kind, (bound, bound))
 
 
-def _close_others(kept: int | None) -> None:
-    top = os.sysconf("SC_OPEN_MAX")
-    if kept is None or kept < 3:  # noqa: PLR2004 - the standard ones stay anyway
-        os.closerange(3, top)
-        return
-    os.closerange(3, kept)
-    os.closerange(kept + 1, top)
+def _close_others(kept: Iterable[int]) -> None:
+    low = _STANDARD
+    for descriptor in sorted(kept):
+        os.closerange(low, descriptor)
+        low = max(low, descriptor + 1)
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
 def _become(account: pwd.struct_passwd) -> None:

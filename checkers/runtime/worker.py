@@ -23,9 +23,11 @@ from checkers.core.messages import Assign, Hello
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.probes.attempt import attempt
+from checkers.probes.echo import share
 from checkers.probes.registry import PROBES, load
 from checkers.probes.stall import Stall
 from checkers.runtime.channel import Channel
+from checkers.runtime.icmp import open_ping_sockets
 from checkers.runtime.log import Bounded, tell
 from checkers.runtime.notify import Notifier
 from checkers.runtime.sandbox import ParentGone, Refused, confine
@@ -158,8 +160,11 @@ def main(arguments: list[str] | None = None) -> int:
     if os.geteuid() == 0 and not reachable_by_all(Path(sys.prefix)):
         for kind in PROBES:  # another user will not find them
             load(kind)
+    pings = open_ping_sockets()
+    share(pings)
+    inherited = () if notifier.descriptor is None else (notifier.descriptor,)
     try:
-        held = confine(given.user, notifier.descriptor)
+        held = confine(given.user, (*inherited, *(sock.fileno() for sock in pings.values())))
     except Refused as error:
         tell("error", "worker_refused", reason=str(error))
         return REFUSED_EXIT

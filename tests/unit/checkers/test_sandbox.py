@@ -25,7 +25,7 @@ if sys.argv[3:]:  # only now: a checkout may lie where another user cannot read 
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
 try:
-    confine(sys.argv[1], int(sys.argv[2]) if sys.argv[2] else None)
+    confine(sys.argv[1], map(int, sys.argv[2].split()))
 except Refused as error:
     print("refused", error)
     raise SystemExit(70)
@@ -36,10 +36,10 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def confined(
-    name: str = USER, kept: int | None = None, become: tuple[int, ...] = (), **options: object
+    name: str = USER, kept: tuple[int, ...] = (), become: tuple[int, ...] = (), **options: object
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that confined itself, and lives until the block ends. `become`: user, group, groups it has before."""
-    command = [sys.executable, "-c", HELD, name, "" if kept is None else str(kept), *map(str, become)]
+    command = [sys.executable, "-c", HELD, name, " ".join(map(str, kept)), *map(str, become)]
     with subprocess.Popen(  # type: ignore[call-overload] # options are the caller's
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     ) as process:
@@ -78,16 +78,17 @@ def test_root_becomes_a_user_that_holds_nothing() -> None:
 
 
 @as_root
-def test_inherited_descriptors_are_closed_but_the_one_kept() -> None:
-    reader, writer = os.pipe()
+def test_inherited_descriptors_are_closed_but_those_kept() -> None:
+    pipes = [*os.pipe(), *os.pipe()]
+    kept = (pipes[3], pipes[1])
     try:
-        with confined(kept=writer, pass_fds=(reader, writer)) as process:
+        with confined(kept=kept, pass_fds=pipes) as process:
             assert said(process) == "confined\n"
             held = sorted(int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir())
     finally:
-        os.close(reader)
-        os.close(writer)
-    assert held == [0, 1, 2, writer]
+        for descriptor in pipes:
+            os.close(descriptor)
+    assert held == [0, 1, 2, *sorted(kept)]
 
 
 @as_root
@@ -153,7 +154,7 @@ def test_it_ends_with_its_parent() -> None:
 def test_a_parent_that_is_gone_already_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "from checkers.runtime.sandbox import ParentGone, confine\n"
-        "try:\n confine('nobody', None)\nexcept ParentGone:\n print('gone')"
+        "try:\n confine('nobody', ())\nexcept ParentGone:\n print('gone')"
     )
     monkeypatch.setenv(sandbox.PARENT_ENV, "1")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
