@@ -15,7 +15,7 @@ from config.nodes import At
 from config.reading import Reading, shown
 
 SHELL: Final = "/bin/sh"
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_./+,:@%^-][A-Za-z0-9_./+,:@%^=-]*(?: +[A-Za-z0-9_./+,:@%^=-]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./+,:@%^-]+(?: +[A-Za-z0-9_./+,:@%^=-]+)*")
 """Words that no shell would change."""
 
 

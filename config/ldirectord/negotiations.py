@@ -35,7 +35,6 @@ from config.checks import (
 from config.ldirectord import directives as d
 from config.ldirectord.context import Asked, Elsewhere
 from config.ldirectord.web import http, http_proxy, https
-from config.reading import shown
 from config.secret import Secret
 from config.words import Protocol
 
@@ -77,10 +76,10 @@ def _question(name: str, asked: Asked) -> tuple[str, str]:
     except ValueError:
         bare = name.removesuffix(".")
     if len(bare) > _DOMAIN_LIMIT or not _DOMAIN.fullmatch(bare):
-        message = f"request: {shown(name)} is no domain name and no address"
+        message = "request: neither a domain name nor an address"
         asked.reading.error(codes.MALFORMED, asked.request_place, message, 'request="www.example.net"')
     elif "." not in name:
-        message = f"request: {shown(name)} is asked as it is; ldirectord tries the domains of /etc/resolv.conf first"
+        message = "request: the name is asked as it is; ldirectord tries the domains of /etc/resolv.conf first"
         asked.reading.warning(codes.LD_OTHERWISE, asked.request_place, message, "the whole name")
     return bare, "A"
 
@@ -157,7 +156,7 @@ def _radius(asked: Asked) -> AnyCheck:
 def _sip(asked: Asked) -> AnyCheck:
     login = asked.context.own.get(d.LOGIN)
     if login is not None and not re.fullmatch(r"[!#-;=?-~]+", login.value):
-        message = f"login: {shown(login.value)} is no user of SIP"
+        message = "login: not a user of SIP"
         asked.reading.error(codes.MALFORMED, login.place, message, "user, or user@example.net")
     user = login.value if login is not None else asked.context.names.at_this_host(USER)
     return SipCheck(user, tcp=not asked.context.speaks(Protocol.UDP))

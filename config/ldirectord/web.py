@@ -10,7 +10,6 @@ from config.checks import AnyCheck, Expect, HttpCheck, NoCheck, Tls
 from config.ldirectord import directives as d
 from config.ldirectord.context import Asked, Elsewhere
 from config.nodes import Place
-from config.reading import shown
 
 _URL: Final = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?(?=[/?]|$)(.*)", re.DOTALL)
 _SCHEME: Final = re.compile(r"/?https?://")
@@ -64,13 +63,13 @@ def _url(request: str, scheme: str, asked: Asked) -> tuple[str, int, str] | None
         return None
     match, place = _URL.fullmatch(request), asked.request_place
     if asked.server.request is None or (match and match[1] != scheme):
-        message = f"request: {shown(request)} is taken for a path, as ldirectord does"
+        message = "request: a whole URL is taken for a path, as ldirectord does"
         hint = f"a whole URL stands in a `real` line, and begins with {scheme}:// there"
         asked.reading.warning(codes.LD_IGNORED, place, message, hint)
         return None
     port = int(match[3] or _PORTS[scheme]) if match else 0
     if match is None or not 1 <= port <= 65535:  # noqa: PLR2004 - the ports
-        asked.reading.error(codes.MALFORMED, place, f"request: {shown(request)} is no URL", "http://192.0.2.12/page")
+        asked.reading.error(codes.MALFORMED, place, "request: not a URL", f"{scheme}://192.0.2.12/page")
         return None
     address = _address(match[2], place, asked)
     path = match[4] if match[4].startswith("/") else "/" + match[4]
