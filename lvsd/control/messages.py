@@ -39,8 +39,26 @@ class PlanRequest(msgspec.Struct, frozen=True, tag="plan"):
 Request = StatusRequest | VrrpRequest | ReloadRequest | PlanRequest
 
 
+class CheckRow(msgspec.Struct, frozen=True):
+    """One of several checks of a real server; the fields mean what they mean there."""
+
+    check: str
+    state: str
+    state_age: float | None
+    result: str
+    detail: str
+    probe_age: float | None
+    latency: float | None
+    streak: int
+    needed: int
+    interval: float
+    timeout: float
+    probes: int
+    failures: int
+
+
 class RealServerRow(msgspec.Struct, frozen=True):
-    """One real server of one virtual service."""
+    """One real server of one virtual service. Of several checks the worst speaks; `checks` has all of them then."""
 
     real_server: str  # address:port
     check: str  # kind; `none` and `fallback` are never probed
@@ -60,16 +78,23 @@ class RealServerRow(msgspec.Struct, frozen=True):
     weight_held: int | None
     probes: int
     failures: int
+    weight_asked: int | None = None  # by the real server itself; it counts while it is up
+    maintenance: bool = False  # a person took it out by a file in the maintenance directory
+    checks: tuple[CheckRow, ...] = ()
 
 
 class ServiceRow(msgspec.Struct, frozen=True):
-    """One virtual service."""
+    """One virtual service. `weight_up` is the sum of the weights of the real servers that are up."""
 
     name: str
     virtual: str  # tcp address:port or fwmark N
     scheduler: str
     in_kernel: bool
     real_servers: tuple[RealServerRow, ...]
+    quorum: int = 1
+    hysteresis: int = 0
+    quorum_state: str = "unknown"  # gained, lost, unknown
+    weight_up: int = 0
 
 
 class ProcessRow(msgspec.Struct, frozen=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from checkers.core.messages import State, Verdict
-from config.checks import Timing
+from config.checks import Check, Timing
 from config.model import RealServer, VirtualService, VrrpInstance
-from lvsd.control.messages import ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.control.messages import CheckRow, ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
-from lvsd.core.health import standing_state, worst_check
+from lvsd.core.health import asked_weight, check_state, effective_weight, numbered_checks, standing_state, worst_check
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.maintenance import in_maintenance
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
@@ -45,7 +46,18 @@ def _service(virtual: VirtualService, director: Director, wanted: Table, now: fl
     held = director.kernel.table.get(key)
     rows = [_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers]
     rows += [_fallback(real, wanted[key], held) for real in virtual.fallback]
-    return ServiceRow(virtual.name, virtual_text(virtual.virtual), virtual.scheduler, held is not None, tuple(rows))
+    up = (real for real in virtual.real_servers if standing_state(director, virtual, real) is State.UP)
+    return ServiceRow(
+        name=virtual.name,
+        virtual=virtual_text(virtual.virtual),
+        scheduler=virtual.scheduler,
+        in_kernel=held is not None,
+        real_servers=tuple(rows),
+        quorum=virtual.quorum,
+        hysteresis=virtual.hysteresis,
+        quorum_state={True: "gained", False: "lost", None: "unknown"}[director.quorum.get(key)],
+        weight_up=sum(effective_weight(director, virtual, real) for real in up),
+    )
 
 
 def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServerRow:
@@ -55,7 +67,7 @@ def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServer
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
         check="fallback",
-        standing="spare" if weight is None else "serving",
+        standing="serving" if weight else "spare",
         state=State.UP.value,
         state_age=None,
         result="",
@@ -77,16 +89,47 @@ def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServer
 def _real(
     virtual: VirtualService, real: RealServer, director: Director, tables: tuple[Entry, Entry | None], now: float
 ) -> RealServerRow:
-    check, verdict = worst_check(director, virtual, real)
     state = standing_state(director, virtual, real)
     key = DestinationKey(real.address, real.port)
     weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
-    result, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
-    timing = check.timing
+    check, verdict = worst_check(director, virtual, real)
+    row = _check(check, verdict, state, now)
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
-        check=check_word(check.kind),
+        check=row.check,
         standing=standing(state, weight_wanted),
+        state=row.state,
+        state_age=row.state_age,
+        result=row.result,
+        detail=row.detail,
+        probe_age=row.probe_age,
+        latency=row.latency,
+        streak=row.streak,
+        needed=row.needed,
+        interval=row.interval,
+        timeout=row.timeout,
+        weight_configured=real.weight,
+        weight_wanted=weight_wanted,
+        weight_held=weight_held,
+        probes=row.probes,
+        failures=row.failures,
+        weight_asked=asked_weight(director, virtual, real),
+        maintenance=in_maintenance(director.maintenance, real),
+        checks=_checks(virtual, real, director, now) if real.further_checks else (),
+    )
+
+
+def _checks(virtual: VirtualService, real: RealServer, director: Director, now: float) -> tuple[CheckRow, ...]:
+    return tuple(
+        _check(check, director.verdicts.get(identity), check_state(director, identity, check), now)
+        for identity, check in numbered_checks(virtual, real)
+    )
+
+
+def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> CheckRow:
+    result, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
+    return CheckRow(
+        check=check_word(check.kind),
         state=state.value,
         state_age=now - verdict.since if verdict is not None else None,
         result=result,
@@ -94,12 +137,9 @@ def _real(
         probe_age=now - verdict.probed_at if verdict is not None else None,
         latency=verdict.latency if verdict is not None else None,
         streak=verdict.streak if verdict is not None else 0,
-        needed=_needed(verdict, timing),
-        interval=timing.interval,
-        timeout=timing.timeout,
-        weight_configured=real.weight,
-        weight_wanted=weight_wanted,
-        weight_held=weight_held,
+        needed=_needed(verdict, check.timing),
+        interval=check.timing.interval,
+        timeout=check.timing.timeout,
         probes=verdict.probes if verdict is not None else 0,
         failures=verdict.failures if verdict is not None else 0,
     )
@@ -108,9 +148,9 @@ def _real(
 def standing(state: State, weight: int | None) -> str:
     """What is concluded for a real server, in one word."""
     match state:
-        case State.UP:
-            return "serving" if weight else "quiesced"
-        case State.DOWN:
+        case State.UP if weight:
+            return "serving"
+        case State.UP | State.DOWN:  # in good health and yet not serving: its service lost the quorum
             return "out" if weight is None else "quiesced"
         case State.UNKNOWN:
             return "unknown"

@@ -66,7 +66,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
     """Health: each real server, its standing, since when, its last result, weight held and wanted.
 
-    SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out.
+    SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out. Where real servers have several checks,
+    the worst is shown; with SERVICE all of them.
 
     \b
     Standing: serving   in the table with its weight
@@ -79,7 +80,7 @@ def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
     def once() -> str:
         reply = _ask(run_dir, StatusRequest(service))
         assert isinstance(reply, StatusReply)  # noqa: S101  a contract of our own
-        return _as_json(reply) if as_json else render.status(reply, _paint())
+        return _as_json(reply) if as_json else render.status(reply, _paint(), every_check=bool(service))
 
     _show(once, watch=watch)
 

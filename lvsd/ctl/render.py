@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lvsd.control.messages import ChangeReply, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.control.messages import ChangeReply, CheckRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
 
 Paint = Callable[[str, str], str]  # (text, colour) -> text
 
 _STANDING_COLOURS = {"serving": "green", "out": "red", "quiesced": "yellow", "unknown": "cyan"}
+_STATE_COLOURS = {"up": "green", "down": "red", "unknown": "cyan"}
 _ROLE_COLOURS = {"active": "green", "backup": "blue", "initialize": "red", "unknown": "cyan"}
 DETAIL_WIDTH = 60
 TENTHS_BELOW = 10  # seconds
@@ -49,8 +50,11 @@ def columns(rows: Sequence[Sequence[str]], colours: Sequence[dict[int, str]], pa
     return lines
 
 
-def status(reply: StatusReply, paint: Paint = plain) -> str:
-    """The health of every real server, and what is wrong with the daemon itself."""
+def status(reply: StatusReply, paint: Paint = plain, *, every_check: bool = False) -> str:
+    """The health of every real server, and what is wrong with services and the daemon itself.
+
+    `every_check`: where a real server has several checks, a line for each below its own.
+    """
     rows: list[Sequence[str]] = [
         ("SERVICE", "VIRTUAL", "REAL SERVER", "STANDING", "SINCE", "WEIGHT", "LAST", "LATENCY", "RESULT")
     ]
@@ -59,6 +63,9 @@ def status(reply: StatusReply, paint: Paint = plain) -> str:
         for index, real in enumerate(service.real_servers):
             rows.append(_real(service, real, first=index == 0))
             colours.append({3: _STANDING_COLOURS.get(real.standing, "white")})
+            checks = real.checks if every_check else ()
+            rows.extend(_check(one) for one in checks)
+            colours.extend({3: _STATE_COLOURS.get(one.state, "white")} for one in checks)
         if not service.real_servers:
             rows.append((service.name, f"{service.virtual} {service.scheduler}", "none", *("-",) * 6))
             colours.append({})
@@ -75,19 +82,29 @@ def _real(service: ServiceRow, real: RealServerRow, *, first: bool) -> Sequence[
         span(real.state_age),
         _weight(real),
         span(real.probe_age),
-        "-" if real.latency is None else f"{real.latency * 1000:.1f}ms",
-        _result(real),
+        _latency(real),
+        f"in maintenance; {_result(real)}" if real.maintenance else _result(real),
     )
+
+
+def _check(one: CheckRow) -> Sequence[str]:
+    last = span(one.probe_age)
+    return ("", "", f"  {one.check}", one.state, span(one.state_age), "", last, _latency(one), _result(one))
+
+
+def _latency(row: RealServerRow | CheckRow) -> str:
+    return "-" if row.latency is None else f"{row.latency * 1000:.1f}ms"
 
 
 def _weight(real: RealServerRow) -> str:
     """The weight held in the kernel, and where it is to go when that differs."""
     held = "-" if real.weight_held is None else str(real.weight_held)
     wanted = "-" if real.weight_wanted is None else str(real.weight_wanted)
-    return held if held == wanted else f"{held} -> {wanted}"
+    asked = "" if real.weight_asked is None or real.weight_wanted != real.weight_asked else " (asked)"
+    return (held if held == wanted else f"{held} -> {wanted}") + asked
 
 
-def _result(real: RealServerRow) -> str:
+def _result(real: RealServerRow | CheckRow) -> str:
     if not real.result:
         return {"none": "always up", "fallback": "fallback, not probed"}.get(real.check, "not probed yet")
     streak = f" ({real.streak} of {real.needed})" if real.streak else ""
@@ -96,7 +113,7 @@ def _result(real: RealServerRow) -> str:
 
 
 def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
-    lines = []
+    lines = [paint(_quorum_lost(one), "red") for one in reply.services if one.quorum_state == "lost"]
     for process in reply.processes:
         if not process.connected:
             text = f"the {process.name} process is gone since {span(process.age)}: what it last said stands"
@@ -108,6 +125,14 @@ def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
         text = f"the table was changed by a stranger and mended {reply.repairs} times"
         lines.append(paint(f"{text}, last {span(reply.repair_age)} ago", "yellow"))
     return ["", *lines] if lines else []
+
+
+def _quorum_lost(service: ServiceRow) -> str:
+    needed = service.quorum + service.hysteresis
+    spare = any(real.check == "fallback" and real.standing == "serving" for real in service.real_servers)
+    rest = "those that are up go on serving" if service.weight_up else "nobody serves"
+    instead = "the fallback servers serve" if spare else rest
+    return f"{service.name}: the quorum is lost: weight {service.weight_up} is up, {needed} is needed; {instead}"
 
 
 def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:
