@@ -119,11 +119,15 @@ class VirtualService(msgspec.Struct, frozen=True):
 
 
 class VirtualAddress(msgspec.Struct, frozen=True):
-    """An address VRRP moves, with its prefix length, on `interface` (the instance's unless said)."""
+    """An address VRRP moves, with its prefix length, on `interface` (the instance's unless said).
+
+    One that is not `advertised` moves with the others without being named in advertisements.
+    """
 
     address: str
     prefix_length: int
     interface: str
+    advertised: bool = True
 
 
 class GratuitousArp(msgspec.Struct, frozen=True):
@@ -134,8 +138,76 @@ class GratuitousArp(msgspec.Struct, frozen=True):
     refresh: float = 0.0
 
 
+class Track(msgspec.Struct, frozen=True):
+    """Something an instance's priority depends on.
+
+    `weight` 0: the instance cannot run while it is bad. Above 0: so much is added while it is good; below 0: so much is
+    taken off while it is bad.
+    """
+
+    weight: int = 0
+
+
+class TrackedInterface(Track, frozen=True, tag="interface"):
+    """Good while the interface is up and running."""
+
+    name: str = ""
+
+
+class TrackedScript(Track, frozen=True, tag="script"):
+    """Good while the command ends with status 0 (`rise` and `fall` in a row). Seconds; no shell."""
+
+    name: str = ""
+    command: Argv = ()
+    interval: float = 1.0
+    timeout: float = 1.0
+    rise: int = 1
+    fall: int = 1
+    user: str = ""
+
+
+class TrackedFile(Track, frozen=True, tag="file"):
+    """The number a file holds, times `weight` (0: any other number than 0 is bad), is added to the priority."""
+
+    path: str = ""
+
+
+class TrackedProcess(Track, frozen=True, tag="process"):
+    """Good while at least `count` processes of that name run."""
+
+    name: str = ""
+    count: int = 1
+
+
+class TrackedService(Track, frozen=True, tag="service"):
+    """Good while the virtual service can serve (has its quorum) here; `delay` seconds of bad are forgiven."""
+
+    name: str = ""
+    delay: float = 3.0
+
+
+AnyTrack = TrackedInterface | TrackedScript | TrackedFile | TrackedProcess | TrackedService
+
+
+class VrrpHooks(msgspec.Struct, frozen=True):
+    """Commands to run when the role changes; `any` is told type, name, role and priority as keepalived tells them."""
+
+    active: Argv = ()
+    backup: Argv = ()
+    fault: Argv = ()
+    stop: Argv = ()
+    any: Argv = ()
+
+
 class VrrpInstance(msgspec.Struct, frozen=True):
-    """One virtual router. `advertisement_interval` in seconds (whole ones in version 2)."""
+    """One virtual router. `advertisement_interval` in seconds: whole ones in version 2, hundredths in version 3.
+
+    `unicast_peers`: advertisements go to these addresses instead of the group. `source`: the address they come from,
+    else the interface's first. `rfc_checksum`: version 3 over IPv4 without a pseudo header (RFC 9568) instead of
+    keepalived's form; both are believed. `preempt_delay`: seconds to wait before taking over from a lower priority.
+    Instances of one `sync_group` are active together or not at all. `virtual_mac`: the addresses live on a macvlan
+    interface with the virtual router's own MAC. `accept`: hosts may reach the addresses when they are not our own.
+    """
 
     name: str
     interface: str
@@ -147,6 +219,20 @@ class VrrpInstance(msgspec.Struct, frozen=True):
     password: Secret | None = None
     preempt: bool = True
     gratuitous_arp: GratuitousArp = GratuitousArp()
+    unicast_peers: tuple[str, ...] = ()
+    source: str = ""
+    rfc_checksum: bool = False
+    preempt_delay: float = 0.0
+    sync_group: str = ""
+    tracks: tuple[AnyTrack, ...] = ()
+    hooks: VrrpHooks = VrrpHooks()
+    virtual_mac: bool = False
+    accept: bool = True
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether it moves IPv6 addresses: those it advertises are all of one family."""
+        return any(":" in one.address for one in self.addresses if one.advertised)
 
 
 class Daemon(msgspec.Struct, frozen=True):

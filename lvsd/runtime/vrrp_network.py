@@ -5,24 +5,29 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from config.model import VirtualAddress
 from lvsd.runtime.neighbour_socket import NeighbourSocket
+from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_socket import VrrpSocket
 from lvsd.vrrp.sight import Interface, Sight
 from netlink.errors import NetlinkError
+from netlink.interfaces import DAD_FAILED, TENTATIVE
 from netlink.route_socket import RouteSocket
+
+FORWARDING6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
 
 
 class SystemNetwork:
     """The network namespace we run in. `opened` and `closed` are told of each VrrpSocket, for the poll."""
 
-    def __init__(self, opened: Callable[[str, VrrpSocket], None], closed: Callable[[VrrpSocket], None]) -> None:
+    def __init__(self, opened: Callable[[Place, VrrpSocket], None], closed: Callable[[VrrpSocket], None]) -> None:
         """Raises PermissionError without CAP_NET_RAW, NetlinkError where rtnetlink is not to be had."""
         self._opened, self._closed = opened, closed
         self._routes = RouteSocket()
         self._neighbours = NeighbourSocket()
-        self._sockets: dict[str, VrrpSocket] = {}
+        self._sockets: dict[Place, VrrpSocket] = {}
         self._indexes: dict[str, int] = {}
 
     def look(self) -> Sight:
@@ -31,40 +36,50 @@ class SystemNetwork:
         self._indexes = {name: link.index for name, link in links.items()}
         names = {link.index: name for name, link in links.items()}
         addresses: dict[str, list[tuple[str, int]]] = {}
+        tentative = set()
         for one in self._routes.addresses():
-            if one.index in names and ":" not in one.address:
-                addresses.setdefault(names[one.index], []).append((one.address, one.prefix_length))
+            if one.index not in names:
+                continue
+            addresses.setdefault(names[one.index], []).append((one.address, one.prefix_length))
+            if one.flags & (TENTATIVE | DAD_FAILED):
+                tentative.add((names[one.index], one.address))
         interfaces = {name: Interface(link.index, link.mac, link.up and link.running) for name, link in links.items()}
-        return Sight(interfaces, {name: tuple(found) for name, found in addresses.items()})
+        return Sight(
+            interfaces,
+            {name: tuple(found) for name, found in addresses.items()},
+            _forwards_ipv6(),
+            frozenset(tentative),
+        )
 
-    def listen_on(self, interfaces: Iterable[str]) -> None:
-        """Have a socket on each of these interfaces that exists, and on no other. Raises OSError.
+    def listen_on(self, places: Iterable[Place]) -> None:
+        """Have a socket at each of these places that exists, and at no other. Raises OSError.
 
         An interface that went and came again is another one, with another index: its socket is opened anew.
         """
-        wanted = {name: self._indexes[name] for name in interfaces if name in self._indexes}
-        for name, present in list(self._sockets.items()):
-            if wanted.get(name) != present.index:
+        wanted = {place: self._indexes[place[0]] for place in places if place[0] in self._indexes}
+        for place, present in list(self._sockets.items()):
+            if wanted.get(place) != present.index:
                 self._closed(present)
                 present.close()
-                del self._sockets[name]
-        for name in wanted.keys() - self._sockets.keys():
-            self._open(name, wanted[name])
+                del self._sockets[place]
+        for place in wanted.keys() - self._sockets.keys():
+            self._open(place, wanted[place])
 
-    def _open(self, name: str, index: int) -> None:
+    def _open(self, place: Place, index: int) -> None:
+        interface, ipv6 = place
         try:
-            opened = self._sockets[name] = VrrpSocket(name, index)
+            opened = self._sockets[place] = VrrpSocket(interface, index, ipv6=ipv6)
         except OSError as error:
             if error.errno != errno.ENODEV:  # deaf, a router would believe itself alone
                 raise
             return  # it went at this moment, and its going is heard of, too
-        self._opened(name, opened)
+        self._opened(place, opened)
 
-    def send(self, interface: str, packet: bytes) -> None:
+    def send(self, place: Place, packet: bytes, source: bytes, destination: bytes) -> None:
         """An advertisement. Raises OSError."""
-        if interface not in self._sockets:
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), interface)
-        self._sockets[interface].send(packet)
+        if place not in self._sockets:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), place[0])
+        self._sockets[place].send(packet, source, destination)
 
     def announce(self, interface: str, frame: bytes) -> None:
         """An Ethernet frame. Raises OSError."""
@@ -76,9 +91,17 @@ class SystemNetwork:
         if index is None:
             text = f"interface {address.interface} does not exist"
             raise NetlinkError(text, errno=errno.ENODEV)
-        return self._routes.add_address(index, address.address, address.prefix_length)
+        # Without duplicate address detection: the network was told who it belongs to, and a second is too long.
+        return self._routes.add_address(index, address.address, address.prefix_length, no_dad=":" in address.address)
 
     def delete(self, address: VirtualAddress) -> bool:
         """Remove an address; whether it was there. Raises NetlinkError."""
         index = self._indexes.get(address.interface)
         return index is not None and self._routes.delete_address(index, address.address, address.prefix_length)
+
+
+def _forwards_ipv6() -> bool:
+    try:
+        return FORWARDING6.read_text(encoding="ascii").strip() not in ("", "0")
+    except OSError:  # no IPv6 here
+        return False

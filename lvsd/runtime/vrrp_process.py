@@ -27,6 +27,7 @@ from lvsd.runtime.timerfd import TimerFd
 from lvsd.runtime.vrrp_channel import Channel
 from lvsd.runtime.vrrp_held import HeldFile
 from lvsd.runtime.vrrp_network import SystemNetwork
+from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_routers import Routers
 from lvsd.runtime.vrrp_socket import VrrpSocket
 from netlink.errors import NetlinkError
@@ -95,10 +96,10 @@ class Loop:
     def _forget(self, one: socket.socket | VrrpSocket) -> None:
         self._selector.unregister(one)
 
-    def _listen(self, interface: str, opened: VrrpSocket) -> None:
+    def _listen(self, place: Place, opened: VrrpSocket) -> None:
         def receive() -> None:
-            for packet in opened.receive():
-                self._routers.heard(interface, packet, time.monotonic())
+            for datagram in opened.receive():
+                self._routers.heard(place, datagram, time.monotonic())
 
         self._selector.register(opened, selectors.EVENT_READ, receive)
 

@@ -7,11 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.messages import InstanceStatus
 from lvsd.vrrp.packet import Wire
 from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.state import Instance
+
+Place = tuple[str, bool]
+"""Where advertisements are heard: an interface, and whether they are IPv6."""
 
 
 class Network(Protocol):
@@ -20,10 +25,10 @@ class Network(Protocol):
     def look(self) -> Sight:
         """All interfaces and addresses as they are. Raises NetlinkError."""
 
-    def listen_on(self, interfaces: Iterable[str]) -> None:
-        """Hear advertisements on each of these interfaces that were seen last, and on no other. Raises OSError."""
+    def listen_on(self, places: Iterable[Place]) -> None:
+        """Hear advertisements at each of these that was seen last, and at no other. Raises OSError."""
 
-    def send(self, interface: str, packet: bytes) -> None:
+    def send(self, place: Place, packet: bytes, source: bytes, destination: bytes) -> None:
         """An advertisement. Raises OSError."""
 
     def announce(self, interface: str, frame: bytes) -> None:
@@ -50,12 +55,22 @@ class Router:
     held: set[VirtualAddress] = field(default_factory=set)
 
 
-Key = tuple[str, int]
+Key = tuple[str, bool, int]
+
+
+def place_of(config: VrrpInstance) -> Place:
+    """Where the virtual router speaks."""
+    return config.interface, config.ipv6
 
 
 def key_of(config: VrrpInstance) -> Key:
     """What makes a virtual router the same one under another configuration: where it is, and its number."""
-    return config.interface, config.virtual_router_id
+    return *place_of(config), config.virtual_router_id
+
+
+def bare(address: VirtualAddress) -> VirtualAddress:
+    """The address as an interface knows it, whoever advertises it."""
+    return msgspec.structs.replace(address, advertised=True)
 
 
 def status_of(router: Router) -> InstanceStatus:

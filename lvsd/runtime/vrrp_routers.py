@@ -12,7 +12,8 @@ from math import inf
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.runtime.journal import tell
 from lvsd.runtime.vrrp_held import HeldFile
-from lvsd.runtime.vrrp_router import Key, Network, Router, key_of, status_of
+from lvsd.runtime.vrrp_router import Key, Network, Place, Router, bare, key_of, place_of, status_of
+from lvsd.vrrp.drops import Dropped
 from lvsd.vrrp.events import (
     AddressLost,
     Announce,
@@ -31,11 +32,12 @@ from lvsd.vrrp.events import (
     Tell,
     Wake,
 )
-from lvsd.vrrp.frames import MAC_BYTES, gratuitous_arp
+from lvsd.vrrp.frames import MAC_BYTES, announcement
 from lvsd.vrrp.instance import step
+from lvsd.vrrp.ip import Datagram, address_text
 from lvsd.vrrp.messages import Cause, Configure, Role, VrrpStatus
 from lvsd.vrrp.moves import ADDRESS_LIST
-from lvsd.vrrp.packet import Datagram, Dropped, Wire, decode, encode, open_packet, virtual_router_id
+from lvsd.vrrp.packet import Wire, decode, encode, virtual_router_id
 from lvsd.vrrp.sight import Sight, link_of, lost_addresses
 from lvsd.vrrp.state import Instance
 from netlink.errors import NetlinkError
@@ -98,7 +100,7 @@ class Routers:
 
     def _was_active(self, config: VrrpInstance) -> bool:
         """Whether a predecessor was: it held all the addresses, and they are all still there."""
-        ours = not self._held_file.known or self._inherited.issuperset(config.addresses)
+        ours = not self._held_file.known or self._inherited.issuperset(map(bare, config.addresses))
         return self._resuming and ours and not lost_addresses(config, self._sight)
 
     def _change(self, router: Router, config: VrrpInstance, virtual: frozenset[str], now: float) -> None:
@@ -122,24 +124,20 @@ class Routers:
             self._see(router, LinkChanged(link_of(config, self._sight, virtual)), now)
             lost = lost_addresses(config, self._sight)
             if lost and router.instance.role is Role.ACTIVE:
-                router.held.difference_update(lost)
+                router.held.difference_update(map(bare, lost))
                 self._step(router, AddressLost(lost), now)
 
     def _survey(self, configs: Iterable[VrrpInstance]) -> frozenset[str]:
         """See what is there, and listen where these instances live. All addresses that they move."""
         listed = tuple(configs)
         self._sight = self._network.look()
-        self._network.listen_on({config.interface for config in listed})
+        self._network.listen_on({place_of(config) for config in listed})
         return frozenset(address.address for config in listed for address in config.addresses)
 
-    def heard(self, interface: str, packet: bytes, now: float) -> None:
+    def heard(self, place: Place, datagram: Datagram, now: float) -> None:
         """A packet of protocol 112. One of a virtual router that is not ours is none of our business."""
-        try:
-            datagram = open_packet(packet)
-        except Dropped:
-            return
         number = virtual_router_id(datagram)
-        router = self._routers.get((interface, number)) if number is not None else None
+        router = self._routers.get((*place, number)) if number is not None else None
         if router is not None and router.wire is not None and router.instance.role is not Role.INITIALIZE:
             self._judge(router, router.wire, datagram, now)
 
@@ -148,8 +146,7 @@ class Routers:
             advertisement = decode(datagram, wire)
         except Dropped as dropped:
             router.dropped[dropped.kind.value] += 1
-            source = ".".join(str(octet) for octet in datagram.source)
-            self._step(router, Refused(dropped.kind, source), now)
+            self._step(router, Refused(dropped.kind, address_text(datagram.source)), now)
             return
         router.received += 1
         if not advertisement.addresses_agree:
@@ -214,7 +211,7 @@ class Routers:
             return
         router.identification = router.identification % IDENTIFICATION_LIMIT + 1
         try:
-            self._network.send(router.instance.config.interface, encode(router.wire, priority, router.identification))
+            self._send_to_all(router.wire, place_of(router.instance.config), priority, router.identification)
         except OSError as error:
             if not router.mute:
                 tell("error", "advertisement_not_sent", instance=router.instance.config.name, error=str(error))
@@ -223,12 +220,24 @@ class Routers:
         router.sent += 1
         router.mute = False
 
+    def _send_to_all(self, wire: Wire, place: Place, priority: int, identification: int) -> None:
+        """To the group, or to each peer; one that cannot be reached keeps it from none of the others."""
+        failed: OSError | None = None
+        for destination in wire.destinations:
+            try:
+                packet = encode(wire, priority, identification, destination)
+                self._network.send(place, packet, wire.source, destination)
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
     def _claim(self, router: Router, addresses: tuple[VirtualAddress, ...], now: float) -> None:
         self._write_held(addresses)
         for address in addresses:
             try:
                 self._network.add(address)
-                router.held.add(address)
+                router.held.add(bare(address))
             except NetlinkError as error:
                 tell("error", "virtual_address_not_added", address=address.address, error=str(error))
                 self._look_at = now + LOOK_AGAIN_SECONDS
@@ -237,8 +246,8 @@ class Routers:
     def _release(self, router: Router, addresses: tuple[VirtualAddress, ...]) -> None:
         for address in addresses:
             self._delete(address)
-        router.held.difference_update(addresses)
-        self._inherited.difference_update(addresses)
+        router.held.difference_update(map(bare, addresses))
+        self._inherited.difference_update(map(bare, addresses))
         self._write_held()
 
     def _delete(self, address: VirtualAddress) -> None:
@@ -249,7 +258,7 @@ class Routers:
 
     def _announce(self, addresses: tuple[VirtualAddress, ...], rounds: int) -> None:
         frames = [
-            (address.interface, gratuitous_arp(interface.mac, address.address))
+            (address.interface, announcement(interface.mac, address.address, router=self._sight.forwards_ipv6))
             for address in addresses
             if (interface := self._sight.interfaces.get(address.interface)) and len(interface.mac) == MAC_BYTES
         ]
@@ -270,7 +279,7 @@ class Routers:
         self._write_held()
 
     def _write_held(self, coming: Iterable[VirtualAddress] = ()) -> None:
-        held = self._inherited.union(coming, *(router.held for router in self._routers.values()))
+        held = self._inherited.union(map(bare, coming), *(router.held for router in self._routers.values()))
         try:
             self._held_file.write(frozenset(held))
         except OSError as error:

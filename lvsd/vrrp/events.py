@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.model import VirtualAddress, VrrpInstance
+from lvsd.vrrp.drops import Drop
 from lvsd.vrrp.messages import Cause
-from lvsd.vrrp.packet import Advertisement, Drop
+from lvsd.vrrp.packet import Advertisement
 
 
 @dataclass(frozen=True, slots=True)

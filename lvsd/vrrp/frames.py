@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+
+from lvsd.vrrp.ip import checksum
 
 MAC_BYTES = 6
 BROADCAST = b"\xff" * MAC_BYTES
@@ -14,6 +16,43 @@ _TYPE_ARP = 0x0806
 _TYPE_IPV4 = 0x0800
 _HARDWARE_ETHERNET = 1
 _REQUEST = 1
+_TYPE_IPV6 = 0x86DD
+_IPV6 = struct.Struct("!IHBB16s16s")
+_PSEUDO = struct.Struct("!16s16sI3xB")
+_ADVERTISEMENT = struct.Struct("!BBHI16sBB6s")
+_ICMPV6, _HOP_LIMIT = 58, 255
+_NEIGHBOUR_ADVERTISEMENT, _TARGET_LINK_LAYER_ADDRESS = 136, 2
+_ROUTER, _OVERRIDE = 0x80000000, 0x20000000
+_ALL_NODES = IPv6Address("ff02::1").packed
+_ALL_NODES_MAC = bytes.fromhex("333300000001")
+
+
+def announcement(mac: bytes, address: str, *, router: bool) -> bytes:
+    """What tells the network of an address of either family."""
+    return neighbour_advertisement(mac, address, router=router) if ":" in address else gratuitous_arp(mac, address)
+
+
+def neighbour_advertisement(mac: bytes, address: str, *, router: bool) -> bytes:
+    """An unsolicited neighbour advertisement to all nodes (RFC 4861 section 7.2.6, RFC 9568 section 8.2.2).
+
+    `router`: whether this machine forwards IPv6. Said wrongly, neighbours would drop routes through it or learn some.
+    """
+    packed = IPv6Address(address).packed
+    head = [
+        _NEIGHBOUR_ADVERTISEMENT,
+        0,
+        0,
+        _OVERRIDE | (_ROUTER if router else 0),
+        packed,
+        _TARGET_LINK_LAYER_ADDRESS,
+        1,
+        mac,
+    ]
+    pseudo = _PSEUDO.pack(packed, _ALL_NODES, _ADVERTISEMENT.size, _ICMPV6)
+    head[2] = checksum(pseudo + _ADVERTISEMENT.pack(*head))
+    body = _ADVERTISEMENT.pack(*head)
+    ip = _IPV6.pack(6 << 28, len(body), _ICMPV6, _HOP_LIMIT, packed, _ALL_NODES)
+    return _ETHERNET.pack(_ALL_NODES_MAC, mac, _TYPE_IPV6) + ip + body
 
 
 def gratuitous_arp(mac: bytes, address: str) -> bytes:

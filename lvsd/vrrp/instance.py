@@ -10,7 +10,7 @@ RFC 3768 section 6.4, in RFC 9568's words, with these differences:
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from math import inf
 
 from config.model import VirtualAddress, VrrpInstance
@@ -48,7 +48,6 @@ from lvsd.vrrp.moves import (
 )
 from lvsd.vrrp.packet import Advertisement
 from lvsd.vrrp.state import LEAVING_PRIORITY, OWNER_PRIORITY, Instance
-from lvsd.vrrp.timers import skew_time
 
 LOSSES_LIMIT = 5
 LOSSES_WINDOW_SECONDS = 60.0
@@ -104,8 +103,7 @@ def _link_seen(instance: Instance, link: Link, now: float) -> Step:
         return seen, ()
     if not link.fit:
         return seen, (fault(link),)
-    priority, interval = seen.config.priority, seen.config.advertisement_interval
-    wait = interval + skew_time(priority) if priority == OWNER_PRIORITY else seen.active_down
+    wait = seen.interval + seen.skew if seen.config.priority == OWNER_PRIORITY else seen.active_down
     backup, told = change_role(seen, Role.BACKUP, now, Cause.LINK_UP, now + wait)
     return backup, (Release(seen.config.addresses), *told)
 
@@ -136,11 +134,26 @@ def _listen(instance: Instance, heard: Advertisement, now: float) -> Step:
     instance, told = compare_addresses(instance, heard)
     noted = replace(instance, active_router=heard.source, active_priority=heard.priority)
     if heard.priority == LEAVING_PRIORITY:
-        hurried = replace(noted, timer_at=now + skew_time(instance.config.priority))
+        hurried = replace(noted, timer_at=now + noted.skew)
         return hurried if peer_known else instance, told
     if heard.priority >= instance.config.priority or not instance.preempts:
-        return replace(noted, timer_at=now + instance.active_down), told
+        obeyed = replace(noted, learned_interval=heard.interval, preempt_at=inf)
+        return replace(obeyed, timer_at=now + obeyed.active_down), told
+    patient = _patient(noted, heard, now)
+    if patient is not None:
+        return patient, told
     return noted if peer_known else instance, told
+
+
+def _patient(noted: Instance, heard: Advertisement, now: float) -> Instance | None:
+    """A lower priority that serves is obeyed until the delay before preemption is over; None: it is over."""
+    if noted.config.preempt_delay == 0 or noted.config.priority == OWNER_PRIORITY:
+        return None
+    until = now + noted.config.preempt_delay if noted.preempt_at == inf else noted.preempt_at
+    if now >= until:
+        return None
+    waiting = replace(noted, learned_interval=heard.interval, preempt_at=until)
+    return replace(waiting, timer_at=now + waiting.active_down)
 
 
 def _backup_link(instance: Instance, now: float) -> Step:
@@ -198,10 +211,11 @@ def _due(instance: Instance, now: float) -> Step:
 def _contest(instance: Instance, heard: Advertisement, now: float) -> Step:
     """Another router advertises too. Of two equal ones the higher address goes on."""
     instance, told = compare_addresses(instance, heard)
-    ours = (instance.config.priority, IPv4Address(instance.link.source))
-    if (heard.priority, IPv4Address(heard.source)) > ours:
+    ours = (instance.config.priority, ip_address(instance.link.source))
+    if (heard.priority, ip_address(heard.source)) > ours:
         beaten = replace(instance, active_router=heard.source, active_priority=heard.priority)
-        backup, moved = change_role(beaten, Role.BACKUP, now, Cause.HIGHER_PRIORITY, now + instance.active_down)
+        beaten = replace(beaten, learned_interval=heard.interval)
+        backup, moved = change_role(beaten, Role.BACKUP, now, Cause.HIGHER_PRIORITY, now + beaten.active_down)
         return backup, (Release(instance.config.addresses), *told, *moved)
     if now - instance.answered_at < ANSWER_PAUSE_SECONDS:
         return instance, told

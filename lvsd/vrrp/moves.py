@@ -45,6 +45,8 @@ def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_
         burst_at=inf,
         refresh_at=inf,
         told=frozenset(),
+        preempt_at=inf,
+        learned_interval=0.0 if role is not Role.BACKUP else instance.learned_interval,
     )
     if role is Role.INITIALIZE:
         moved = replace(moved, active_router="", active_priority=0)

@@ -8,7 +8,7 @@ from math import inf
 from config.model import VrrpInstance
 from lvsd.vrrp.events import Link
 from lvsd.vrrp.messages import Cause, Role
-from lvsd.vrrp.timers import active_down_interval
+from lvsd.vrrp.timers import VERSION_2, active_down_interval, skew_time
 
 OWNER_PRIORITY = 255
 LEAVING_PRIORITY = 0
@@ -33,6 +33,8 @@ class Instance:
     burst_at: float = inf  # the second burst of gratuitous ARP
     refresh_at: float = inf  # the periodic gratuitous ARP
     answered_at: float = -inf
+    learned_interval: float = 0.0  # what the router we obey advertises (version 3), seconds; 0: nothing heard
+    preempt_at: float = inf  # when the delay before preempting the router we hear is over
     losses: tuple[float, ...] = ()  # when addresses were taken away, the last few
     told: frozenset[str] = frozenset()  # kinds of wrong advertisement the journal knows of
 
@@ -42,9 +44,20 @@ class Instance:
         return min(self.timer_at, self.burst_at, self.refresh_at)
 
     @property
+    def interval(self) -> float:
+        """The active router's advertisement interval, seconds: in version 2 all have ours, in version 3 it says."""
+        learned = self.learned_interval if self.config.version != VERSION_2 else 0.0
+        return learned or self.config.advertisement_interval
+
+    @property
+    def skew(self) -> float:
+        """The skew time, seconds."""
+        return skew_time(self.config.version, self.config.priority, self.interval)
+
+    @property
     def active_down(self) -> float:
         """The active-down interval, seconds."""
-        return active_down_interval(self.config.priority, self.config.advertisement_interval)
+        return active_down_interval(self.config.version, self.config.priority, self.interval)
 
     @property
     def preempts(self) -> bool:

@@ -59,7 +59,10 @@ def _happen(cluster: Cluster, what: str, one: int, other: int, priority: int) ->
 def _bound(cluster: Cluster) -> float:
     """The worst active-down interval of all, after an advertisement that was already under way."""
     configs = [router.instance.config for router in cluster.routers]
-    return max(active_down_interval(one.priority, one.advertisement_interval) for one in configs) + SLACK_SECONDS
+    return (
+        max(active_down_interval(one.version, one.priority, one.advertisement_interval) for one in configs)
+        + SLACK_SECONDS
+    )
 
 
 def _live_through(cluster: Cluster, story: list[tuple[float, str, int, int, int]]) -> None:

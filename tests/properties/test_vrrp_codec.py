@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsd.vrrp import packet
-from lvsd.vrrp.packet import Dropped, Wire
+from lvsd.vrrp import ip, packet
+from lvsd.vrrp.drops import Dropped
+from lvsd.vrrp.packet import Wire
 from tests.unit.vrrp import samples
 
 OURS = Wire.of(samples.instance(), samples.OWN_SOURCE)
@@ -21,12 +22,12 @@ addresses = st.lists(
 
 def _judge(raw: bytes) -> packet.Advertisement | None:
     try:
-        return packet.decode(packet.open_packet(raw), OURS)
+        return packet.decode(ip.open_packet(raw), OURS)
     except Dropped:
         return None
 
 
-@given(st.binary(max_size=packet.PACKET_LIMIT_BYTES))
+@given(st.binary(max_size=ip.PACKET_LIMIT_BYTES))
 def test_noise_raises_nothing_but_dropped(raw: bytes) -> None:
     _judge(raw)
 
@@ -56,7 +57,7 @@ def test_what_is_sent_is_what_is_heard(
         addresses=tuple(listed), password=password, virtual_router_id=router, interval=float(interval)
     )
     raw = packet.encode(Wire.of(config, "198.51.100.1"), priority, 65535)
-    opened = packet.open_packet(raw)
+    opened = ip.open_packet(raw)
     assert packet.virtual_router_id(opened) == router
     heard = packet.decode(opened, Wire.of(config, "198.51.100.2"))
-    assert heard == packet.Advertisement("198.51.100.1", priority, tuple(listed), True)
+    assert heard == packet.Advertisement("198.51.100.1", priority, tuple(listed), True, float(interval))

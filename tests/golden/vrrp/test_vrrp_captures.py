@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lvsd.vrrp import frames, packet
+from lvsd.vrrp import frames, ip, packet
 from tests.golden.vrrp import captures
 from tests.unit.vrrp import samples
 
@@ -31,14 +31,14 @@ def test_every_recorded_advertisement_is_written_byte_for_byte(name: str) -> Non
 def test_every_recorded_advertisement_is_believed(name: str) -> None:
     for theirs in captures.packets(name):
         wire = packet.Wire.of(samples.instance(password=PASSWORDS[name]), "192.0.2.200")
-        heard = packet.decode(packet.open_packet(theirs), wire)
+        heard = packet.decode(ip.open_packet(theirs), wire)
         assert heard == packet.Advertisement(_source(theirs), theirs[22], ("192.0.2.100", "192.0.2.101"), True)
 
 
 @pytest.mark.parametrize("name", PASSWORDS)
 def test_padding_after_the_packet_is_no_part_of_it(name: str) -> None:
     for theirs in captures.packets(name):
-        assert packet.open_packet(theirs + bytes(6)) == packet.open_packet(theirs)
+        assert ip.open_packet(theirs + bytes(6)) == ip.open_packet(theirs)
 
 
 def test_recorded_gratuitous_arp_is_built_byte_for_byte() -> None:

@@ -7,7 +7,7 @@ import pytest
 from config.model import GratuitousArp, VirtualAddress, VrrpInstance
 from config.secret import Secret
 from lvsd.vrrp.messages import Cause, Configure, InstanceStatus, Role, VrrpStatus, encode
-from lvsd.vrrp.packet import Drop
+from lvsd.vrrp.drops import Drop
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, instance, load_text, told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from config.model import VirtualAddress
+from lvsd.runtime.vrrp_router import Place
 from lvsd.vrrp.sight import Interface, Sight
 from netlink.errors import NetlinkError
 
@@ -18,8 +19,9 @@ class FakeNetwork:
         self.interfaces = {"eth0": Interface(2, MAC, up=True)}
         self.addresses: dict[str, list[tuple[str, int]]] = {"eth0": [("192.0.2.12", 24)]}
         self.done: list[tuple[str, object]] = []
-        self.listening: frozenset[str] = frozenset()
+        self.listening: frozenset[Place] = frozenset()
         self.broken = False  # nothing can be sent
+        self.sent_to: list[tuple[bytes, bytes]] = []
         self.refusing = False  # no address can be added
 
     def put(self, *addresses: VirtualAddress) -> None:
@@ -47,12 +49,13 @@ class FakeNetwork:
     def look(self) -> Sight:
         return Sight(dict(self.interfaces), {name: tuple(found) for name, found in self.addresses.items()})
 
-    def listen_on(self, interfaces: Iterable[str]) -> None:
-        self.listening = frozenset(interfaces) & self.interfaces.keys()
+    def listen_on(self, places: Iterable[Place]) -> None:
+        self.listening = frozenset(place for place in places if place[0] in self.interfaces)
 
-    def send(self, interface: str, packet: bytes) -> None:
+    def send(self, place: Place, packet: bytes, source: bytes, destination: bytes) -> None:
         if self.broken:
-            raise OSError(1, "Operation not permitted", interface)
+            raise OSError(1, "Operation not permitted", place[0])
+        self.sent_to.append((source, destination))
         self.done.append(("send", packet))
 
     def announce(self, interface: str, frame: bytes) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from lvsd.vrrp.drops import Drop
 from lvsd.vrrp.events import (
     AddressLost,
     Announce,
@@ -34,7 +35,7 @@ from lvsd.vrrp.events import (
 )
 from lvsd.vrrp.instance import ANSWER_PAUSE_SECONDS, LOSSES_LIMIT, LOSSES_WINDOW_SECONDS, step
 from lvsd.vrrp.messages import Cause, Role
-from lvsd.vrrp.packet import Advertisement, Drop
+from lvsd.vrrp.packet import Advertisement
 from lvsd.vrrp.state import Instance
 from tests.unit.vrrp import samples
 

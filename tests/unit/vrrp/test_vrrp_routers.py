@@ -12,6 +12,7 @@ from lvsd.runtime.vrrp_held import HeldFile, read
 from lvsd.runtime.vrrp_routers import LOOK_AGAIN_SECONDS, RESUME_PATIENCE_SECONDS, Routers
 from lvsd.vrrp import packet
 from lvsd.vrrp.instance import LOSSES_LIMIT
+from lvsd.vrrp.ip import Datagram, open_packet
 from lvsd.vrrp.messages import Cause, Configure, InstanceStatus, Role
 from lvsd.vrrp.sight import Interface
 from tests.unit.vrrp import samples
@@ -21,6 +22,7 @@ CONFIG = samples.instance(priority=100)
 ADDRESSES = CONFIG.addresses
 SKEW = 156 / 256
 TAKES_OVER_AT = 3 + SKEW
+GOOD = open_packet(packet.encode(packet.Wire.of(CONFIG, samples.PEER_SOURCE), 200, 1))
 
 
 class Machine:
@@ -46,7 +48,7 @@ class Machine:
 
     def hear(self, config: VrrpInstance, now: float, source: str = samples.PEER_SOURCE) -> None:
         raw = packet.encode(packet.Wire.of(config, source), config.priority, 1)
-        self.routers.heard("eth0", raw, now)
+        self.routers.heard((config.interface, config.ipv6), open_packet(raw), now)
 
 
 @pytest.fixture
@@ -159,9 +161,9 @@ def test_a_removed_instance_leaves_in_good_order(machine: Machine) -> None:
 
 def test_what_version_2_cannot_say_resigns_and_stays_as_a_fault(machine: Machine) -> None:
     machine.activate()
-    machine.configure(samples.instance(priority=100, version=3), now=10.0)
+    machine.configure(samples.instance(priority=100, version=4), now=10.0)
     assert machine.network.words() == ["send", "delete"]
-    assert (machine.status().role, machine.status().fault) == (Role.INITIALIZE, "version 3 is not spoken")
+    assert (machine.status().role, machine.status().fault) == (Role.INITIALIZE, "version 4 is not spoken")
     machine.configure(CONFIG, now=11.0)
     assert (machine.status().role, machine.status().fault) == (Role.BACKUP, "")
 
@@ -184,8 +186,9 @@ def test_each_advertisement_goes_to_its_virtual_router(machine: Machine) -> None
     assert [one.adverts_received for one in machine.routers.status().instances] == [0, 1]
     assert machine.status(1).active_router == samples.PEER_SOURCE
     machine.hear(samples.instance(priority=200, virtual_router_id=99), 1.0)
-    machine.routers.heard("eth1", b"", 1.0)
-    machine.routers.heard("eth0", b"\x45", 1.0)
+    machine.routers.heard(("eth1", False), GOOD, 1.0)
+    machine.routers.heard(("eth0", True), GOOD, 1.0)
+    machine.routers.heard(("eth0", False), Datagram(b"\1\2\3\4", b"\5\6\7\x08", 255, True, b"\x21"), 1.0)
     assert [one.adverts_received for one in machine.routers.status().instances] == [0, 1]
 
 
@@ -252,7 +255,7 @@ def test_an_interface_that_appears_later_is_found(machine: Machine) -> None:
     assert (machine.status().fault, machine.network.listening) == ("interface eth0 does not exist", frozenset())
     machine.network.interfaces["eth0"] = eth0
     machine.routers.look(5.0)
-    assert (machine.status().role, machine.network.listening) == (Role.BACKUP, frozenset({"eth0"}))
+    assert (machine.status().role, machine.network.listening) == (Role.BACKUP, frozenset({("eth0", False)}))
 
 
 def test_a_virtual_address_is_no_address_to_speak_from(machine: Machine) -> None:

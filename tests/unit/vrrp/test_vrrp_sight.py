@@ -32,7 +32,7 @@ def test_what_an_instance_stands_on(sight: Sight, link: Link) -> None:
 
 
 def test_a_configuration_that_cannot_be_spoken_is_the_first_fault() -> None:
-    assert link_of(samples.instance(version=3), Sight(), ()) == Link("", "version 3 is not spoken")
+    assert link_of(samples.instance(version=4), Sight(), ()) == Link("", "version 4 is not spoken")
 
 
 def test_an_address_is_lost_unless_it_is_there_with_its_prefix() -> None:
