@@ -5,16 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections import deque
 from pathlib import Path
 
+from checkers.core.letter import Letter
+from config.model import Daemon
+from lvsd.control import hooks
 from lvsd.control.hooks import Garbled, ToNotify, encode
+from lvsd.core.effects import AppendLine, RunCommand, SendMail
 from lvsd.runtime.journal import tell
 from lvsd.runtime.sparingly import Sparingly
 from lvsd.runtime.unix_socket import peer_uid
 
 QUEUE_LIMIT_PACKETS = 2048
 FAREWELL_SECONDS = 1.0
+
+
+def request_of(effect: RunCommand | SendMail | AppendLine, daemon: Daemon) -> ToNotify:
+    """What the core asks, with the users whose rights it is done with."""
+    match effect:
+        case RunCommand(lane, argv, environment):
+            return hooks.RunCommand(lane, argv, dict(environment), daemon.command_user)
+        case SendMail(mail, subject, body):
+            return hooks.SendMail(Letter(mail.to, subject, body, mail.sender, mail.smtp), daemon.checker_user)
+        case AppendLine(path, line):
+            return hooks.AppendLine(path, line)
 
 
 class NotifyLink:
@@ -29,7 +45,7 @@ class NotifyLink:
 
     def send(self, message: ToNotify) -> None:
         """Ask for it. Where too much waits, the oldest is dropped and told."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         try:
             self._queue.append(encode(message))
         except Garbled as error:
@@ -54,7 +70,7 @@ class NotifyLink:
             return
         if uid != os.geteuid():
             connection.close()
-            now = asyncio.get_running_loop().time()
+            now = time.monotonic()
             self._troubles.tell("refused", now, "warning", "peer_refused", uid=uid)
             return
         self._socket = connection

@@ -4,7 +4,8 @@ It does nothing else, so that it has no reason to fail. Standard library alone, 
 a signal pipe and the notify pipes of its children.
 
 Order of an end (SIGTERM): vrrp first, so that the peer takes the virtual addresses over while this balancer
-still forwards; then the director, which leaves the IPVS table or clears it; then the checker worker.
+still forwards; then the director, which leaves the IPVS table or clears it; then the checker worker; last notify,
+which does what the end has given it to do.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ HANG_LIMIT_SECONDS = 20.0  # without ALIVE that long, too
 LATE_SECONDS = 3.0  # the loop turns at least once a second; a longer gap means that we did not run
 VRRP_STOP_SECONDS = 2.0
 STOP_SECONDS = 5.0
+NOTIFY_STOP_SECONDS = 7.0  # more than it takes to finish: it has limits of its own
 NOTICE_LIMIT_BYTES = 4096
 
 
@@ -41,6 +43,7 @@ class Child:
     name: str
     command: tuple[str, ...]
     told_of_restart: bool = False  # whether it takes --restarted: its predecessor died, the service never stopped
+    vital: bool = True  # the service is not ready without it, and ends when it can never work
     process: subprocess.Popen[bytes] | None = None
     notify: int = -1  # our end of its notify pipe
     record: Record = field(default_factory=Record)
@@ -57,7 +60,7 @@ class Child:
 
 
 class Supervisor:
-    """Three children and a loop."""
+    """Four children and a loop."""
 
     def __init__(self, children: list[Child], release: tuple[str, ...]) -> None:
         """`release`: the command that takes the virtual addresses off when vrrp keeps failing."""
@@ -182,7 +185,7 @@ class Supervisor:
             child.notify = -1
 
     def _tell_ready(self) -> None:
-        if not self._told_ready and all(child.ready for child in self._children.values()):
+        if not self._told_ready and all(child.ready or not child.vital for child in self._children.values()):
             self._told_ready = True
             tell("info", "ready")
             sd_notify("READY=1")
@@ -203,7 +206,7 @@ class Supervisor:
     def _ended(self, child: Child, status: int) -> None:
         self._close_notify(child)
         child.process, child.ready = None, False
-        if status == PERMANENT_EXIT and not child.ever_ready:
+        if status == PERMANENT_EXIT and child.vital and not child.ever_ready:
             self._stopping, self._status = True, 1
             return
         delay = self._start_again(child, time.monotonic())
@@ -227,6 +230,7 @@ class Supervisor:
             self._release_addresses()
         self._end([self._children["director"]], STOP_SECONDS)
         self._end([self._children["checker"]], STOP_SECONDS)
+        self._end([self._children["notify"]], NOTIFY_STOP_SECONDS)
 
     def _end(self, children: list[Child], limit_seconds: float) -> bool:
         """SIGTERM, then SIGKILL at the limit. Whether all ended by themselves, with status 0."""
@@ -303,10 +307,12 @@ def children_of(arguments: argparse.Namespace) -> list[Child]:
     user = ("--checker-user", arguments.checker_user)
     vrrp = ("lvsd.runtime.vrrp_process", "--socket", str(run / "vrrp.sock"), "--held-file", str(run / "vrrp.held"))
     worker = ("checkers.runtime.worker", "--socket", str(run / "checkers.sock"), "--user", arguments.checker_user)
+    notify = ("lvsd.runtime.notify_process", "--socket", str(run / "notify.sock"))
     return [
         Child("director", (*python, *director, *user, *files), told_of_restart=True),
         Child("vrrp", (*python, *vrrp), told_of_restart=True),
         Child("checker", (*python, *worker)),
+        Child("notify", (*python, *notify), vital=False),
     ]
 
 

@@ -38,17 +38,20 @@ while True:
     time.sleep(0.05)
 """
 
+NAMES = ("director", "vrrp", "checker", "notify")
+
 DRIVER = """
 import sys
 from lvsd.runtime import supervisor as s
 s.HANG_LIMIT_SECONDS = 1.0
-s.VRRP_STOP_SECONDS = s.STOP_SECONDS = 1.0
+s.VRRP_STOP_SECONDS = s.STOP_SECONDS = s.NOTIFY_STOP_SECONDS = 1.0
 child, log, *modes = sys.argv[1:]
+names = ("director", "vrrp", "checker", "notify")
 def command(name, mode):
     return ("/nonexistent",) if mode == "missing" else (sys.executable, child, name, log, mode)
 children = [
-    s.Child(name, command(name, mode), told_of_restart=name != "checker")
-    for name, mode in zip(("director", "vrrp", "checker"), modes, strict=True)
+    s.Child(name, command(name, mode), told_of_restart=name in names[:2], vital=name != "notify")
+    for name, mode in zip(names, modes, strict=True)
 ]
 release = ("sh", "-c", f"echo released addresses 0 >> {log}")
 sys.exit(s.Supervisor(children, release).run())
@@ -82,7 +85,7 @@ class Driven:
             time.sleep(0.01)
 
     def up(self) -> None:
-        self.until(lambda: all(self.count(name, "started") for name in ("director", "vrrp", "checker")))
+        self.until(lambda: all(self.count(name, "started") for name in NAMES))
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def drive() -> Iterator[Callable[..., Driven]]:
         begun: list[Driven] = []
 
         def begin(*modes: str) -> Driven:
-            begun.append(Driven(Path(name), *(modes or ("good", "good", "good"))))
+            begun.append(Driven(Path(name), *(*modes, *("good",) * (4 - len(modes)))))
             return begun[-1]
 
         yield begin
@@ -108,7 +111,7 @@ def test_the_end_has_an_order_and_status_0(drive: Callable[..., Driven]) -> None
     driven.up()
     driven.process.terminate()
     assert driven.process.wait(10) == 0
-    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker"]
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker", "notify"]
 
 
 def test_a_killed_child_is_started_again_and_told_so(drive: Callable[..., Driven]) -> None:
@@ -143,7 +146,7 @@ def test_a_deaf_vrrp_is_killed_and_its_addresses_released(drive: Callable[..., D
     driven.process.terminate()
     assert driven.process.wait(10) == 0
     words = [line[0] for line in driven.lines() if line[1] in ("ended", "addresses")]
-    assert words == ["released", "director", "checker"]
+    assert words == ["released", "director", "checker", "notify"]
 
 
 def test_a_director_that_can_never_run_ends_the_service(drive: Callable[..., Driven]) -> None:
@@ -192,4 +195,4 @@ def test_ctrl_c_at_a_terminal_keeps_the_order_of_the_end(drive: Callable[..., Dr
     driven.up()
     os.killpg(driven.process.pid, signal.SIGINT)
     assert driven.process.wait(10) == 0
-    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker"]
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker", "notify"]
