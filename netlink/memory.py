@@ -62,9 +62,9 @@ _Put = Callable[[Family, dict[DestinationKey, Destination], Destination], int]
 class MemoryTable:
     """A table that takes operations as the kernel does. `salt` is what a network namespace adds to the hash."""
 
-    def __init__(self, table: Table | None = None, *, salt: int = 0) -> None:
+    def __init__(self, table: Table | None = None, *, salt: int = 0, settings: MemorySettings | None = None) -> None:
         self._salt = salt
-        self._settings = MemorySettings()
+        self._settings = settings or MemorySettings()
         # oldest first, as they were added: both orders are turned round when they are read
         self._entries: dict[ServiceKey, _Held] = {
             key: _Held(entry.service, dict(reversed(list(entry.destinations.items()))))

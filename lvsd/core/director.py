@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from checkers.core.messages import Hello
 from config.model import Config
-from lvsd.core import hooks, kernel, mails, maintenance, monitor, quorum, turns, verdicts
+from lvsd.core import hooks, kernel, kernel_settings, mails, maintenance, monitor, quorum, turns, verdicts
 from lvsd.core.assignment import assigned_checks, configured_checks
 from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
@@ -28,6 +28,9 @@ from lvsd.core.events import (
     Event,
     MaintenanceSeen,
     PlanApplied,
+    SettingsApplied,
+    SettingsRead,
+    SettingsUnreadable,
     Started,
     StopAsked,
     TableRead,
@@ -54,6 +57,11 @@ def step(director: Director, event: Event, now: float) -> Step:
     """One event, decided. `now` is CLOCK_MONOTONIC in seconds."""
     if director.stopping:
         return director, ()  # what is left is to end: nothing may be set up again behind the stop
+    after, effects = _decided(director, event, now)
+    return _and_then(kernel_settings.beside(director, after, event, now), effects)
+
+
+def _decided(director: Director, event: Event, now: float) -> Step:
     match event:
         case Started() | ConfigChanged() | StopAsked():
             return _configuration(director, event, now)
@@ -63,6 +71,8 @@ def step(director: Director, event: Event, now: float) -> Step:
             return _vrrp(director, event, now)
         case TableSuspected() | TableRead() | TableUnreadable() | PlanApplied() | Ticked():
             return _kernel(director, event, now)
+        case SettingsRead() | SettingsUnreadable() | SettingsApplied():
+            return kernel_settings.heard(director, event, now)
         case MaintenanceSeen(names):
             seen, told = maintenance.seen(director, names)
             return _settled(seen, told, now)

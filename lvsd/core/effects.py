@@ -9,6 +9,7 @@ from enum import Enum
 from checkers.core.messages import AssignedCheck
 from config.model import Argv, Mail, VrrpInstance
 from netlink.operations import Operation
+from netlink.settings import Setting, StartDaemon
 from netlink.table import ServiceKey
 
 
@@ -57,6 +58,25 @@ class RememberOwned:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Read IPVS's timeouts and sync daemons; the answer comes back as SettingsRead or SettingsUnreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySettings:
+    """Send these changes to the kernel, in this order; the answer comes back as SettingsApplied."""
+
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RememberDaemons:
+    """Write down which sync daemons are ours, before the kernel hears of them."""
+
+    started: frozenset[StartDaemon]
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """A fact for the journal: a snake_case name in the past tense, and data."""
 
@@ -94,4 +114,17 @@ class AppendLine:
     line: str
 
 
-Effect = ReadTable | Apply | AssignChecks | ConfigureVrrp | RememberOwned | Tell | RunCommand | SendMail | AppendLine
+Effect = (
+    ReadTable
+    | Apply
+    | AssignChecks
+    | ConfigureVrrp
+    | RememberOwned
+    | ReadSettings
+    | ApplySettings
+    | RememberDaemons
+    | Tell
+    | RunCommand
+    | SendMail
+    | AppendLine
+)

@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
 from lvsd.vrrp.messages import VrrpStatus
-from netlink.errors import Refusal
+from netlink.errors import Refusal, SettingRefusal
 from netlink.operations import Operation
-from netlink.table import ServiceKey, Table
+from netlink.settings import Setting, StartDaemon
+from netlink.table import ServiceKey, SyncDaemon, Table, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """The director begins: its configuration, the services earlier configurations made, the kernel's table.
 
-    `restarted`: its predecessor died, the service never stopped.
+    `restarted`: its predecessor died, the service never stopped. `daemons`: sync daemons earlier ones started.
     """
 
     config: Config
     owned: frozenset[ServiceKey]
     table: Table
     restarted: bool = False
+    daemons: frozenset[StartDaemon] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,29 @@ class PlanApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsRead:
+    """IPVS's timeouts and the sync daemons that run, as they are."""
+
+    timeouts: Timeouts
+    daemons: tuple[SyncDaemon, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsUnreadable:
+    """They could not be read."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsApplied:
+    """Changes of them went to the kernel; these were refused."""
+
+    settings: tuple[Setting, ...]
+    refusals: tuple[SettingRefusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MaintenanceSeen:
     """The names of the files in the maintenance directory, whenever they change: each takes a real server out."""
 
@@ -125,6 +150,9 @@ Event = (
     | TableRead
     | TableUnreadable
     | PlanApplied
+    | SettingsRead
+    | SettingsUnreadable
+    | SettingsApplied
     | MaintenanceSeen
     | Ticked
     | StopAsked

@@ -10,8 +10,9 @@ from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
 from lvsd.vrrp.messages import VrrpStatus
-from netlink.errors import Refusal
-from netlink.table import ServiceKey, Table
+from netlink.errors import Refusal, SettingRefusal
+from netlink.settings import Setting, StartDaemon
+from netlink.table import ServiceKey, SyncDaemon, Table, Timeouts
 
 _NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 _NO_TABLE: Table = MappingProxyType({})
@@ -67,6 +68,26 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """IPVS as a whole as last read: timeouts, sync daemons; and which daemons are ours, as we asked for them.
+
+    `fresh`: nothing was sent since. `tried` is what was sent last. `yielded_at`: since when the VRRP instance that the
+    daemons follow is not active while a master still runs.
+    """
+
+    timeouts: Timeouts | None = None  # not read yet
+    daemons: tuple[SyncDaemon, ...] = ()
+    started: frozenset[StartDaemon] = frozenset()
+    fresh: bool = False
+    tried: tuple[Setting, ...] = ()
+    refusals: tuple[SettingRefusal, ...] = ()
+    retry_at: float | None = None
+    failures: int = 0  # in a row; sets the back-off
+    yielded_at: float | None = None
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Messages that wait to go out as one mail. `more` counts those beyond what one mail takes."""
 
@@ -103,6 +124,7 @@ class Director:
     checks: Mapping[str, Checked] = field(default_factory=lambda: _NO_CHECKS)
     verdicts: Mapping[str, Verdict] = field(default_factory=lambda: _NO_VERDICTS)
     kernel: Kernel = Kernel()
+    settings: Settings = Settings()
     worker: Worker = Worker()
     vrrp: Vrrp = Vrrp()
     maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lvsd.core.effects import Apply, ApplySettings
+from lvsd.core.events import PlanApplied, SettingsApplied
 from lvsd.core.identity import endpoint_text
 from netlink.operations import (
     AddDestination,
@@ -12,6 +14,7 @@ from netlink.operations import (
     SetDestination,
     SetService,
 )
+from netlink.settings import SetTimeouts, Setting, StartDaemon, StopDaemon
 from netlink.table import DestinationKey, Family, ServiceKey
 
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
@@ -44,3 +47,33 @@ def operation_text(operation: Operation) -> str:
             return f"set {destination_text(real.key)} weight {real.weight} in {service_text(key)}"
         case DeleteDestination(key, gone):
             return f"delete {destination_text(gone)} from {service_text(key)}"
+
+
+def setting_text(setting: Setting) -> str:
+    """One change of IPVS as a whole as a sentence without a subject."""
+    match setting:
+        case SetTimeouts(tcp, tcp_fin, udp):
+            said = ("tcp", tcp), ("tcp_fin", tcp_fin), ("udp", udp)
+            return "set timeouts " + " ".join(f"{name} {seconds}" for name, seconds in said if seconds)
+        case StartDaemon(role, interface, sync_id):
+            return f"start {role} sync daemon on {interface} sync id {sync_id}"
+        case StopDaemon(role):
+            return f"stop {role} sync daemon"
+
+
+def change_texts(change: Apply | ApplySettings | PlanApplied | SettingsApplied) -> tuple[str, ...]:
+    """What is or was sent to the kernel."""
+    match change:
+        case Apply() | PlanApplied():
+            return tuple(map(operation_text, change.operations))
+        case ApplySettings() | SettingsApplied():
+            return tuple(map(setting_text, change.settings))
+
+
+def refusal_texts(answer: PlanApplied | SettingsApplied) -> tuple[str, ...]:
+    """What of it the kernel refused, and why."""
+    match answer:
+        case PlanApplied():
+            return tuple(f"{operation_text(one.operation)}: {one.meaning}" for one in answer.refusals)
+        case SettingsApplied():
+            return tuple(f"{setting_text(one.setting)}: {one.meaning}" for one in answer.refusals)

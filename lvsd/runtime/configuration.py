@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 
 from config.changes import changes
 from config.load import Loaded, load
 from lvsd.control.messages import ChangeReply
 from lvsd.core.director import step
-from lvsd.core.effects import Apply
+from lvsd.core.effects import Apply, ApplySettings, RunCommand
 from lvsd.core.events import ConfigChanged
-from lvsd.core.wording import operation_text
+from lvsd.core.wording import change_texts, refusal_texts
+from lvsd.runtime.config_watch import ConfigWatch
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.files import SystemFiles
 from lvsd.runtime.journal import tell
 from lvsd.runtime.store import Recorder, Replay, Snapshot, Store
+
+LANE = "config"
 
 
 def first_configuration(store: Store, paths: tuple[str, ...], *, restarted: bool) -> tuple[Loaded, Snapshot]:
@@ -37,6 +42,14 @@ def first_configuration(store: Store, paths: tuple[str, ...], *, restarted: bool
     return load(snapshot.paths, Replay(snapshot)), snapshot
 
 
+def warn_of_unreadable(snapshot: Snapshot) -> None:
+    """Tell of files that could be read with all of root's rights, and cannot be with those that are left."""
+    hint = "a reload will not get it: make root its owner, or let everybody read it"
+    for path in snapshot.reads:
+        if Path(path).exists() and not os.access(path, os.R_OK):
+            tell("warning", "config_file_not_readable", file=path, hint=hint)
+
+
 class Reloader:
     """Takes a changed configuration over, one reload at a time."""
 
@@ -46,24 +59,54 @@ class Reloader:
         self._store = store
         self._paths = paths
         self._reloading = asyncio.Lock()
+        self._watch = ConfigWatch(SystemFiles())
+        self._looking: asyncio.Task[None] | None = None
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Watch the files the director began with."""
+        self._watch.remember(snapshot, (), accepted=True)
+
+    def tick(self) -> None:
+        """Once a second: look whether a file has changed on disk."""
+        if (self._looking is None or self._looking.done()) and self._watch.look():
+            self._looking = asyncio.get_running_loop().create_task(self._look_closer())
+
+    async def _look_closer(self) -> None:
+        async with self._reloading:
+            changed = await asyncio.to_thread(self._watch.changed)
+        if not changed:
+            return
+        self._announce(changed)
+        if self._runtime.belief.config.daemon.autoreload:
+            await self.reload()
+        else:
+            for path in changed:
+                tell("warning", "config_file_changed", file=path, hint="`lvsctl reload` takes it over")
+
+    def _announce(self, changed: tuple[str, ...]) -> None:
+        """Run the command that is to run when a file has changed."""
+        command = self._runtime.belief.config.daemon.on_config_change
+        for path in changed if command else ():
+            self._runtime.ask(RunCommand(LANE, (*command, path), {}))
 
     async def reload(self) -> ChangeReply:
         """Read the files again; take them over if they are right, else stay as we are."""
         async with self._reloading:
             recorder = Recorder(SystemFiles())
             loaded = await asyncio.to_thread(load, self._paths, recorder)
+            snapshot = recorder.snapshot(self._paths)
+            accepted = loaded.config is not None
+            self._announce(self._watch.remember(snapshot, recorder.missed, accepted=accepted))
             problems = tuple(str(problem) for problem in loaded.problems)
             if loaded.config is None:
                 for problem in problems:
                     tell("error", "config_refused", problem=problem)
                 return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
             told = tuple(changes(self._runtime.belief.config, loaded.config))
-            self._runtime.remember(lambda: self._store.remember_good(recorder.snapshot(self._paths)))
+            self._runtime.remember(lambda: self._store.remember_good(snapshot))
             applied = self._runtime.recorded(ConfigChanged(loaded.config))
-            operations = tuple(operation_text(one) for answer in applied for one in answer.operations)
-            refusals = tuple(
-                f"{operation_text(one.operation)}: {one.meaning}" for answer in applied for one in answer.refusals
-            )
+            operations = tuple(text for answer in applied for text in change_texts(answer))
+            refusals = tuple(text for answer in applied for text in refusal_texts(answer))
             return ChangeReply(True, told, operations, problems, refusals)
 
     async def plan(self, files: tuple[str, ...]) -> ChangeReply:
@@ -73,6 +116,7 @@ class Reloader:
         if loaded.config is None:
             return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
         _, effects = step(self._runtime.belief, ConfigChanged(loaded.config), time.monotonic())
-        operations = [one for effect in effects if isinstance(effect, Apply) for one in effect.operations]
+        wanted = (effect for effect in effects if isinstance(effect, Apply | ApplySettings))
+        operations = tuple(text for effect in wanted for text in change_texts(effect))
         told = tuple(changes(self._runtime.belief.config, loaded.config))
-        return ChangeReply(True, told, tuple(operation_text(one) for one in operations), problems)
+        return ChangeReply(True, told, operations, problems)

@@ -15,10 +15,13 @@ from lvsd.core.director import step
 from lvsd.core.effects import (
     AppendLine,
     Apply,
+    ApplySettings,
     AssignChecks,
     ConfigureVrrp,
     Effect,
+    ReadSettings,
     ReadTable,
+    RememberDaemons,
     RememberOwned,
     RunCommand,
     SendMail,
@@ -26,7 +29,11 @@ from lvsd.core.effects import (
 )
 from lvsd.core.events import (
     Event,
+    MaintenanceSeen,
     PlanApplied,
+    SettingsApplied,
+    SettingsRead,
+    SettingsUnreadable,
     Started,
     StopAsked,
     TableRead,
@@ -43,12 +50,15 @@ from lvsd.core.events import (
 from lvsd.core.state import Director
 from lvsd.runtime.channel import PacketListener, PacketPeer
 from lvsd.runtime.journal import tell
+from lvsd.runtime.maintenance import Maintenance
+from lvsd.runtime.notify_link import NotifyLink, request_of
 from lvsd.runtime.store import Snapshot, Store
 from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
 from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
+from netlink.settings import Setting
 from netlink.table import Table
 
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
@@ -66,10 +76,12 @@ class Runtime:
         self._events: deque[Event] = deque()
         self._workers: PacketListener | None = None
         self._vrrp: PacketListener | None = None
+        self._notify: NotifyLink | None = None
+        self._maintenance = Maintenance()
         self._believed: tuple[Table, Fingerprint] | None = None
         self._ticks = 0
         self._feeding = False
-        self._record: list[PlanApplied] | None = None  # while a reload wants to know what it led to
+        self._record: list[PlanApplied | SettingsApplied] | None = None  # while a reload wants to know what it led to
 
     @property
     def belief(self) -> Director:
@@ -94,19 +106,35 @@ class Runtime:
         match effect:
             case Tell(level, event, fields):
                 tell(level.value, event, **fields)
-            case Apply(operations):
-                self._apply(operations)
-            case ReadTable():
-                self._events.append(self._read())
+            case Apply() | ReadTable() | ApplySettings() | ReadSettings():
+                self._ask_kernel(effect)
+            case RememberDaemons(started):
+                self.remember(lambda: self._store.remember_daemons(started))
             case RememberOwned(owned):
                 self.remember(lambda: self._store.remember_owned(owned))
             case AssignChecks(generation, checks):
                 self._assign(generation, checks)
             case RunCommand() | SendMail() | AppendLine():
-                tell("error", "not_built", effect=type(effect).__name__)
+                self.ask(effect)
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
                     self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.Configure(generation, instances)))
+
+    def ask(self, effect: RunCommand | SendMail | AppendLine) -> None:
+        """Have the notify process do it."""
+        if self._notify is not None:
+            self._notify.send(request_of(effect, self._belief.config.daemon))
+
+    def _ask_kernel(self, effect: Apply | ReadTable | ApplySettings | ReadSettings) -> None:
+        match effect:
+            case Apply(operations):
+                self._apply(operations)
+            case ReadTable():
+                self._events.append(self._read())
+            case ApplySettings(settings):
+                self._apply_settings(settings)
+            case ReadSettings():
+                self._events.append(self._read_settings())
 
     def _apply(self, operations: tuple[Operation, ...]) -> None:
         try:
@@ -124,6 +152,23 @@ class Runtime:
             return TableRead(self._kernel.read_table())
         except NetlinkError as error:
             return TableUnreadable(str(error))
+
+    def _read_settings(self) -> Event:
+        try:
+            return SettingsRead(self._kernel.timeouts(), self._kernel.daemons())
+        except NetlinkError as error:
+            return SettingsUnreadable(str(error))
+
+    def _apply_settings(self, settings: tuple[Setting, ...]) -> None:
+        try:
+            refusals = self._kernel.apply_settings(settings)
+        except NetlinkError as error:
+            self._events.append(SettingsUnreadable(str(error)))
+            return
+        answer = SettingsApplied(settings, refusals)
+        self._events.append(answer)
+        if self._record is not None:
+            self._record.append(answer)
 
     def remember(self, write: Callable[[], None]) -> None:
         """Write to the state directory; what cannot be written is told."""
@@ -145,6 +190,10 @@ class Runtime:
         own = frozenset({os.geteuid()})
         self._workers = PacketListener(workers, own | {worker_uid}, self._worker_peer, refused)
         self._vrrp = PacketListener(vrrp, own, self._vrrp_peer, refused)
+
+    def attach(self, notify: NotifyLink) -> None:
+        """Have commands run and mails sent by the notify process."""
+        self._notify = notify
 
     def _worker_peer(self, connection: socket.socket) -> PacketPeer:
         limit = checker_messages.PACKET_LIMIT_BYTES
@@ -178,6 +227,9 @@ class Runtime:
 
     def tick(self) -> None:
         """Once a second: look whether a stranger changed the table, and at what is due."""
+        if self._notify is not None:
+            self._notify.tick()
+        self._look_for_maintenance(self._belief.config)
         self.feed(Ticked())
         self._ticks += 1
         try:
@@ -189,6 +241,11 @@ class Runtime:
                 self.feed(TableSuspected())
         except NetlinkError as error:
             self.feed(TableUnreadable(str(error)))
+
+    def _look_for_maintenance(self, config: Config) -> None:
+        names = self._maintenance.look(config.daemon.maintenance_directory)
+        if names != self._belief.maintenance:
+            self.feed(MaintenanceSeen(names))
 
     def _whole_look_due(self) -> bool:
         """A small table is read whole; of a large one /proc tells, which knows no flags and no thresholds."""
@@ -206,14 +263,15 @@ class Runtime:
     def start(self, config: Config, snapshot: Snapshot, *, restarted: bool) -> None:
         """Begin with a configuration that is right. Raises NetlinkError when the table cannot be read."""
         try:
-            owned = self._store.owned()
+            owned, daemons = self._store.owned(), self._store.daemons()
         except (OSError, ValueError) as error:
             tell("error", "state_not_read", error=str(error))
-            owned = frozenset()
+            owned, daemons = frozenset(), frozenset()
         self.remember(lambda: self._store.remember_good(snapshot))
-        self.feed(Started(config, owned, self._kernel.read_table(), restarted))
+        self._look_for_maintenance(config)  # before anything is put into service
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons))
 
-    def recorded(self, event: Event) -> list[PlanApplied]:
+    def recorded(self, event: Event) -> list[PlanApplied | SettingsApplied]:
         """Feed an event: what went to the kernel because of it."""
         record = self._record = []
         try:
@@ -226,6 +284,8 @@ class Runtime:
         """End. The table is touched only when we are asked to end, not when our supervisor died."""
         if in_good_order:
             self.feed(StopAsked())
+        if self._notify is not None:
+            self._notify.close()
         self._kernel.close()
 
 

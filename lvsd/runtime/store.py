@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from config.files import Files
+from netlink.settings import StartDaemon
 from netlink.table import Family, ServiceKey
 
 OWNED = "owned.json"
+DAEMONS = "daemons.json"
 LAST_GOOD = "last-good.json"
 FILE_LIMIT_BYTES = 256 * 1024 * 1024
 
@@ -53,6 +55,15 @@ class Store:
         """Write them down. Raises OSError."""
         rows = [_Owned(k.family, k.protocol, k.address, k.port, k.fwmark) for k in sorted(keys)]
         self._write(OWNED, msgspec.json.encode(rows))
+
+    def daemons(self) -> frozenset[StartDaemon]:
+        """The sync daemons earlier configurations started. Raises OSError, ValueError."""
+        text = self._read(DAEMONS)
+        return frozenset() if text is None else msgspec.json.decode(text, type=frozenset[StartDaemon])
+
+    def remember_daemons(self, daemons: Iterable[StartDaemon]) -> None:
+        """Write them down. Raises OSError."""
+        self._write(DAEMONS, msgspec.json.encode(sorted(daemons, key=lambda one: one.role)))
 
     def last_good(self) -> Snapshot | None:
         """The last configuration that was right. Raises OSError, ValueError."""
@@ -96,10 +107,13 @@ class Recorder:
         self._reads: dict[str, str] = {}
         self._globs: dict[str, list[str]] = {}
         self._environment: dict[str, str | None] = {}
+        self.missed: set[str] = set()  # asked for, and not got
 
     def read(self, path: str) -> str:
         """The text of a file. Raises what the reader raises."""
+        self.missed.add(path)
         self._reads[path] = text = self._files.read(path)
+        self.missed.discard(path)
         return text
 
     def glob(self, pattern: str, relative_to: str) -> Sequence[str]:

@@ -10,12 +10,13 @@ import pytest
 
 from netlink.errors import Refusal, SettingRefusal
 from netlink.memory import MemoryTable
+from netlink.memory_settings import MemorySettings
 from netlink.operations import AddDestination, AddService, Operation
 from netlink.settings import BACKUP, MASTER, SetTimeouts, Setting, StartDaemon, StopDaemon
 from netlink.table import SyncDaemon, Timeouts
 from tests.contract.table_contract import HTTP6, PLAIN6, to
 
-INTERFACE = "eth0"
+INTERFACE = "sync0"
 START = SetTimeouts(901, 121, 302)
 MASTER_7 = StartDaemon(MASTER, INTERFACE, 7)
 BACKUP_7 = StartDaemon(BACKUP, INTERFACE, 7)
@@ -130,4 +131,4 @@ def begun(subject: SettingsSubject) -> SettingsSubject:
 
 def memory() -> SettingsSubject:
     """The fake."""
-    return begun(MemoryTable())
+    return begun(MemoryTable(settings=MemorySettings({INTERFACE: 1500})))

@@ -15,7 +15,9 @@ from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.memory import MemoryTable
 from netlink.operations import AddDestination, AddService, DeleteService, Operation, SetDestination
 from netlink.proc_ip_vs import fingerprint, fingerprint_of
+from netlink.settings import SetTimeouts, StartDaemon, StopDaemon
 from netlink.table import Info, ServiceKey, SyncDaemon, Timeouts
+from tests.contract.settings_contract import INTERFACE, SettingsContract, SettingsSubject, begun
 from tests.contract.table_contract import HTTP, PEER, PLAIN, V4, Subject, TableContract, salt_of_order, service, to
 from tests.unit.netlink.strategies import HISTORIES
 
@@ -47,6 +49,35 @@ class TestKernelTable(TableContract):
     @pytest.fixture
     def subject(self, kernel: IpvsSocket) -> Subject:
         return kernel
+
+
+class TestKernelSettings(SettingsContract):
+    """Against the kernel."""
+
+    @pytest.fixture
+    def settings(self, kernel: IpvsSocket) -> Iterator[SettingsSubject]:
+        before = kernel.timeouts()
+        ip(f"link add {INTERFACE} type dummy\naddr add 192.0.2.201/24 dev {INTERFACE}\nlink set {INTERFACE} up")
+        try:
+            yield begun(kernel)
+        finally:
+            kernel.apply_settings([StopDaemon(daemon.role) for daemon in kernel.daemons()])
+            kernel.apply_settings([SetTimeouts(before.tcp, before.tcp_fin, before.udp)])
+            ip(f"link delete {INTERFACE}")
+
+    def test_what_we_set_ipvsadm_shows(self, settings: SettingsSubject) -> None:
+        settings.apply_settings([StartDaemon("master", INTERFACE, 7, 1000, "239.1.2.3", 9000, 3)])
+        settings.apply_settings([StartDaemon("backup", INTERFACE, 8, group="ff02::51")])
+        assert ipvsadm("-L", "--daemon").splitlines() == [
+            f"master sync daemon (mcast={INTERFACE}, syncid=7, maxlen=1000, group=239.1.2.3, port=9000, ttl=3)",
+            f"backup sync daemon (mcast={INTERFACE}, syncid=8, maxlen=1452, group=ff02::51, port=8848, ttl=1)",
+        ]
+        assert ipvsadm("-L", "--timeout") == "Timeout (tcp tcpfin udp): 901 121 302\n"
+
+
+def ip(batch: str) -> None:
+    """`ip -batch` in the lab's own network namespace."""
+    subprocess.run(["ip", "-batch", "-"], input=batch + "\n", check=True, text=True, timeout=30)
 
 
 @functools.cache
@@ -138,19 +169,13 @@ def test_info_and_timeouts(kernel: IpvsSocket) -> None:
 
 def test_sync_daemons(kernel: IpvsSocket) -> None:
     assert kernel.daemons() == ()
-    subprocess.run(
-        ["ip", "-batch", "-"],
-        input="link add sync0 type dummy\nlink set sync0 up multicast on\n",
-        check=True,
-        text=True,
-        timeout=30,
-    )
+    ip("link add sync0 type dummy\nlink set sync0 up multicast on")
     try:
         ipvsadm("--start-daemon", "master", "--mcast-interface", "sync0", "--syncid", "7")
         assert kernel.daemons() == (SyncDaemon("master", "sync0", 7, 1472, "224.0.0.81", 8848, 1),)
         ipvsadm("--stop-daemon", "master")
     finally:
-        subprocess.run(["ip", "link", "delete", "sync0"], check=True, timeout=30)
+        ip("link delete sync0")
 
 
 def test_a_plain_user_is_told_what_is_missing() -> None:
