@@ -18,6 +18,9 @@ from checkers.probes.failures import Stage, Stuck
 from checkers.probes.session import Session
 from config.checks import ExternalCheck
 
+FAILED_STATUS = 1  # of a dynamic command; what lies above it is a weight
+WEIGHT_OFFSET = 2
+
 KEPT_BYTES = 1024
 READ_BYTES = 65536
 READS_A_WAKE = 16
@@ -25,13 +28,18 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 async def probe(session: Session, check: ExternalCheck) -> Outcome:
-    """Healthy when the command exits 0 in time; its output's beginning is the detail."""
+    """Healthy when the command exits 0 in time; its output's beginning is the detail.
+
+    With `dynamic` a status above 1 is healthy too, and names the weight.
+    """
     run = _Run(_started(session.target, check), session)
     session.at_end(run.close)
     session.stage = Stage.RUNNING
     status = await run.ended()
     if status == 0:
         return Healthy(escaped(session.heard))
+    if check.dynamic and status > FAILED_STATUS:
+        return Healthy(escaped(session.heard), weight=status - WEIGHT_OFFSET)
     return Unhealthy(Reason.COMMAND_FAILED, escaped(_status_words(status) + session.heard))
 
 

@@ -15,6 +15,7 @@ from config.checks import Tls
 
 SESSION = "session"  # extensions of a request: whose connection it goes over
 TLS = "tls"
+TARGET = "target"  # what is asked for instead of the URL's path; None: that path
 
 WIRE_ALLOWANCE_BYTES = 2 * 1024 * 1024  # body, headers (httpcore takes 100 KiB of them), TLS
 
@@ -27,7 +28,8 @@ class SessionTransport(httpx.AsyncBaseTransport):
         session, tls = request.extensions[SESSION], request.extensions[TLS]
         stream = await _open(session, tls)
         url = request.url
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        asked = request.extensions[TARGET] or url.raw_path
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=asked)
         connection = httpcore.AsyncHTTP11Connection(origin=target.origin, stream=stream)
         answer = await connection.handle_async_request(
             httpcore.Request(request.method.encode(), target, headers=request.headers.raw, content=request.stream)

@@ -138,3 +138,16 @@ def closed_port() -> int:
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         return int(sock.getsockname()[1])
+
+
+def turns(*steps: bytes) -> tuple[Handler, list[bytes]]:
+    """A server that says each step after it heard something; and all it heard, one item before each step."""
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for step in steps:
+            heard.append(await reader.read(65536))
+            writer.write(step)
+        heard.append(await reader.read(65536))
+
+    return handler, heard
