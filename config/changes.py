@@ -11,9 +11,13 @@ import msgspec
 from config.checks import AnyCheck, Check
 from config.model import (
     Config,
+    ConnectionSync,
     FirewallMark,
+    Mail,
     Persistence,
     RealServer,
+    Timeouts,
+    Tunnel,
     VirtualAddress,
     VirtualEndpoint,
     VirtualService,
@@ -25,7 +29,11 @@ from config.words import SCHEDULER_FLAGS
 
 _T = TypeVar("_T")
 _ONE_PACKET_FLAG: Final = 0x4
-_DURATIONS: Final = frozenset(("interval", "timeout", "advertisement_interval", "delay", "refresh"))
+_DURATIONS: Final = frozenset(
+    ("interval", "fast_interval", "timeout", "advertisement_interval", "delay", "refresh", "repeat", "tcp", "tcp_fin",
+     "udp"),
+)  # fmt: skip
+_RANGES: Final = frozenset(("reply_length",))
 
 
 def changes(old: Config, new: Config) -> tuple[str, ...]:
@@ -36,6 +44,7 @@ def changes(old: Config, new: Config) -> tuple[str, ...]:
         *_compare("service", *services),
         *_compare("vrrp", *instances),
         *(f"daemon: {line}{_when(line)}" for line in _fields(old.daemon, new.daemon, frozenset())),
+        *(f"ipvs: {line}" for line in _fields(old.ipvs, new.ipvs, frozenset())),
     )
 
 
@@ -112,10 +121,10 @@ def _real_servers(old: VirtualService, new: VirtualService) -> Iterator[str]:
         if key not in before:
             yield f"real server {_endpoint(*key)} added ({_method(one)}, weight {one.weight})"
     both = [(before[key], after[key]) for key in after if key in before]
-    shared = {tuple(_check(ours.check, theirs.check)) for ours, theirs in both}
+    shared = {tuple(_checks(ours.checks, theirs.checks)) for ours, theirs in both}
     told_once = len(shared) == 1
     if told_once:
-        yield from (f"check: {line}" for line in shared.pop())
+        yield from shared.pop()
     for ours, theirs in both:
         yield from (
             f"real server {_endpoint(ours.address, ours.port)}: {line}" for line in _real(ours, theirs, told_once)
@@ -123,9 +132,23 @@ def _real_servers(old: VirtualService, new: VirtualService) -> Iterator[str]:
 
 
 def _real(old: RealServer, new: RealServer, check_is_told: bool) -> Iterator[str]:
-    yield from _fields(old, new, frozenset(("check",)))
+    yield from _fields(old, new, frozenset(("check", "further_checks")))
     if not check_is_told:
-        yield from (f"check: {line}" for line in _check(old.check, new.check))
+        yield from _checks(old.checks, new.checks)
+
+
+def _checks(old: tuple[Check, ...], new: tuple[Check, ...]) -> Iterator[str]:
+    """The same number of checks one by one, else their types."""
+    if len(old) != len(new):
+        yield f"checks {_kind_names(old)} -> {_kind_names(new)}"
+        return
+    for number, (before, after) in enumerate(zip(old, new, strict=True), 1):
+        word = "check" if len(new) == 1 else f"check {number}"
+        yield from (f"{word}: {line}" for line in _check(before, after))
+
+
+def _kind_names(checks: tuple[Check, ...]) -> str:
+    return ", ".join(_kind_name(one.kind) for one in checks)
 
 
 def _check(old: Check, new: Check) -> Iterator[str]:
@@ -173,7 +196,8 @@ def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
         if isinstance(before, Secret) and isinstance(after, Secret):
             yield f"{word} changed"
         elif _told_inside(before, after):
-            yield from _fields(before, after, frozenset())
+            prefix = f"{word} " if isinstance(after, Tunnel | Mail | Timeouts | ConnectionSync) else ""
+            yield from (prefix + line for line in _fields(before, after, frozenset()))
         else:
             yield f"{word} {_words(name, before)} -> {_words(name, after)}"
 
@@ -187,25 +211,48 @@ def _words(name: str, value: object) -> str:
     match value:
         case None | bool():
             return "none" if value is None else str(value).lower()
-        case VirtualEndpoint() | FirewallMark():
-            return _virtual(value)
-        case Persistence():
-            return f"{duration_words(value.seconds)}/{value.netmask}"
         case Enum():
             return value.name.lower()
         case msgspec.Struct():
-            return "given"  # a secret, a login, TLS where there was none
+            return _struct(value)
         case int() | float():
             return _number(name, value)
         case str():
             return value if value.isprintable() and " " not in value and value else repr(value)
+        case tuple() | frozenset():
+            return _several(name, value)
         case _:
-            return _servers(value) if isinstance(value, tuple) else str(value)
+            return str(value)
 
 
-def _servers(listed: tuple[object, ...]) -> str:
-    """Fallback servers; no other list is told field by field."""
-    return ", ".join(_endpoint(one.address, one.port) for one in listed if isinstance(one, RealServer)) or "none"
+def _struct(value: msgspec.Struct) -> str:
+    match value:
+        case VirtualEndpoint() | FirewallMark():
+            return _virtual(value)
+        case Persistence():
+            engine = f" by {value.engine}" if value.engine else ""
+            return f"{duration_words(value.seconds)}/{value.netmask}{engine}"
+        case _:
+            return "given"  # a secret, a login, TLS where there was none
+
+
+def _several(name: str, value: tuple[object, ...] | frozenset[object]) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(map(str, value))) or "none"
+    if name in _RANGES:
+        return "-".join(map(str, value))
+    return ", ".join(_item(name, one) for one in value) or "none"
+
+
+def _item(name: str, one: object) -> str:
+    """One of a list: a fallback server, a range of statuses, an argument."""
+    match one:
+        case RealServer():
+            return _endpoint(one.address, one.port)
+        case (low, high):
+            return str(low) if low == high else f"{low}-{high}"
+        case _:
+            return _words(name, one)
 
 
 def _number(name: str, value: float) -> str:

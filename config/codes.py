@@ -27,6 +27,7 @@ SAID_TWICE: Final = "CFG019"
 
 NOT_OBTAINED: Final = "CFG020"
 EXPOSED: Final = "CFG021"
+OTHER_ENCODING: Final = "CFG022"
 
 KEY_OF_OTHER_TYPE: Final = "CFG030"
 BAD_REGEX: Final = "CFG031"
@@ -46,6 +47,9 @@ FLAG_OF_OTHER_SCHEDULER: Final = "CFG047"
 ONE_PACKET: Final = "CFG048"
 THRESHOLDS: Final = "CFG049"
 ADDRESS_UNFIT: Final = "CFG050"
+PERSISTENCE_ENGINE: Final = "CFG051"
+QUORUM: Final = "CFG052"
+SYNC: Final = "CFG053"
 
 VRRP_VERSION: Final = "CFG060"
 VRRP_DUPLICATE: Final = "CFG061"
@@ -107,6 +111,7 @@ CODES: Final = {
     SAID_TWICE: "something is said in two places",
     NOT_OBTAINED: "a secret cannot be got",
     EXPOSED: "a secret is readable by every user of the machine",
+    OTHER_ENCODING: "a file in another program's language is not UTF-8 text",
     KEY_OF_OTHER_TYPE: "a check's key belongs to another type of check",
     BAD_REGEX: "a regular expression is not valid",
     CREDENTIALS: "a login lacks its password, or a password its login",
@@ -124,6 +129,9 @@ CODES: Final = {
     ONE_PACKET: "one-packet scheduling of a service that is not UDP",
     THRESHOLDS: "the lower threshold is above the upper one",
     ADDRESS_UNFIT: "an address cannot serve there",
+    PERSISTENCE_ENGINE: "the sip persistence engine for a service that is not UDP",
+    QUORUM: "a quorum that cannot be reached, or a hysteresis that is not below it",
+    SYNC: "the connection sync daemon cannot do what is asked of it",
     VRRP_VERSION: "a VRRP version that cannot be used",
     VRRP_DUPLICATE: "two VRRP instances share a virtual router id or an address",
     VRRP_AUTHENTICATION: "a VRRP password that does not do what it seems to",

@@ -13,6 +13,7 @@ from config.passwords import path_text, relative_to
 from config.reading import Reading, shown, wrong_type
 from config.scalars import Schema, Text, quoted_text
 from config.sections import Fields, Key, Section, read_section, section_schema
+from config.words import TunnelType
 
 COMMAND_LIMIT_BYTES: Final = 8192
 Ranges = tuple[tuple[int, int], ...]
@@ -148,11 +149,7 @@ class PersistenceKind:
             return read_section(node, self.section, node.place, reading)
         if is_false(node):
             return At(None, node.place)
-        seconds = self.timeout.kind.read(node, reading)
-        if seconds is None:
-            return None
-        name = self.timeout.name
-        return At(Fields(node.place, {name: seconds}, {name: node.place}), node.place)
+        return _alone(self.timeout, self.timeout.kind.read(node, reading))
 
     def schema(self) -> Schema:
         """Either form."""
@@ -185,6 +182,51 @@ class RealServerKind:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelKind:
+    """A type of tunnel, or a mapping."""
+
+    section: Section
+    type: Key[TunnelType]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields] | None:
+        """The mapping's fields; a short form gives the type."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        return _alone(self.type, self.type.kind.read(node, reading))
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [self.type.kind.schema(), section_schema(self.section)]}
+
+
+@dataclass(frozen=True, slots=True)
+class MailKind:
+    """An address, a list of them, a mapping, or `false` for nobody where `defaults` say otherwise."""
+
+    section: Section
+    to: Key[tuple[At[str], ...]]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
+        """The mapping's fields; a short form gives the addresses."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        if is_false(node):
+            return At(None, node.place)
+        return _alone(self.to, self.to.kind.read(node, reading))
+
+    def schema(self) -> Schema:
+        """Any form."""
+        return {"anyOf": [{"const": False}, self.to.kind.schema(), section_schema(self.section)]}
+
+
+def _alone(key: Key[object], value: At[object] | None) -> At[Fields] | None:
+    """A mapping of this key alone, as a short form stands for it."""
+    if value is None:
+        return None
+    return At(Fields(value.place, {key.name: value}, {key.name: value.place}), value.place)
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualAddressKind:
     """`ADDRESS/PREFIX`, `ADDRESS`, or a mapping that also names an interface."""
 
@@ -195,11 +237,7 @@ class VirtualAddressKind:
         """The mapping's fields; a short form gives the address."""
         if isinstance(node, Mapping):
             return read_section(node, self.section, node.place, reading)
-        found = PrefixKind().read(node, reading)
-        if found is None:
-            return None
-        name = self.address.name
-        return At(Fields(node.place, {name: found}, {name: node.place}), node.place)
+        return _alone(self.address, PrefixKind().read(node, reading))
 
     def schema(self) -> Schema:
         """Either form."""

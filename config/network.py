@@ -106,6 +106,31 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class MulticastAddress:
+    """A multicast group, IPv4 or IPv6."""
+
+    def read(self, node: Node, reading: Reading) -> At[str] | None:
+        """The address in canonical form."""
+        text = _address_text(node, reading, "a multicast address")
+        if text is None:
+            return None
+        try:
+            address = ipaddress.ip_address(text[:_ADDRESS_CHARACTERS])
+        except ValueError:
+            reading.error(codes.MALFORMED, node.place, f"{shown(text)} is not an IP address", "224.0.0.81")
+            return None
+        if not address.is_multicast or (isinstance(address, ipaddress.IPv6Address) and address.scope_id):
+            message = f"{shown(text)} is not a multicast address"
+            reading.error(codes.ADDRESS_UNFIT, node.place, message, "224.0.0.81")
+            return None
+        return At(str(address), node.place)
+
+    def schema(self) -> Schema:
+        """A string."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointKind:
     """`ADDRESS:PORT`, `"[v6]:PORT"`, and where the port may be missing also a bare address."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from config import shape, shape_checks
+from typing import Final
+
+from config import shape, shape_checks, shape_services
 from config.scalars import Schema
 from config.sections import section_schema
 
@@ -26,14 +28,22 @@ def _check_schema() -> Schema:
 
 
 def _refer_to_check(schema: Schema) -> Schema:
-    """The same schema with every `check` property, wherever it stands, as a reference."""
+    """The same schema with every `check` and `checks` property, wherever it stands, as a reference."""
     found: Schema = {}
     for name, value in schema.items():
-        if name == "properties" and isinstance(value, dict) and shape.CHECK_KEY.name in value:
-            reference = {"$ref": "#/$defs/check", "description": shape.CHECK_KEY.about}
-            value = {**value, shape.CHECK_KEY.name: reference}  # noqa: PLW2901  # the same value, lighter
         found[name] = _walk(value)
+        if name == "properties" and isinstance(value, dict) and shape_services.CHECK_KEY.name in value:
+            found[name] = _walk({**value, **_REFERENCES})
     return found
+
+
+_REFERENCE: Final[Schema] = {"$ref": "#/$defs/check"}
+_REFERENCES: Final[Schema] = {
+    shape_services.CHECK_KEY.name: _REFERENCE | {"description": shape_services.CHECK_KEY.about},
+    shape_services.CHECKS_KEY.name: {
+        "type": "array", "items": _REFERENCE, "minItems": 1, "description": shape_services.CHECKS_KEY.about,
+    },
+}  # fmt: skip
 
 
 def _walk(value: object) -> object:

@@ -1,145 +1,32 @@
-"""Every key of the configuration file, declared once for the loader, the JSON Schema and the manual's test. Pure."""
+"""Every key of the file itself, of daemon, ipvs and vrrp, declared once; those of services and checks have files of
+their own. Pure.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from config import codes
-from config.compound import PathKind, PersistenceKind, RealServerKind, VirtualAddressKind
-from config.network import INTERFACE, PORT_LIMIT, Address, EndpointKind, Netmask, PrefixKind
+from config.compound import Command, PathKind, VirtualAddressKind
+from config.network import INTERFACE, PORT_LIMIT, MulticastAddress, PrefixKind
 from config.passwords import SecretKind
 from config.problems import Severity
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section, Table
 from config.shape_checks import CHECK
-from config.strangers import SERVICE_STRANGERS, TOP_STRANGERS, VRRP_STRANGERS
-from config.words import FORWARDING_WORDS, SCHEDULER_FLAGS, SCHEDULERS, OnFailure, Protocol
+from config.shape_services import (
+    DEFAULTS,
+    FALLBACK_SERVER,
+    MAIL_SECTION,
+    PERSISTENCE_SECTION,
+    REAL_SERVER,
+    SERVICE,
+    TUNNEL_SECTION,
+)
+from config.strangers import SYNC_STRANGERS, TOP_STRANGERS, VRRP_STRANGERS
+from config.words import SyncRole
 
-WEIGHT_LIMIT: Final = 2**31 - 1  # the kernel holds it in an int (include/net/ip_vs.h, struct ip_vs_dest)
-THRESHOLD_LIMIT: Final = 2**32 - 1
-PERSISTENCE_LIMIT_SECONDS: Final = 31 * 86400  # ipvsadm's
-
-# services
-
-CHECK_KEY = Key("check", Nested(CHECK), "How the real servers are probed; key by key over the level above.", "tcp")
-FORWARDING = Key(
-    "forwarding",
-    Word("a forwarding method", FORWARDING_WORDS, ("direct", "tunnel", "masquerade")),
-    "How packets reach the real server: direct (gate, DR), tunnel (ipip, TUN) or masquerade (masq, NAT).",
-    "direct",
-)
-WEIGHT = Key("weight", Integer(0, WEIGHT_LIMIT), "The real server's share of new connections; 0 gives it none.", "1")
-UPPER_THRESHOLD = Key(
-    "upper_threshold", Integer(0, THRESHOLD_LIMIT), "No new connections above this many; 0 for no limit.", "0"
-)
-LOWER_THRESHOLD = Key(
-    "lower_threshold",
-    Integer(0, THRESHOLD_LIMIT),
-    "New connections again below this many; 0 for three quarters of upper.",
-    "0",
-)
-CHECKS_KEY = Key(
-    "checks",
-    Listing(
-        Nested(CHECK),
-        "a list of checks",
-        hint="write it as a list: [{type: http}, {type: smtp}]",
-        when_empty=(codes.NO_VALUE, Severity.ERROR, "an empty list of checks: for none, `check: {type: none}`"),
-    ),
-    "Several checks, all of which must be healthy; each over this level's `check`, key by key.",
-)
-_REAL_SERVER_SETTINGS = (FORWARDING, WEIGHT, CHECK_KEY, CHECKS_KEY, UPPER_THRESHOLD, LOWER_THRESHOLD)
-
-REAL_ADDRESS = Key("address", Address(), "The real server's address.", required=True)
-REAL_PORT = Key("port", Integer(0, PORT_LIMIT), "Its port; the virtual service's unless given.")
-REAL_SERVER = Section(
-    "real server",
-    "A server behind the virtual service.",
-    (REAL_ADDRESS, REAL_PORT, *_REAL_SERVER_SETTINGS),
-    SERVICE_STRANGERS,
-)
-
-PERSISTENCE_TIMEOUT = Key(
-    "timeout",
-    Duration(1, PERSISTENCE_LIMIT_SECONDS, whole_seconds=True),
-    "How long after its last connection a client returns to the same real server.",
-    required=True,
-)
-NETMASK = Key("netmask", Netmask(), "Clients alike in this prefix go together: 24 or 255.255.255.0.", "32 (IPv6: 128)")
-PERSISTENCE_SECTION = Section("persistence", "Clients return to the same real server.", (PERSISTENCE_TIMEOUT, NETMASK))
-
-SCHEDULER = Key(
-    "scheduler", Word("a scheduler", {word: word for word in SCHEDULERS}), "How a real server is chosen.", "wrr"
-)
-FLAGS = Key(
-    "flags",
-    Listing(Word("a scheduler flag", {word: word for word in SCHEDULER_FLAGS}), "a list of scheduler flags"),
-    "The scheduler's flags, in ipvsadm's words.",
-    "[sh-fallback] for sh, [mh-fallback] for mh, else []",
-)
-PERSISTENCE = Key(
-    "persistence",
-    PersistenceKind(PERSISTENCE_SECTION, PERSISTENCE_TIMEOUT),
-    "Clients return to the same real server: a duration, or a mapping; `false` for none.",
-    "false",
-)
-ON_FAILURE = Key(
-    "on_failure",
-    Word("what happens on failure", {one.value: one for one in OnFailure}),
-    "Whether a failed real server is removed or kept with weight 0 (quiesce).",
-    "remove",
-)
-_SERVICE_SETTINGS = (SCHEDULER, FLAGS, PERSISTENCE, ON_FAILURE, *_REAL_SERVER_SETTINGS)
-
-VIRTUAL = Key("virtual", EndpointKind(port_needed=True), "Address and port that clients use.")
-PROTOCOL = Key(
-    "protocol", Word("a protocol", {one.name.lower(): one for one in Protocol}), "The transport protocol.", "tcp"
-)
-FWMARK = Key("fwmark", Integer(1, 2**32 - 1), "The firewall mark of the packets, instead of `virtual`.")
-FAMILY_KEY = Key(
-    "family", Word("a family", {"ipv4": False, "ipv6": True}), "With `fwmark`: the family of the packets.", "ipv4"
-)
-ONE_PACKET = Key("one_packet", Boolean(), "UDP: every packet is scheduled on its own.", "false")
-REAL_SERVERS = Key(
-    "real_servers",
-    Listing(
-        RealServerKind(REAL_SERVER, REAL_ADDRESS, REAL_PORT),
-        "a list of real servers",
-        hint="write it as a list: [1.1.1.15, 1.1.1.16]",
-        when_empty=(
-            codes.NO_REAL_SERVERS,
-            Severity.WARNING,
-            "the service has no real server: nobody serves its clients",
-        ),
-    ),
-    "The real servers: ADDRESS, ADDRESS:PORT or a mapping.",
-    required=True,
-)
-FALLBACK_SERVER = Section(
-    "fallback server",
-    "A server that is never probed and serves while no real server does.",
-    (REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING),
-    SERVICE_STRANGERS,
-)
-FALLBACK = Key(
-    "fallback",
-    Listing(
-        RealServerKind(FALLBACK_SERVER, REAL_ADDRESS, REAL_PORT),
-        "a list of fallback servers",
-        single=True,
-        hint="an address, or a list: [1.1.1.19]",
-    ),
-    "Servers that serve while no real server does; never probed.",
-)
-SERVICE = Section(
-    "service",
-    "A virtual service and its real servers.",
-    (VIRTUAL, FWMARK, FAMILY_KEY, PROTOCOL, ONE_PACKET, *_SERVICE_SETTINGS, REAL_SERVERS, FALLBACK),
-    SERVICE_STRANGERS,
-)
-DEFAULTS = Section(
-    "defaults", "What holds for every service that does not say otherwise.", _SERVICE_SETTINGS, SERVICE_STRANGERS
-)
+TIMEOUT_LIMIT_SECONDS: Final = 2_147_483  # INT_MAX / HZ with 1000 (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout)
 
 # vrrp
 
@@ -204,13 +91,60 @@ VRRP_INSTANCE = Section(
 CLEAR_TABLE = Key(
     "clear_table_on_stop", Boolean(), "Whether our services leave the kernel's table when lvsd stops.", "false"
 )
+_USER = Text("a user's name", r"[a-z_][a-z0-9_.-]{0,31}", "lower-case letters, digits, _ . -")
 CHECKER_USER = Key(
     "checker_user",
-    Text("a user's name", r"[a-z_][a-z0-9_.-]{0,31}", "lower-case letters, digits, _ . -"),
+    _USER,
     "Whom the checks run as; not root. A change takes effect when lvsd is started again.",
     "nobody",
 )
-DAEMON_SECTION = Section("daemon", "The processes themselves.", (CLEAR_TABLE, CHECKER_USER))
+AUTORELOAD = Key("autoreload", Boolean(), "Whether a changed configuration file is taken over by itself.", "false")
+ON_CONFIG_CHANGE = Key(
+    "on_config_change", Command(), "A command to run when a file's content changed; the path is its last argument."
+)
+MAINTENANCE_DIRECTORY = Key(
+    "maintenance_directory", PathKind(), "A file here named after a real server takes it out of service."
+)
+COMMAND_USER = Key("command_user", _USER, "Whom the commands of hooks run as.", "root")
+DAEMON_SECTION = Section(
+    "daemon",
+    "The processes themselves.",
+    (CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER),
+)
+
+# ipvs
+
+_KERNEL_TIMEOUT = Duration(1, TIMEOUT_LIMIT_SECONDS, whole_seconds=True)
+TIMEOUT_TCP = Key("tcp", _KERNEL_TIMEOUT, "Of an idle established TCP connection.")
+TIMEOUT_TCP_FIN = Key("tcp_fin", _KERNEL_TIMEOUT, "Of a TCP connection after a FIN.")
+TIMEOUT_UDP = Key("udp", _KERNEL_TIMEOUT, "Of an idle UDP flow.")
+TIMEOUTS_SECTION = Section("timeouts", "The kernel's timeouts.", (TIMEOUT_TCP, TIMEOUT_TCP_FIN, TIMEOUT_UDP))
+TIMEOUTS = Key(
+    "timeouts", Nested(TIMEOUTS_SECTION), "When the kernel forgets a connection; what is not said is left as it is."
+)
+SYNC_INTERFACE = Key("interface", INTERFACE, "The interface the balancers tell each other on.", required=True)
+SYNC_ROLE = Key(
+    "role",
+    Word("a role", {one.value: one for one in SyncRole}),
+    "master (tells), backup (listens), both, or follow (master while the VRRP instance is active, else backup).",
+    "follow",
+)
+SYNC_INSTANCE = Key("instance", Text("an instance's name"), "The VRRP instance to follow; the only one unless given.")
+SYNC_ID = Key("id", Integer(0, 255), "The same on both balancers; tells pairs on one network apart.", "0")
+SYNC_MAX_LENGTH = Key("max_length", Integer(1, 65507), "The longest message in bytes; by the interface's unless given.")
+SYNC_GROUP = Key("group", MulticastAddress(), "The multicast group; the kernel's 224.0.0.81 unless given.")
+SYNC_PORT = Key("port", Integer(1, PORT_LIMIT), "The UDP port; the kernel's 8848 unless given.")
+SYNC_TTL = Key("ttl", Integer(1, 255), "How many routers a message may pass; the kernel's 1 unless given.")
+SYNC_SECTION = Section(
+    "sync",
+    "Connections are told to the other balancer, so that they survive a failover.",
+    (SYNC_INTERFACE, SYNC_ROLE, SYNC_INSTANCE, SYNC_ID, SYNC_MAX_LENGTH, SYNC_GROUP, SYNC_PORT, SYNC_TTL),
+    SYNC_STRANGERS,
+)
+SYNC = Key("sync", Nested(SYNC_SECTION), "Connections are told to the other balancer.")
+IPVS_SECTION = Section("ipvs", "Settings of the kernel's IPVS as a whole.", (TIMEOUTS, SYNC))
+
+# top
 
 VRRP = Key("vrrp", Table(VRRP_INSTANCE), "VRRP instances by name.")
 DEFAULTS_KEY = Key("defaults", Nested(DEFAULTS), "What holds for every service that does not say otherwise.")
@@ -221,10 +155,17 @@ INCLUDE = Key(
     "Further files, or globs, relative to this file.",
 )
 DAEMON = Key("daemon", Nested(DAEMON_SECTION), "The processes themselves.")
-TOP = Section("the file", "The configuration of lvsd.", (INCLUDE, VRRP, DEFAULTS_KEY, SERVICES, DAEMON), TOP_STRANGERS)
+IPVS = Key("ipvs", Nested(IPVS_SECTION), "Settings of the kernel's IPVS as a whole.")
+TOP = Section(
+    "the file",
+    "The configuration of lvsd.",
+    (INCLUDE, VRRP, DEFAULTS_KEY, SERVICES, DAEMON, IPVS),
+    TOP_STRANGERS,
+)
 
 SECTIONS: Final = (
-    TOP, DAEMON_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION, REAL_SERVER, FALLBACK_SERVER, CHECK, VRRP_INSTANCE,
-    AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION,
+    TOP, DAEMON_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION,
+    MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE, AUTHENTICATION_SECTION, MOVED,
+    GRATUITOUS_ARP_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

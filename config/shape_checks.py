@@ -14,7 +14,8 @@ from config.sections import Key, Section
 from config.strangers import CHECK_STRANGERS
 
 QUERY_LIMIT_BYTES: Final = 4096
-_HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})"
+HOST_PATTERN: Final = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})"
+HOST_AND_PORT_PATTERN: Final = rf"(?:{HOST_PATTERN}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?"
 _HOST_HINT = "letters, digits, - and ."
 
 # the keys of every type
@@ -80,7 +81,7 @@ METHOD = Key(
 )
 VIRTUAL_HOST = Key(
     "virtual_host",
-    Text("a host name", rf"(?:{_HOST}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?", "www.example.net, and a port if need be"),
+    Text("a host name", HOST_AND_PORT_PATTERN, "www.example.net, and a port if need be"),
     "The Host header to send; the real server's address unless given. With https also the SNI, unless `sni` is given.",
 )  # fmt: skip
 STATUS = Key("status", Statuses(), 'Statuses that are healthy: 200, "200-299", or a list of them.', "200-299")
@@ -93,7 +94,7 @@ RECEIVE = Key("receive", Text("a text", several_lines=True), "A text the answer 
 RECEIVE_REGEX = Key("receive_regex", Regex(), "A regular expression (Python's) that must be found in the answer.")
 SNI = Key(
     "sni",
-    ServerName(Text("a host name", _HOST, _HOST_HINT)),
+    ServerName(Text("a host name", HOST_PATTERN, _HOST_HINT)),
     "The server name sent in the TLS handshake; `false` for none.",
 )
 VERIFY = Key("verify", Boolean(), "Whether the certificate must be valid.", "false")
@@ -103,7 +104,9 @@ CA_FILE = Key(
 LOGIN = Key("login", Text("a login"), "The user to log in as.", "none (ftp: anonymous)")
 PASSWORD = Key("password", SecretKind(), "The login's password.", "none (ftp: lvsd@)")
 STARTTLS = Key("starttls", Boolean(), "Whether to go over to TLS with STARTTLS (STLS).", "false")
-HELO = Key("helo", Text("a host name", _HOST, _HOST_HINT), "The name to introduce ourselves with.", "lvsd.invalid")
+HELO = Key(
+    "helo", Text("a host name", HOST_PATTERN, _HOST_HINT), "The name to introduce ourselves with.", "lvsd.invalid"
+)
 QUERY = Key(
     "query",
     Text("a query", several_lines=True, limit_bytes=QUERY_LIMIT_BYTES),

@@ -69,8 +69,33 @@ SERVICE_STRANGERS: Final = {
     "quiescent": "ldirectord's; here `on_failure: quiesce`",
     "inhibit_on_failure": "keepalived's; here `on_failure: quiesce`",
     "ops": "here `one_packet`",
+    "notify_up": "keepalived's; here `on_up`",
+    "notify_down": "keepalived's; here `on_down`",
+    "quorum_up": "keepalived's; here `on_quorum_up`",
+    "quorum_down": "keepalived's; here `on_quorum_down`",
+    "omega": "keepalived's; here `hooks_on_stop`",
+    "sorry_server": "keepalived's; here `fallback`",
+    "emailalert": "ldirectord's; here `mail`",
+    "monitorfile": "ldirectord's; here `monitor_file`",
+    "persistence_engine": "keepalived's; here `persistence: {timeout: ..., engine: sip}`",
+    "tun_type": "here `tunnel: {type: ...}`",
     "uthreshold": "keepalived's; here `upper_threshold`",
     "lthreshold": "keepalived's; here `lower_threshold`",
+}
+
+MAIL_STRANGERS: Final = {
+    "emailalert": "ldirectord's; here `to`",
+    "emailalertfrom": "ldirectord's; here `from`",
+    "emailalertfreq": "ldirectord's; here `repeat`",
+    "emailalertstatus": "ldirectord's; here `phases`",
+    "server": "here `smtp`",
+}
+
+SYNC_STRANGERS: Final = {
+    "inst": "keepalived's; here `instance`",
+    "maxlen": "keepalived's; here `max_length`",
+    "syncid": "ipvsadm's; here `id`",
+    "mcast_interface": "ipvsadm's; here `interface`",
 }
 
 VRRP_STRANGERS: Final = {
@@ -92,6 +117,13 @@ TOP_STRANGERS: Final = {
     "virtual_server": "keepalived's; here `services`",
     "vrrp_instance": "keepalived's; here `vrrp`",
     "global_defs": "keepalived's; there is none here",
+    "sync": "it stands inside `ipvs:`",
+    "timeouts": "it stands inside `ipvs:`",
+    "lvs_sync_daemon": "keepalived's; here `ipvs: {sync: {...}}`",
+    "lvs_timeouts": "keepalived's; here `ipvs: {timeouts: {...}}`",
+    "autoreload": "it stands inside `daemon:`",
+    "maintenancedir": "ldirectord's; here `daemon: {maintenance_directory: ...}`",
+    "callback": "ldirectord's; here `daemon: {on_config_change: [...]}`",
     "check": "it stands inside `defaults:` or a service",
     "scheduler": "it stands inside `defaults:` or a service",
     "forwarding": "it stands inside `defaults:` or a service",

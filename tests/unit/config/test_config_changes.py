@@ -54,6 +54,37 @@ def between(old: str, new: str) -> list[str]:
         ),
         ("[1.1.1.17, {", "[{", ["service web: real server 1.1.1.17:80 removed"]),
         ("[1.1.1.17, {", "[1.1.1.17, 1.1.1.19, {", ["service web: real server 1.1.1.19:80 added (direct, weight 1)"]),
+        (
+            "wlc,",
+            "wlc, checks: [{type: http}, {type: ping}],",
+            ["service web: checks tcp -> http, ping"],
+        ),
+        (
+            "1.1.1.18,",
+            "1.1.1.18, checks: [{type: http}, {type: ping}],",
+            ["service web: real server 1.1.1.18:80: checks tcp -> http, ping"],
+        ),
+        (
+            "wlc,",
+            "wlc, quorum: 2, on_up: [/bin/a, b c],",
+            [
+                "service web: quorum 1 -> 2",
+                "service web: real server 1.1.1.17:80: on up none -> /bin/a, 'b c'",
+                "service web: real server 1.1.1.18:80: on up none -> /bin/a, 'b c'",
+            ],
+        ),
+        ("wlc,", "wlc, mail: root,", ["service web: mail none -> given"]),
+        (
+            "5}]",
+            "5, forwarding: tunnel, tunnel: gre}]",
+            [
+                "service web: real server 1.1.1.18:80: forwarding direct -> tunnel",
+                "service web: real server 1.1.1.18:80: tunnel type ipip -> gre",
+            ],
+        ),
+        ("wlc,", "wlc, check: {fast_interval: 1s},", ["service web: check: fast interval none -> 1s"]),
+        ("services:", "ipvs: {timeouts: {udp: 1h}}\nservices:", ["ipvs: timeouts none -> given"]),
+        ("services:", "daemon: {on_config_change: [/bin/x]}\nservices:", ["daemon: on config change none -> /bin/x"]),
         ("wlc,", "wlc, check: {interval: 2s},", ["service web: check: interval 5s -> 2s"]),
         ("wlc,", "wlc, check: {port: 8080},", ["service web: check: port none -> 8080"]),
         ("wlc,", "wlc, check: {type: https},", ["service web: check: type tcp -> https"]),
@@ -128,3 +159,32 @@ def test_no_secret_is_told() -> None:
     told = " ".join(between(OLD, OLD.replace("hunter2", "hunter3")))
     assert "changed" in told
     assert "hunter" not in told
+
+
+def test_what_changes_inside_a_list_of_checks_a_mail_and_the_kernels_settings() -> None:
+    old = """
+ipvs: {timeouts: {udp: 1h}, sync: {interface: eth1, role: both}}
+services:
+  web:
+    virtual: "1.1.1.12:80"
+    protocol: udp
+    mail: {to: [a, b], phases: [running, starting]}
+    persistence: 1h
+    checks: [{type: udp, send: a, reply_length: 1-2}, {type: http}]
+    real_servers: [1.1.1.17]
+"""
+    new = (
+        old.replace("1h}", "2h}").replace("role: both", "role: master").replace("[a, b]", "c").replace(", starting", "")
+    )
+    new = new.replace("send: a", "send: b").replace("1-2", "1-3").replace("http}", "http, status: [200, 301-302]}")
+    new = new.replace("persistence: 1h", "persistence: {timeout: 1h, engine: sip}")
+    assert between(old, new) == [
+        "service web: persistence 1h/32 -> 1h/32 by sip",
+        "service web: mail to a, b -> c",
+        "service web: mail phases running, starting -> running",
+        "service web: check 1: payload b'a' -> b'b'",
+        "service web: check 1: reply length 1-2 -> 1-3",
+        "service web: check 2: status 200-299 -> 200, 301-302",
+        "ipvs: timeouts udp 1h -> 2h",
+        "ipvs: sync role both -> master",
+    ]

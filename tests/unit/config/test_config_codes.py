@@ -54,6 +54,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     codes.ONE_PACKET: (WEB + "    one_packet: true\n" + REAL, "4:5"),
     codes.THRESHOLDS: (WEB + "    upper_threshold: 5\n    lower_threshold: 6\n" + REAL, "5:5"),
     codes.ADDRESS_UNFIT: (WEB + "    real_servers: [224.0.0.18]\n", "4:20"),
+    codes.PERSISTENCE_ENGINE: (WEB + "    persistence: {timeout: 1h, engine: sip}\n" + REAL, "4:40"),
+    codes.QUORUM: (WEB + "    quorum: 2\n" + REAL, "4:5"),
+    codes.SYNC: (WEB + REAL + "ipvs: {sync: {interface: eth1}}\n", "5:14"),
     codes.VRRP_VERSION: (LB0.replace("version: 2", "version: 3"), "5:14"),
     codes.VRRP_DUPLICATE: (LB0.replace("[1.1.1.12]", "[1.1.1.12, 1.1.1.12]"), "6:27"),
     codes.VRRP_AUTHENTICATION: (LB0 + "    authentication: {password: ''}\n", "7:32"),
@@ -64,6 +67,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 WITHOUT_TEXT = {  # these need more than one text: below
     codes.TOO_LARGE, codes.NOT_UTF8, codes.TOO_MANY_PROBLEMS, codes.SAID_TWICE, codes.EXPOSED,
+    codes.OTHER_ENCODING,
 }  # fmt: skip
 
 

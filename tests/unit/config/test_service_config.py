@@ -6,8 +6,8 @@ import pytest
 
 from config import codes
 from config.checks import NoCheck
-from config.model import FirewallMark, Persistence, VirtualEndpoint
-from config.words import FORWARDING_WORDS, SCHEDULERS, Forwarding, OnFailure, Protocol
+from config.model import FirewallMark, Mail, Persistence, Tunnel, VirtualEndpoint
+from config.words import FORWARDING_WORDS, SCHEDULERS, Forwarding, OnFailure, Protocol, TunnelChecksum, TunnelType
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, service, told
 
 
@@ -99,8 +99,6 @@ def test_masquerading_rewrites_ports() -> None:
 def test_what_to_do_about_a_port_that_cannot_be_rewritten() -> None:
     (line,) = told(text(reals="[1.1.1.15:81]"))
     assert "direct does not rewrite ports" in line
-    (line,) = told(text("check: {port: 80}", virtual="fwmark: 7", reals="[1.1.1.15:81]"))
-    assert "a firewall mark has no port" in line
     (line,) = told(text("check: tcp"))
     assert "write {type: ...}" in line
     (line,) = told(
@@ -213,7 +211,35 @@ def test_aliases_share_a_list() -> None:
         ("", {"reals": "[{address: 1.1.1.15, →port: 81}]"}, "CFG044"),
         ("forwarding: tunnel", {"reals": "[→1.1.1.15:81]"}, "CFG044"),
         ("forwarding: masq", {"reals": "[→1.1.1.15:0]"}, "CFG042"),
-        ("check: {port: 80}", {"virtual": "fwmark: 7", "reals": "[→1.1.1.15:80]"}, "CFG044"),
+        ("", {"virtual": "fwmark: 7", "reals": "[1.1.1.15:80]"}, ""),
+        ("", {"virtual": "fwmark: 7", "reals": "[1.1.1.15:80, 1.1.1.15:81]"}, ""),
+        ("check: {type: ping}", {"virtual": "fwmark: 7"}, ""),
+        ("forwarding: tunnel", {"reals": "[{address: 1.1.1.15, tunnel: →gri}]"}, "CFG016"),
+        ("forwarding: tunnel", {"reals": "[{address: 1.1.1.15, tunnel: →gue}]"}, "CFG012"),
+        ("forwarding: tunnel, tunnel: {type: gue, port: →0}", {}, "CFG015"),
+        ("forwarding: tunnel, tunnel: {type: gre, →port: 5}", {}, "CFG035"),
+        ("forwarding: tunnel, tunnel: {→checksum: checksum}", {}, "CFG035"),
+        ("forwarding: tunnel, tunnel: {type: gre, →checksum: remote}", {}, "CFG035"),
+        ("", {"reals": "[{address: 1.1.1.15, →tunnel: gre}]"}, "CFG034"),
+        ("", {"defaults": "tunnel: gre"}, ""),
+        ("quorum: 2, →hysteresis: 2", {"reals": "[{address: 1.1.1.15, weight: 9}]"}, "CFG052"),
+        ("→quorum: 2", {}, "CFG052"),
+        ("→quorum: 2, hysteresis: 1", {"reals": "[1.1.1.15, 1.1.1.16]"}, "CFG052"),
+        ("quorum: 2", {"reals": "[1.1.1.15, 1.1.1.16]"}, ""),
+        ("quorum: →0", {}, "CFG015"),
+        ("on_up: →[]", {}, "CFG017"),
+        ("on_up: →true", {}, "CFG013"),
+        ("on_quorum_up: →/bin/x", {}, "CFG013"),
+        ("mail: →a b", {}, "CFG017"),
+        ("mail: [→'a,b']", {}, "CFG017"),
+        ("mail: →{from: a}", {}, "CFG012"),
+        ("mail: {to: a, smtp: →'a b'}", {}, "CFG017"),
+        ("mail: {to: a, phases: [→sleeping]}", {}, "CFG016"),
+        ("mail: →true", {}, "CFG014"),
+        ("persistence: {timeout: 5m, engine: →sip}", {}, "CFG051"),
+        ("persistence: {timeout: 5m, engine: →pip}", {}, "CFG016"),
+        ("protocol: udp, persistence: {timeout: 5m, engine: sip}", {}, ""),
+        ("persistence: {timeout: 5m, engine: sip}", {"virtual": "fwmark: 7", "reals": "[1.1.1.15:80]"}, ""),
         (
             "forwarding: masq, persistence: 1h",
             {"virtual": "virtual: '1.1.1.12:0'", "reals": "[→1.1.1.15:80]"},
@@ -312,3 +338,52 @@ def test_fallback_servers() -> None:
 )
 def test_fallback_servers_keep_the_rules_of_real_servers(keys: str, code: str) -> None:
     assert_told_at_the_marks(text(keys), code)
+
+
+def test_tunnels() -> None:
+    reals = (
+        "[1.1.1.15, {address: 1.1.1.16, tunnel: ipip}, {address: 1.1.1.17, forwarding: direct}, "
+        "{address: 1.1.1.18, tunnel: {type: gue, port: 6080, checksum: remote}}]"
+    )
+    found = service(text("tunnel: {type: gre, checksum: checksum}, fallback: 1.1.1.19", defaults="forwarding: tunnel",
+                         reals=reals))  # fmt: skip
+    gre = Tunnel(TunnelType.GRE, 0, TunnelChecksum.CHECKSUM)
+    assert [one.tunnel for one in found.real_servers] == [
+        gre, Tunnel(), Tunnel(), Tunnel(TunnelType.GUE, 6080, TunnelChecksum.REMOTE),
+    ]  # fmt: skip
+    assert found.fallback[0].tunnel == gre
+
+
+def test_quorum_hooks_and_monitor_file() -> None:
+    above = "on_up: [/bin/up], on_down: [/bin/down], quorum: 2, hooks_on_stop: true"
+    reals = "[1.1.1.15, {address: 1.1.1.16, on_up: false, on_down: [/bin/d, 1], on_failure: quiesce}]"
+    found = service(text("hysteresis: 0, on_quorum_up: [/bin/qu], on_quorum_down: [/bin/qd], monitor_file: m.log, "
+                         "fallback: 1.1.1.19", defaults=above, reals=reals))  # fmt: skip
+    assert [(one.on_up, one.on_down, one.on_failure) for one in (*found.real_servers, *found.fallback)] == [
+        (("/bin/up",), ("/bin/down",), None), ((), ("/bin/d", "1"), OnFailure.QUIESCE), ((), (), None),
+    ]  # fmt: skip
+    assert (found.quorum, found.hysteresis, found.hooks_on_stop) == (2, 0, True)
+    assert (found.on_quorum_up, found.on_quorum_down) == (("/bin/qu",), ("/bin/qd",))
+    assert (found.monitor_file, found.on_failure) == ("m.log", OnFailure.REMOVE)
+
+
+@pytest.mark.parametrize(
+    ("written", "mail"),
+    [
+        ("root@example.net", Mail(("root@example.net",))),
+        ("[a, b@c]", Mail(("a", "b@c"))),
+        (
+            "{to: a, from: b, smtp: 'mx.example.net:25', repeat: 1h, label: l, comment: c d, phases: [running]}",
+            Mail(("a",), "b", "mx.example.net:25", 3600.0, "l", "c d", frozenset(("running",))),
+        ),
+        ("{to: a, phases: []}", Mail(("a",), phases=frozenset())),
+        ("false", None),
+    ],
+)
+def test_mail(written: str, mail: Mail | None) -> None:
+    assert service(text(f"mail: {written}", defaults="mail: other")).mail == mail
+
+
+def test_the_sip_engine() -> None:
+    found = service(text("protocol: udp, persistence: {timeout: 1h, engine: sip}"))
+    assert found.persistence == Persistence(3600, 32, "sip")

@@ -1,0 +1,194 @@
+"""A service's real and fallback servers, with every rule inside one of them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from config import codes
+from config import shape_services as keys
+from config.build_check import Probes, build_checks, dials_a_port, inherit_probes
+from config.checks import Check, NoCheck
+from config.model import FirewallMark, RealServer, Tunnel, VirtualEndpoint
+from config.network import is_ipv6
+from config.nodes import At, Place
+from config.reading import Reading
+from config.sections import Fields
+from config.words import Forwarding, TunnelChecksum, TunnelType
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a real server inherits: the service's keys over the defaults, its check's, its virtual side if known."""
+
+    fields: Fields
+    probes: Probes
+    virtual: VirtualEndpoint | FirewallMark | None
+
+    @property
+    def port(self) -> int:
+        """The virtual port; 0 for a firewall mark, which has none."""
+        return self.virtual.port if isinstance(self.virtual, VirtualEndpoint) else 0
+
+
+def level_probes(outer: Probes, said: Fields, reading: Reading) -> Probes:
+    """What a level's real servers are probed with."""
+    return inherit_probes(outer, said.get(keys.CHECK_KEY), said.get(keys.CHECKS_KEY), reading)
+
+
+def is_ipv6_service(virtual: VirtualEndpoint | FirewallMark) -> bool:
+    """The family of what clients use."""
+    return virtual.ipv6 if isinstance(virtual, FirewallMark) else is_ipv6(virtual.address)
+
+
+def build_real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[RealServer, ...]:
+    """The real servers, every default filled in."""
+    listed = said.value(keys.REAL_SERVERS, ())
+    shared = not listed or any(not _says_checks(at.value) for at in listed)
+    checks = build_checks(frame.probes, reading) if shared else _NOT_PROBED
+    found: dict[tuple[str, int], Place] = {}
+    servers = []
+    for at in listed:
+        server = _real_server(at.value, frame, checks, reading)
+        if server is None:
+            continue
+        key = server.address, server.port
+        if key in found:
+            message = f"the real server {server.address} port {server.port} is listed twice"
+            reading.error(codes.DUPLICATE_REAL_SERVER, at.place, message, f"the first is on line {found[key].line}")
+        found.setdefault(key, at.place)
+        servers.append(server)
+    return tuple(servers)
+
+
+def build_fallback(
+    said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], reading: Reading
+) -> tuple[RealServer, ...]:
+    """Servers for when no real server serves; one that is a real server too could never step in."""
+    taken = {(server.address, server.port) for server in real_servers}
+    servers = []
+    for at in said.value(keys.FALLBACK, ()):
+        server = _real_server(at.value, frame, _NOT_PROBED, reading, probed=False)
+        if server is None:
+            continue
+        if (server.address, server.port) in taken:
+            message = f"the fallback server {server.address} port {server.port} is listed already"
+            reading.error(codes.DUPLICATE_REAL_SERVER, at.place, message, "it can be one or the other, once")
+        taken.add((server.address, server.port))
+        servers.append(server)
+    return tuple(servers)
+
+
+def _real_server(
+    said: Fields, frame: Frame, shared: tuple[Check, ...], reading: Reading, *, probed: bool = True
+) -> RealServer | None:
+    address = said.get(keys.REAL_ADDRESS)
+    if address is None:
+        return None
+    fields = said.over(frame.fields, without=_SERVICE_ONLY)
+    forwarding = fields.value(keys.FORWARDING, Forwarding.DIRECT)
+    port = said.value(keys.REAL_PORT, frame.port)
+    if frame.virtual is not None:
+        _check_address(address, forwarding, frame.virtual, reading)
+        _check_port(said, port, forwarding, frame, reading)
+    upper, lower = fields.value(keys.UPPER_THRESHOLD, 0), fields.value(keys.LOWER_THRESHOLD, 0)
+    if lower > upper:  # the kernel's ERANGE (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_add_dest)
+        message = f"the lower threshold {lower} is above the upper threshold {upper}"
+        reading.error(codes.THRESHOLDS, fields.place_of(keys.LOWER_THRESHOLD), message, "lower it, or raise the upper")
+    checks = build_checks(level_probes(frame.probes, said, reading), reading) if _says_checks(said) else shared
+    if probed and port == 0 == frame.port and frame.virtual is not None:
+        _check_probe_port(said, checks, reading)
+    on_failure = said.get(keys.ON_FAILURE)
+    return RealServer(
+        address=address.value,
+        port=port,
+        weight=fields.value(keys.WEIGHT, 1),
+        forwarding=forwarding,
+        check=checks[0],
+        upper_threshold=upper,
+        lower_threshold=lower,
+        tunnel=_tunnel(said, fields, forwarding, reading),
+        further_checks=checks[1:],
+        on_failure=on_failure.value if on_failure else None,
+        on_up=fields.value(keys.ON_UP, ()) if probed else (),
+        on_down=fields.value(keys.ON_DOWN, ()) if probed else (),
+    )
+
+
+def _tunnel(said: Fields, fields: Fields, forwarding: Forwarding, reading: Reading) -> Tunnel:
+    """The encapsulation, where there is one; only what the real server says itself is told when it has no effect."""
+    written = fields.get(keys.TUNNEL)
+    if forwarding is not Forwarding.TUNNEL:
+        if said.said(keys.TUNNEL):
+            place = said.place_of(keys.TUNNEL)
+            reading.warning(codes.NO_EFFECT, place, "`tunnel` has no effect here", "forwarding: tunnel")
+        return Tunnel()
+    if written is None:
+        return Tunnel()
+    own = written.value
+    type_ = own.value(keys.TUNNEL_TYPE, TunnelType.IPIP)
+    port, checksum = own.value(keys.TUNNEL_PORT, 0), own.value(keys.TUNNEL_CHECKSUM, TunnelChecksum.NONE)
+    if type_ is TunnelType.GUE and not own.said(keys.TUNNEL_PORT):
+        message = "a gue tunnel needs `port`: the UDP port the real server takes the packets on"
+        reading.error(codes.MISSING_KEY, own.place, message, "tunnel: {type: gue, port: 6080}")
+    if type_ is not TunnelType.GUE and own.said(keys.TUNNEL_PORT):
+        place = own.place_of(keys.TUNNEL_PORT)
+        reading.error(codes.CONTRADICTION, place, "`port` belongs to gue alone", "type: gue, or remove it")
+    if checksum not in _CHECKSUMS[type_]:
+        place, message = (
+            own.place_of(keys.TUNNEL_CHECKSUM),
+            f"{type_.name.lower()} has no {checksum.name.lower()} checksum",
+        )
+        reading.error(codes.CONTRADICTION, place, message, "gre: none or checksum; gue: none, checksum or remote")
+    return Tunnel(type_, port, checksum)
+
+
+_CHECKSUMS: Final = {
+    TunnelType.IPIP: (TunnelChecksum.NONE,),
+    TunnelType.GRE: (TunnelChecksum.NONE, TunnelChecksum.CHECKSUM),
+    TunnelType.GUE: (TunnelChecksum.NONE, TunnelChecksum.CHECKSUM, TunnelChecksum.REMOTE),
+}
+
+
+_NOT_PROBED: Final = (Check(NoCheck()),)
+
+
+def _says_checks(said: Fields) -> bool:
+    return said.said(keys.CHECK_KEY) or said.said(keys.CHECKS_KEY)
+
+
+_SERVICE_ONLY: Final = frozenset((keys.PERSISTENCE.name, keys.FLAGS.name, keys.SCHEDULER.name))
+"""Keys whose values have no place in a real server; the others are read from it by their names."""
+
+
+def _check_address(
+    address: At[str], forwarding: Forwarding, virtual: VirtualEndpoint | FirewallMark, reading: Reading
+) -> None:
+    if isinstance(virtual, VirtualEndpoint) and address.value == virtual.address:
+        message = f"the real server {address.value} is the virtual address itself"
+        reading.error(codes.REAL_IS_VIRTUAL, address.place, message, "give the real server's own address")
+    elif is_ipv6(address.value) != is_ipv6_service(virtual) and forwarding is not Forwarding.TUNNEL:
+        mine, other = ("IPv6", "IPv4") if is_ipv6(address.value) else ("IPv4", "IPv6")
+        message = f"the real server {address.value} is {mine}, its service {other}"
+        reading.error(codes.FAMILY, address.place, message, "only `forwarding: tunnel` crosses families")
+
+
+def _check_port(said: Fields, port: int, forwarding: Forwarding, frame: Frame, reading: Reading) -> None:
+    """Under a firewall mark the kernel takes any port with any method: it stands in the connection's entry alone."""
+    if port == frame.port or isinstance(frame.virtual, FirewallMark):
+        return
+    place = said.place_of(keys.REAL_PORT)
+    if forwarding is not Forwarding.MASQUERADE:
+        message = f"port {port} of the real server differs from the virtual port {frame.port or '(any)'}"
+        hint = f"{forwarding.name.lower()} does not rewrite ports: leave it out, or forwarding: masquerade"
+        reading.error(codes.PORT_REWRITE, place, message, hint)
+    elif port == 0 or frame.port == 0:
+        message = f"port {port} of the real server does not go with the virtual port {frame.port}"
+        reading.error(codes.PORT_ZERO, place, message, "leave it out")
+
+
+def _check_probe_port(said: Fields, checks: tuple[Check, ...], reading: Reading) -> None:
+    """A real server without a port of its own leaves its checks without one too."""
+    if any(check.port is None and dials_a_port(check.kind) for check in checks):
+        hint = "check: {port: 25}, or check: {type: none}"
+        reading.error(codes.CHECK_WITHOUT_PORT, said.place, "the check does not know which port to probe", hint)
