@@ -24,11 +24,9 @@ DNS_PORT: Final = 53
 _VIRTUAL = re.compile(r"(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)")
 _MARK = re.compile(r"\d{1,10}(?!\d)", re.ASCII)
 _SERVER = re.compile(r"(\[[^\]]*\]|[A-Za-z0-9.-]+?)(?:->(\[[^\]]*\]|[A-Za-z0-9.-]+))?(?::([A-Za-z0-9_-]+))?(?=\s|$)")
-_REST = re.compile(
-    r'(?:\s+(?P<weight>\d{1,12}))?(?:\s+"(?P<request>[^"]*)"(?:,\s*|\s+)"(?P<receive>[^"]*)")?'
-    r"(?P<thresholds>(?:\s+[lu]:\d{1,12}){0,2})\s*$",
-    re.ASCII,
-)
+_WEIGHT = re.compile(r"\s(\d{1,12})(?!\d)", re.ASCII)
+_TEXTS = re.compile(r'\s"([^"]*)"[, ]\s*"([^"]*)"')
+_THRESHOLDS = re.compile(r"\s[lu]:\d{1,12}(?!\d)", re.ASCII)
 _THRESHOLD = re.compile(r"([lu]):(\d+)", re.ASCII)
 
 Virtual = VirtualEndpoint | FirewallMark
@@ -102,7 +100,7 @@ def read_real(line: Line, protocol: Protocol, names: Names, reading: Reading) ->
         reading.error(codes.LD_REAL, place, message, "real=192.0.2.12:80 gate")
         return ()
     forwarding, rest = _forwarding(text[match.end() :], line, reading)
-    settings = _REST.match(rest)
+    settings = _settings(rest, line, reading)
     if settings is None:
         message = "what follows the forwarding method is not a weight, a request and what to receive, or thresholds"
         reading.error(codes.LD_REAL, place, message, 'real=192.0.2.12:80 gate 5 "request", "receive" l:50 u:100')
@@ -110,11 +108,10 @@ def read_real(line: Line, protocol: Protocol, names: Names, reading: Reading) ->
     addresses = _addresses(match[1], match[2], line, names, reading)
     if forwarding is None or settings is None or port is None:
         return ()
-    weight = int(settings["weight"] or 1)
-    lower, upper = _thresholds(settings["thresholds"], line, reading)
+    weight, request, receive, thresholds = settings
+    lower, upper = _thresholds(thresholds, line, reading)
     if weight > WEIGHT_LIMIT:
         reading.error(codes.OUT_OF_RANGE, place, f"the weight {weight} is out of range", f"from 0 to {WEIGHT_LIMIT}")
-    request, receive = settings["request"], settings["receive"]
     if request and _THRESHOLD.fullmatch(request):
         message = f'"{request}" in quotes is taken for a request, as ldirectord does'
         reading.warning(codes.LD_IGNORED, place, message, f"thresholds stand without quotes: {request}")
@@ -123,17 +120,43 @@ def read_real(line: Line, protocol: Protocol, names: Names, reading: Reading) ->
     )
 
 
+def _settings(text: str, line: Line, reading: Reading) -> tuple[int, str | None, str | None, str] | None:
+    """Weight, request, receive, and what is left for thresholds; None for what ldirectord takes for none of them.
+
+    ldirectord looks for each behind the one before and skips what stands between: `gate -w 5` is weight 5.
+    """
+    skipped = ""
+    weight = _WEIGHT.search(text)
+    if weight is not None:
+        skipped, text = text[: weight.start()], text[weight.end() :]
+    texts = _TEXTS.search(text)
+    if texts is not None:
+        skipped, text = skipped + text[: texts.start()], text[texts.end() :]
+    found = list(_THRESHOLDS.finditer(text))
+    if text[found[-1].end() if found else 0 :].strip():
+        return None
+    skipped += _THRESHOLDS.sub("", text)
+    if skipped.strip():
+        message = f"{shown(skipped.strip())} is skipped, as ldirectord does"
+        reading.warning(codes.LD_IGNORED, line.value_place, message, "gate 5: a weight stands by itself")
+    request, receive = (texts[1], texts[2]) if texts is not None else (None, None)
+    return int(weight[1]) if weight is not None else 1, request, receive, text
+
+
 def _forwarding(text: str, line: Line, reading: Reading) -> tuple[Forwarding | None, str]:
     """The forwarding method, and what follows it."""
-    match = re.match(r"\s+(\S+)", text)
+    match = re.match(r"\s+([^\w\s]*)(\w+)", text, re.ASCII)
     if match is None:
         reading.error(codes.LD_REAL, line.value_place, "the forwarding method is missing", "gate, masq or ipip")
         return None, ""
-    if match[1] not in METHODS:
-        message = f"{shown(match[1])} is no forwarding method"
+    if match[2] not in METHODS:
+        message = f"{shown(match[2])} is no forwarding method"
         reading.error(codes.LD_REAL, line.value_place, message, "gate, masq or ipip")
         return None, ""
-    return FORWARDING_WORDS[match[1]], text[match.end() :]
+    if match[1]:
+        message = f"{shown(match[1])} is skipped, as ldirectord does"
+        reading.warning(codes.LD_IGNORED, line.value_place, message, match[2])
+    return FORWARDING_WORDS[match[2]], text[match.end() :]
 
 
 def _thresholds(text: str, line: Line, reading: Reading) -> tuple[int, int]:

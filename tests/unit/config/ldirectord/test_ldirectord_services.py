@@ -57,6 +57,24 @@ def test_a_real_server_whole() -> None:
     assert (found.lower_threshold, found.upper_threshold) == (50, 100)
 
 
+@pytest.mark.parametrize(
+    ("written", "weight", "said"),
+    [
+        ("gate -w 7", 7, "`-w`"),
+        ("gate weight 7 l:50 u:100", 7, "`weight`"),
+        ('gate 7, "a", "b" l:50, u:100', 7, "`,,`"),
+        ('"gate" 7', 7, '`"`'),
+        ('gate "a", "b" 7', 7, '`"a", "b"`'),
+    ],
+)
+def test_what_ldirectord_skips_in_a_real_line(written: str, weight: int, said: str) -> None:
+    text = f"{WEB}    real=192.0.2.12:80 {written}\n"
+    assert service(text).real_servers[0].weight == weight
+    skipped = [one for one in load_cf(text).problems if "is skipped" in one.message]
+    assert [one.code for one in skipped][:1] == ["CFG109"]
+    assert skipped[0].message.startswith(said)
+
+
 def test_thresholds_in_either_order() -> None:
     found = service(WEB + "    real=192.0.2.12:80 gate 1 u:100 l:50\n").real_servers[0]
     assert (found.lower_threshold, found.upper_threshold) == (50, 100)
