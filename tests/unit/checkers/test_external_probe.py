@@ -33,6 +33,26 @@ async def test_another_status_and_a_signal_are_failures() -> None:
     assert await ran("/bin/sh", "-c", "kill -9 $$") == Unhealthy(Reason.COMMAND_FAILED, "killed by signal 9:")
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0, Healthy("on")),
+        (1, Unhealthy(Reason.COMMAND_FAILED, "exit status 1: on")),
+        (2, Healthy("on", weight=0)),
+        (50, Healthy("on", weight=48)),
+        (255, Healthy("on", weight=253)),
+    ],
+)
+async def test_a_dynamic_command_asks_for_a_weight(status: int, expected: Outcome) -> None:
+    check = ExternalCheck(("/bin/sh", "-c", f"echo on; exit {status}"), dynamic=True)
+    assert (await find(check, 3306)).outcome == expected
+
+
+async def test_a_dynamic_command_that_a_signal_ended_has_failed() -> None:
+    found = (await find(ExternalCheck(("/bin/sh", "-c", "kill -9 $$"), dynamic=True), 3306)).outcome
+    assert found == Unhealthy(Reason.COMMAND_FAILED, "killed by signal 9:")
+
+
 async def test_a_command_that_cannot_start_is_our_own_fault() -> None:
     found = await ran("/nonexistent/check")
     assert isinstance(found, Inconclusive)

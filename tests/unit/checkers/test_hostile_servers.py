@@ -9,14 +9,18 @@ import tracemalloc
 import pytest
 
 from checkers.core.outcome import Inconclusive, Reason, Unhealthy
-from checkers.probes import http, imap, mysql, pop, smtp
+from checkers.probes import ftp, http, imap, ldap, mysql, nntp, pgsql, pop, smtp
 from checkers.probes.session import FAREWELL_SECONDS
 from config.checks import (
     AnyCheck,
     Credentials,
+    FtpCheck,
     HttpCheck,
     ImapCheck,
+    LdapCheck,
     MysqlCheck,
+    NntpCheck,
+    PgsqlCheck,
     PopCheck,
     SmtpCheck,
     TcpCheck,
@@ -33,14 +37,31 @@ PLAIN: dict[str, AnyCheck] = {
     "imap": ImapCheck(),
     "pop": PopCheck(),
     "smtp": SmtpCheck(),
+    "http_proxy": HttpCheck(proxy_url="http://www.example.org/"),
+    "ldap": LdapCheck(credentials=LOGIN, base=""),
+    "ftp": FtpCheck(LOGIN, "check"),
+    "nntp": NntpCheck(),
+    "pgsql": PgsqlCheck(LOGIN),
 }
 SECURED: dict[str, AnyCheck] = {
     "https": HttpCheck(tls=Tls()),
     "imaps": ImapCheck(TlsMode.IMPLICIT),
     "pops": PopCheck(TlsMode.IMPLICIT),
     "smtps": SmtpCheck(TlsMode.IMPLICIT),
+    "ldaps": LdapCheck(TlsMode.IMPLICIT),
 }
+STARTED: dict[str, tuple[AnyCheck, bytes]] = {
+    "ldap": (LdapCheck(TlsMode.STARTTLS), bytes.fromhex("300c02010178070a010004000400")),
+    "pgsql": (PgsqlCheck(LOGIN), b"S"),
+}
+"""Checks that start TLS within a conversation, and what a server says to agree."""
 ALL = {**PLAIN, **SECURED}
+DRIPS = {
+    "mysql": b"\x4a\x00\x00\x00\x0a5.5.5-10.11",
+    "ldap": b"\x30\x84\x00\x00",
+    "pgsql": b"NR\x00\x00\x7f",
+}
+"""What begins well, for those protocols whose first byte is judged."""
 MEMORY_LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -54,7 +75,7 @@ async def test_a_server_that_never_answers_is_told_at_the_timeout(name: str) -> 
 
 @pytest.mark.parametrize("name", PLAIN)
 async def test_a_byte_at_a_time_is_told_at_the_timeout(name: str) -> None:
-    words = {"mysql": b"\x4a\x00\x00\x00\x0a5.5.5-10.11"}.get(name, b"*")
+    words = DRIPS.get(name, b"*")
     async with servers.serving(servers.dripping(words)) as port:
         finding = await servers.find(PLAIN[name], port, 0.6)
     assert isinstance(finding.outcome, Unhealthy)
@@ -77,6 +98,12 @@ async def test_a_byte_at_a_time_below_tls_ends_too(name: str) -> None:
         ("imap", Reason.TOO_LARGE),
         ("pop", Reason.TOO_LARGE),
         ("smtp", Reason.TOO_LARGE),
+        ("http_proxy", Reason.TOO_LARGE),
+        ("ldap", Reason.GARBLED),
+        ("ftp", Reason.TOO_LARGE),
+        ("nntp", Reason.TOO_LARGE),
+        ("pgsql", Reason.GARBLED),
+        ("ldaps", Reason.TLS),
         ("https", Reason.TLS),
         ("imaps", Reason.TLS),
         ("pops", Reason.TLS),
@@ -136,6 +163,37 @@ async def test_garbage_instead_of_tls_is_a_tls_failure(name: str) -> None:
     assert finding.outcome.reason is Reason.TLS
 
 
+def agreeing(words: bytes, then: servers.Handler) -> servers.Handler:
+    """A server that agrees to start TLS and goes on as another."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(words)
+        await reader.read(65536)
+        await then(reader, writer)
+
+    return handler
+
+
+@pytest.mark.parametrize("name", STARTED)
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        (servers.silent, Reason.REPLY_TIMEOUT),
+        (servers.babbling, Reason.TLS),
+        (servers.flooding, Reason.TLS),
+        (servers.hanging_up, Reason.CLOSED),
+        (servers.resetting, Reason.CLOSED),
+    ],
+)
+async def test_tls_that_is_agreed_on_and_never_spoken(name: str, then: servers.Handler, reason: Reason) -> None:
+    check, words = STARTED[name]
+    async with servers.serving(agreeing(words, then)) as port:
+        finding = await servers.find(check, port, 0.5)
+    assert isinstance(finding.outcome, Unhealthy)
+    assert finding.outcome.reason is reason
+
+
 @pytest.mark.parametrize("name", [*ALL, "tcp"])
 async def test_a_closed_port_is_refused(name: str) -> None:
     check = ALL.get(name, TcpCheck())
@@ -143,10 +201,18 @@ async def test_a_closed_port_is_refused(name: str) -> None:
     assert finding.outcome == Unhealthy(Reason.REFUSED, "Connection refused")
 
 
-@pytest.mark.parametrize("name", ["http", "imap", "pop", "smtp", "https"])
+@pytest.mark.parametrize("name", ["http", "imap", "pop", "smtp", "https", "ldap", "ftp", "pgsql"])
 async def test_an_endless_conversation_ends_at_the_allowance(name: str) -> None:
     """Lines without number, each of which is good: only the count of bytes ends it."""
-    lines = {"http": b"HTTP/1.1 100 Continue\r\n\r\n", "imap": b"* OK on\r\n", "pop": b"+", "smtp": b"220-x\r\n"}
+    lines = {
+        "http": b"HTTP/1.1 100 Continue\r\n\r\n",
+        "imap": b"* OK on\r\n",
+        "pop": b"+",
+        "smtp": b"220-x\r\n",
+        "ldap": bytes.fromhex("3009020101730404027800"),
+        "ftp": b"220-x\r\n",
+        "pgsql": b"NN\0\0\0\4",
+    }
     line = lines[name.removesuffix("s")] * 1000
 
     async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -191,9 +257,10 @@ async def test_a_name_is_not_looked_up() -> None:
 
 
 def test_every_allowance_is_a_bound_on_memory() -> None:
-    for module in (imap, mysql, pop, smtp):
+    for module in (ftp, imap, ldap, mysql, nntp, pgsql, pop, smtp):
         assert module.ALLOWANCE_BYTES <= 1024 * 1024
     assert http.BODY_LIMIT_BYTES <= 1024 * 1024
+    assert ftp.BODY_LIMIT_BYTES <= 1024 * 1024
 
 
 async def test_a_flood_of_imap_greetings_makes_no_tasks() -> None:

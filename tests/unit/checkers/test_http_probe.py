@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import pytest
 
@@ -171,3 +172,60 @@ async def test_environment_proxies_are_not_used(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     _client.cache_clear()
     assert await asked(HttpCheck(), page(b"")) == Healthy("200 OK")
+
+
+BODY = b"ldirectord\n"
+DIGEST = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("digest", [DIGEST, DIGEST.upper()])
+async def test_the_digest_of_the_body_is_that_asked_for(digest: str) -> None:
+    assert await asked(HttpCheck(digest=digest), page(BODY)) == Healthy("200 OK")
+
+
+async def test_another_body_has_another_digest() -> None:
+    other = hashlib.md5(b"x", usedforsecurity=False).hexdigest()
+    assert await asked(HttpCheck(digest=DIGEST), page(b"x")) == Unhealthy(Reason.NO_MATCH, f"200 OK, digest {other}")
+
+
+async def test_a_digest_takes_the_whole_body_and_has_an_end() -> None:
+    large = b"x" * COURTESY_BYTES * 3
+    digest = hashlib.md5(large, usedforsecurity=False).hexdigest()
+    assert await asked(HttpCheck(digest=digest), page(large)) == Healthy("200 OK")
+    found = await asked(HttpCheck(digest=digest), page(b"x" * BODY_LIMIT_BYTES * 2))
+    assert isinstance(found, Unhealthy)
+    assert found.reason is Reason.TOO_LARGE
+
+
+async def test_status_text_and_digest_are_all_asked_for() -> None:
+    found = await asked(HttpCheck(digest=DIGEST, expect=Expect(text="up")), page(BODY))
+    assert found == Unhealthy(Reason.NO_MATCH, "200 OK, without the expected")
+    found = await asked(HttpCheck(digest=DIGEST), page(BODY, b"500 Oops"))
+    assert found == Unhealthy(Reason.STATUS, "500 Oops")
+
+
+async def test_a_proxy_is_asked_for_the_whole_url() -> None:
+    handler, heard = answering(page(b"up"))
+    check = HttpCheck(
+        proxy_url="http://user:pw@www.example.org:8080/a?b=c", path="/unused", virtual_host="unused.example"
+    )
+    async with serving(handler) as port:
+        assert await outcome(check, port) == Healthy("200 OK")
+    assert heard[0] == b"GET http://www.example.org:8080/a?b=c HTTP/1.1"
+    assert b"Host: www.example.org:8080" in heard
+
+
+async def test_a_url_without_a_path_asks_for_the_root() -> None:
+    handler, heard = answering(page(b"up"))
+    async with serving(handler) as port:
+        assert await outcome(HttpCheck(proxy_url="http://[2001:db8::1]"), port) == Healthy("200 OK")
+    assert heard[0] == b"GET http://[2001:db8::1]/ HTTP/1.1"
+    assert b"Host: [2001:db8::1]" in heard
+
+
+@pytest.mark.parametrize("url", ["/path", "ftp://www.example.org/", "http://", "http://\x00/", "http://a/\r\nX: y"])
+async def test_what_is_no_url_is_never_sent(url: str) -> None:
+    handler, heard = answering(page(b""))
+    async with serving(handler) as port:
+        assert isinstance(await outcome(HttpCheck(proxy_url=url), port), Inconclusive)
+    assert heard == []
