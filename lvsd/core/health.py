@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from checkers.core.messages import State, Verdict
 from config.checks import Check, ExternalCheck, NoCheck
 from config.model import RealServer, VirtualService
-from lvsd.core.identity import check_id
-from lvsd.core.maintenance import in_maintenance
+from lvsd.core.identity import check_id, endpoint_text
 from lvsd.core.state import Director
 
 WEIGHT_LIMIT = 65535  # the configuration's own limit holds for what a real server asks for, too
 
 _WORST_FIRST = {State.DOWN: 0, State.UNKNOWN: 1, State.UP: 2}
+
+
+def in_maintenance(names: frozenset[str], real: RealServer) -> bool:
+    """Whether one of the names means this real server.
+
+    `ADDRESS` means all its ports, `ADDRESS:PORT` one; an IPv6 address stands in brackets where a port follows.
+    """
+    if not names:
+        return False
+    return not names.isdisjoint((real.address, f"[{real.address}]", endpoint_text(real.address, real.port)))
 
 
 def standing_state(director: Director, virtual: VirtualService, real: RealServer) -> State:

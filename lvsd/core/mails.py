@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.model import FirewallMark, Mail, VirtualService
 from lvsd.core.effects import Effect, SendMail
-from lvsd.core.health import checked_state, standing_state
+from lvsd.core.health import checked_state, in_maintenance, standing_state
 from lvsd.core.identity import endpoint_text, real_id, service_key
-from lvsd.core.maintenance import in_maintenance
 from lvsd.core.state import Director, Waiting
 from netlink.operations import AddDestination, DeleteDestination, Operation, SetDestination
 from netlink.table import DestinationKey, ServiceKey

@@ -9,9 +9,8 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from lvsd.core.effects import Level, Tell
-from lvsd.core.health import standing_state, worst_check
+from lvsd.core.health import in_maintenance, standing_state, worst_check
 from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
-from lvsd.core.maintenance import in_maintenance
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words

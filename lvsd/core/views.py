@@ -8,9 +8,16 @@ from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.messages import CheckRow, ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
-from lvsd.core.health import asked_weight, check_state, effective_weight, numbered_checks, standing_state, worst_check
+from lvsd.core.health import (
+    asked_weight,
+    check_state,
+    effective_weight,
+    in_maintenance,
+    numbered_checks,
+    standing_state,
+    worst_check,
+)
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
-from lvsd.core.maintenance import in_maintenance
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from checkers.core.messages import Hello, State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
 from config.checks import Check, TcpCheck, Timing
 from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
 from config.words import Forwarding, OnFailure, Protocol
 from lvsd.core.director import step
-from lvsd.core.effects import Apply, Effect, ReadTable, Tell
+from lvsd.core.effects import Apply, Effect, ReadTable, RunCommand, SendMail, Tell
 from lvsd.core.events import Event, PlanApplied, Started, TableRead, TableUnreadable, VerdictsHeard, WorkerCame
 from lvsd.core.identity import check_id, service_key
 from lvsd.core.reconcile import applied
@@ -105,6 +107,22 @@ class Bench:
         )
         return self.feed(VerdictsHeard(Verdicts(self.director.generation, heard)))
 
+    def hear_check(
+        self, address: str, number: int, state: State, outcome: Outcome | None = None, weight: int | None = None
+    ) -> list[Effect]:
+        """A worker's report on one check of a real server, in all services that have it."""
+        heard = tuple(
+            replace(verdict(check_id(service, one, number), state, self.now, outcome), weight=weight)
+            for service in self.director.config.services
+            for one in service.real_servers
+            if one.address == address
+        )
+        return self.feed(VerdictsHeard(Verdicts(self.director.generation, heard)))
+
+    def restarted(self) -> Bench:
+        """A successor after a crash: it finds the kernel's table and knows nothing else."""
+        return Bench(self.director.config, self.kernel, self.director.owned, restarted=True)
+
     def feed_unreadable(self, error: str) -> list[Effect]:
         return self.feed(TableUnreadable(error))
 
@@ -117,6 +135,18 @@ class Bench:
 
     def told(self) -> list[str]:
         return [effect.event for effect in self.effects if isinstance(effect, Tell)]
+
+    def commands(self) -> list[str]:
+        """The last event's commands: what is run, and for which state."""
+        return [
+            f"{' '.join(one.argv)} {one.environment['LVSD_EVENT']}"
+            for one in self.effects
+            if isinstance(one, RunCommand)
+        ]
+
+    def mails(self) -> list[str]:
+        """The last event's mails, by subject."""
+        return [effect.subject for effect in self.effects if isinstance(effect, SendMail)]
 
     def operations(self) -> list[Operation]:
         return [one for effect in self.effects if isinstance(effect, Apply) for one in effect.operations]

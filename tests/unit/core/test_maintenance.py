@@ -1,0 +1,88 @@
+"""Real servers a person takes out by a name in the maintenance directory."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkers.core.messages import State
+from lvsd.core import views
+from lvsd.core.effects import Tell
+from lvsd.core.events import MaintenanceSeen
+from lvsd.core.health import in_maintenance
+from lvsd.ctl import render
+from tests.unit.core.world import Bench, config, real, table, virtual
+
+A, B, V6 = "1.1.1.17", "1.1.1.18", "2001:db8::17"
+UP, DOWN = State.UP, State.DOWN
+HTTP = virtual(real(A), real(B))
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "meant"),
+    [
+        ("1.1.1.17", A, True),
+        ("1.1.1.17:80", A, True),
+        ("1.1.1.17:81", A, False),
+        ("1.1.1.1", A, False),
+        ("2001:db8::17", V6, True),
+        ("[2001:db8::17]", V6, True),
+        ("[2001:db8::17]:80", V6, True),
+        ("[2001:db8::17]:81", V6, False),
+        ("", A, False),
+    ],
+)
+def test_names(name: str, address: str, meant: bool) -> None:
+    assert in_maintenance(frozenset({name}), real(address)) is meant
+
+
+def test_it_leaves_at_once_and_comes_back_at_once_when_its_checks_are_well() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({A: UP, B: UP})
+    bench.feed(MaintenanceSeen(frozenset({"1.1.1.17:80"})))
+    assert bench.weights(HTTP) == {B: 1}
+    assert bench.told() == ["real_server_in_maintenance", "table_changed"]
+    bench.feed(MaintenanceSeen(frozenset()))
+    assert bench.weights(HTTP) == {A: 1, B: 1}
+    assert bench.told() == ["real_server_back_from_maintenance", "real_server_up", "table_changed"]
+
+
+def test_its_health_is_watched_meanwhile() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({A: UP, B: UP})
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    bench.hear({A: DOWN})
+    assert bench.told() == []
+    bench.feed(MaintenanceSeen(frozenset()))
+    assert bench.weights(HTTP) == {B: 1}
+    told = [effect for effect in bench.effects if isinstance(effect, Tell)]
+    assert [(one.event, one.fields.get("state")) for one in told] == [("real_server_back_from_maintenance", "down")]
+
+
+def test_it_may_empty_a_service_as_a_person_asked_for_it() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({A: UP, B: UP})
+    bench.feed(MaintenanceSeen(frozenset({A, B})))
+    assert bench.weights(HTTP) == {}
+    assert "quorum_lost" in bench.told()
+
+
+def test_a_server_not_probed_yet_is_out_as_well() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {A: 1, B: 1})), restarted=True)
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    assert bench.weights(HTTP) == {B: 1}
+
+
+def test_the_same_names_again_tell_nothing() -> None:
+    bench = Bench(config(HTTP))
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    bench.feed(MaintenanceSeen(frozenset({A, "other"})))
+    assert bench.told() == []
+
+
+def test_status_tells_it() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({A: UP, B: UP})
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    reply = views.status(bench.director, bench.now)
+    assert [one.maintenance for one in reply.services[0].real_servers] == [True, False]
+    assert "out       0.0s   -       0.0s  2.0ms    in maintenance; tcp ok" in render.status(reply)
