@@ -104,8 +104,12 @@ class IpvsSocket:
         return tuple(refusal(operations[position], code) for position, code in sorted(refused.items()))
 
     def apply_settings(self, settings: Sequence[Setting]) -> tuple[SettingRefusal, ...]:
-        """Make the changes in their order; those that were refused, with their meaning. As `apply` otherwise."""
-        bodies = [encode_setting(setting) for setting in settings]
+        """Make the changes in their order; those that were refused, with their meaning. As `apply` otherwise.
+
+        A question that is always answered goes last: of a daemon that is stopped before its thread ever ran the kernel
+        says nothing at all (kthread_stop's EINTR, for which netlink_rcv_skb sends no acknowledgement).
+        """
+        bodies = [*map(encode_setting, settings), codec.get_info()]
         refused = self._guarded(lambda: self._connected().send_batch(self._family, bodies))
         return tuple(setting_refusal(settings[position], code) for position, code in sorted(refused.items()))
 

@@ -11,6 +11,7 @@ from netlink.errors import NetlinkError
 from netlink.ipvs_codec import encode
 from netlink.ipvs_socket import IpvsSocket
 from netlink.operations import AddDestination, AddService, DeleteService, Operation
+from netlink.settings import StopDaemon
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, ServiceStatus
 from netlink.wire import attribute, generic
 from tests.unit.netlink.kernel import Answer, ScriptedKernel, done, error, message, requests
@@ -121,3 +122,19 @@ def test_a_kernel_without_ipvs_is_told_with_a_hint() -> None:
     with pytest.raises(NetlinkError, match="modprobe ip_vs"):
         IpvsSocket(lambda: kernel)
     assert kernel.closed
+
+
+def test_a_daemon_stopped_before_it_ran_is_not_answered_and_not_waited_for() -> None:
+    """As Linux 6.1 does it: netlink_rcv_skb skips the acknowledgement of a command that ended with EINTR."""
+
+    def reply(data: bytes) -> list[Answer]:
+        if requests(data)[0][0] == CONTROL:
+            return kernel_with_two_services(data)
+        commands = [(sequence, body[0]) for _, _, sequence, body in requests(data)]
+        assert [command for _, command in commands] == [10, 10, 15]
+        (refused, _), _, (last, _) = commands
+        return [error(refused, errno.ESRCH), message(IPVS, last, generic(15)), error(last, 0)]
+
+    socket = IpvsSocket(lambda: ScriptedKernel(reply))
+    (refusal,) = socket.apply_settings([StopDaemon("backup"), StopDaemon("master")])
+    assert (refusal.setting, refusal.meaning) == (StopDaemon("backup"), "no such sync daemon runs")
