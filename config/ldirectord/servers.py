@@ -57,7 +57,7 @@ def read_virtual(line: Line, protocol: At[str] | None, names: Names, reading: Re
         reading.error(codes.LD_VALUE, line.value_place, f"{shown(text)} is no virtual service's address", hint)
         return None
     end = match.end() if match is not None else len(mark[0]) if mark else 0
-    if end != len(text):
+    if end != len(text) and not text[end:].lstrip().startswith("#"):  # a comment asks for nothing
         taken = f"firewall mark {text[:end]}" if mark else text[:end]
         message = f"{shown(text)} is taken for {taken}, as ldirectord does"
         hint = "an address needs a port: 192.0.2.1:80" if mark else "remove what follows the port"

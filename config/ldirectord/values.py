@@ -89,7 +89,7 @@ def word(pattern: str, wanted: str) -> Callable[[Line, Reading], str | None]:
         if match is None:
             refuse(line, f"{shown(text)} is not {wanted}", "", reading)
             return None
-        if match.end() != len(text):
+        if match.end() != len(text) and not text[match.end() :].lstrip().startswith("#"):
             message = f"{line.name}: what follows {shown(match[0])} is ignored, as ldirectord does"
             reading.warning(codes.LD_IGNORED, line.value_place, message, "remove it")
         return match[1]

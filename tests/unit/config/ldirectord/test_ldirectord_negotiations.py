@@ -97,10 +97,7 @@ def test_sql() -> None:
     assert told(lines("service=pgsql", *LOGIN)) == ["3:13 CFG032"]
     assert told(lines("service=pgsql", *LOGIN, 'request="/"')) == ["3:13 CFG032"]
     assert told(lines("service=pgsql", *LOGIN, 'request="SELECT 1"', 'receive="x"')) == ["7:13 CFG109"]
-    own = (
-        WEB
-        + '    real=192.0.2.12 gate 1 "SELECT 2", "x"\n    service=mysql\n    login="monitor"\n    passwd="secret"\n'
-    )
+    own = f'{WEB}    real=192.0.2.12 gate 1 "SELECT 2", "x"\n    service=mysql\n    {LOGIN[0]}\n    {LOGIN[1]}\n'
     assert check(own).kind == MysqlCheck(MONITOR, "SELECT 2")
     assert told(own) == ["2:10 CFG109"]
 
