@@ -60,5 +60,5 @@ def _one_line(text: str) -> str:
 
 
 def _printable(body: str) -> str:
-    lines = body.replace("\r\n", "\n").split("\n")
+    lines = body.replace("\r\n", "\n").rstrip("\n").split("\n")
     return "\n".join("".join(one if one.isprintable() or one == "\t" else "?" for one in line) for line in lines) + "\n"

@@ -16,6 +16,7 @@ import logging
 import os
 import pwd
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from checkers.runtime.log import tell
 from checkers.runtime.sandbox import ParentGone, Refused, confine
 
 TIMEOUT_SECONDS = 30.0
+LATE_SECONDS = 1.0  # a loop that does not come to its own timeout is ended after that
 SENDMAIL = "/usr/sbin/sendmail"
 SENT_EXIT = 0
 NEVER_EXIT = 69  # sysexits.h: EX_UNAVAILABLE
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         if letter.smtp is None:
             return by_sendmail(letter, host, given.user)
         confine(given.user, ())
-        _limit()
+        _limit(letter)
         return asyncio.run(by_smtp(letter, host))
     except (Garbled, Unsendable, Refused, KeyError) as error:
         tell("error", "mail_refused", error=str(error))
@@ -62,10 +64,17 @@ def main(arguments: list[str] | None = None) -> int:
         return LATER_EXIT
 
 
-def _limit() -> None:
-    """A server that never stops talking costs it this much at most."""
+def _limit(letter: Letter) -> None:
+    """A server that never stops talking costs memory, processor and time within bounds: reading it may be all we do."""
     for kind, bound in ((resource.RLIMIT_AS, MEMORY_LIMIT_BYTES), (resource.RLIMIT_CPU, PROCESSOR_LIMIT_SECONDS)):
         resource.setrlimit(kind, (bound, bound))
+
+    def late(*_: object) -> None:
+        _told_failure(letter, "no end of the server's answer")
+        os._exit(LATER_EXIT)
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, TIMEOUT_SECONDS + LATE_SECONDS)
 
 
 async def by_smtp(letter: Letter, host: str) -> int:

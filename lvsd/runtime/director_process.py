@@ -16,10 +16,11 @@ from typing import Any
 from config.problems import Severity
 from lvsd.control.messages import ChangeReply
 from lvsd.runtime.answers import Answers
-from lvsd.runtime.configuration import Reloader, first_configuration
+from lvsd.runtime.configuration import Reloader, first_configuration, warn_of_unreadable
 from lvsd.runtime.control_server import ControlServer
 from lvsd.runtime.director_runtime import Runtime, refused
 from lvsd.runtime.journal import tell
+from lvsd.runtime.notify_link import NotifyLink
 from lvsd.runtime.process import (
     CAP_NET_ADMIN,
     PARENT_ENV,
@@ -59,7 +60,10 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     control = bind_unix(run / "control.sock", socket.SOCK_STREAM, 0o660)
     keep_capabilities({CAP_NET_ADMIN})
     die_with_parent()
+    warn_of_unreadable(snapshot)
+    runtime.attach(NotifyLink(run / "notify.sock"))
     runtime.start(loaded.config, snapshot, restarted=arguments.restarted)
+    reloader.begin(snapshot)
     runtime.listen(workers, vrrp, account.pw_uid)
     server = ControlServer(Answers(runtime, reloader).answer, refused)
     await server.start(control)
@@ -91,6 +95,7 @@ async def _until_told(runtime: Runtime, reloader: Reloader, reachable_at: Path) 
     while not ended.is_set():
         notifier.alive()
         runtime.tick()
+        reloader.tick()
         next_tick = max(next_tick + TICK_SECONDS, time.monotonic() + TICK_SECONDS / 10)
         try:
             async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):

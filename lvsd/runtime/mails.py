@@ -115,6 +115,8 @@ class Mails:
     def _ended(self, run: _Run, now: float) -> None:
         self._running.remove(run)
         status = run.group.reap()
+        if status < 0:
+            tell("error", "mail_not_sent", subject=run.waiting.mail.letter.subject, error=f"ended by signal {-status}")
         if status == TEMPORARY_EXIT or status < 0 or run.group.timed_out:
             self._try_again(run.waiting, now)
 
