@@ -14,7 +14,7 @@ from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
-from netlink.table import Table
+from netlink.table import Entry, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,18 @@ def adopted(config: Config, table: Table) -> dict[str, State]:
         for real in virtual.real_servers:
             served = held is not None and serving(held, (real,))
             announced[real_id(virtual, real)] = State.UP if served else State.UNKNOWN
-        weight = serving(held, virtual.real_servers) if held is not None else 0
-        announced[virtual_text(virtual.virtual)] = _adopted_quorum(virtual, weight)
+        announced[virtual_text(virtual.virtual)] = _adopted_quorum(virtual, held)
     return announced
 
 
-def _adopted_quorum(virtual: VirtualService, weight: int) -> State:
+def _adopted_quorum(virtual: VirtualService, held: Entry | None) -> State:
+    """Exact where the predecessor had a verdict on every real server."""
+    weight = serving(held, virtual.real_servers) if held is not None else 0
     if weight and weight >= virtual.quorum + virtual.hysteresis:
         return State.UP
+    if any(one.weight for one in virtual.fallback):
+        lost = held is not None and serving(held, virtual.fallback) and not weight
+        return State.DOWN if lost else State.UNKNOWN
     return State.DOWN if not weight or weight < virtual.quorum - virtual.hysteresis else State.UNKNOWN
 
 
