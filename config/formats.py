@@ -27,6 +27,24 @@ FORMATS: Final = (
 )
 
 
-def format_of(path: str, text: str) -> Format | None:
-    """The language of a file, None for lvsd.yaml's own."""
+OWN: Final = "lvsd"
+LANGUAGES: Final = (*(one.name for one in FORMATS), OWN)
+"""The names of all languages."""
+
+
+def format_of(path: str, text: str, language: str | None = None) -> Format | None:
+    """The language of a file, None for lvsd.yaml's own: the one that is said, else what path and text tell."""
+    if language is not None:
+        return next((one for one in FORMATS if one.name == language), None)
     return next((one for one in FORMATS if one.detect(path, text)), None)
+
+
+def with_language(path: str, language: str | None) -> str:
+    """An absolute path that says its file's language, as `config.load.load` takes it."""
+    return path if language is None else f"{language}:{path}"
+
+
+def split_language(name: str) -> tuple[str | None, str]:
+    """The language, if one is said, and the path. Only before an absolute path can it be one."""
+    language, colon, path = name.partition(":")
+    return (language, path) if colon and language in LANGUAGES and path.startswith("/") else (None, name)

@@ -13,8 +13,9 @@ from typing import Final
 
 from config import codes, shape
 from config.build import build
+from config.encodings import as_latin1, not_utf8, note_latin1
 from config.files import Files, FileTooLarge
-from config.formats import format_of
+from config.formats import format_of, split_language
 from config.model import Config
 from config.nodes import At, Place
 from config.parts import Part
@@ -43,12 +44,17 @@ class Loaded:
 
 
 def load(paths: Sequence[str], files: Files) -> Loaded:
-    """The configuration that stands in `paths` and what they include."""
+    """The configuration that stands in `paths` and what they include.
+
+    A path may say its language before it, `keepalived:/etc/lb.conf` (config.formats.with_language); else the file's
+    content tells.
+    """
     reading = Reading(files)
     gathering = _Gathering(reading)
-    for path in paths:
-        gathering.add(path, Place(posixpath.normpath(path)), ())
-    top = Fields(Place(paths[0] if paths else "(no file)"))
+    for name in paths:
+        language, path = split_language(name)
+        gathering.add(path, Place(posixpath.normpath(path)), (), language)
+    top = Fields(Place(split_language(paths[0])[1] if paths else "(no file)"))
     for fields in gathering.tops:
         top = _unite(top, fields, reading)
     config = build(top, gathering.parts, reading)
@@ -66,8 +72,8 @@ class _Gathering:
         self.parts: list[Part] = []
         self.sources: dict[str, str] = {}
 
-    def add(self, path: str, named_at: Place, chain: tuple[str, ...]) -> None:
-        """One file and what it includes. `chain`: the files that led here."""
+    def add(self, path: str, named_at: Place, chain: tuple[str, ...], language: str | None = None) -> None:
+        """One file and what it includes. `chain`: the files that led here; `language`: what was said it is in."""
         path = posixpath.normpath(path)
         if path in chain:
             self._refuse(named_at, f"{path} includes itself", " -> ".join((*chain[chain.index(path) :], path)))
@@ -79,24 +85,26 @@ class _Gathering:
             self._refuse(named_at, f"more than {FILE_LIMIT} files")
         elif path not in self._seen:
             self._seen.add(path)
-            self._read(path, named_at, chain)
+            self._read(path, named_at, chain, language)
 
     def _refuse(self, place: Place, message: str, hint: str = "") -> None:
         self._reading.error(codes.INCLUDE, place, message, hint)
 
-    def _read(self, path: str, named_at: Place, chain: tuple[str, ...]) -> None:
-        text = self._text(path, named_at)
+    def _read(self, path: str, named_at: Place, chain: tuple[str, ...], language: str | None) -> None:
+        text = self._text(path, named_at, language)
         if text is None:
             return
         self.sources[path] = text
-        other = format_of(path, text)
-        if other is not None:
-            part = other.read(path, text, self._reading)
+        other = format_of(path, text, language)
+        if other is None:
+            self._read_own(path, text, chain)
+        elif "\0" in text:
+            self._reading.error(codes.NOT_UTF8, Place(path), "a NUL character stands in it: this is no text file")
+        else:
+            part = other.read(path, text.removeprefix("\ufeff"), self._reading)
             self.parts.append(part)
             for further in part.further:
                 self.add(further.value, further.place, (*chain, path))
-        else:
-            self._read_own(path, text, chain)
 
     def _read_own(self, path: str, text: str, chain: tuple[str, ...]) -> None:
         """A file of lvsd's own language."""
@@ -111,17 +119,26 @@ class _Gathering:
             for included in top.value.value(shape.INCLUDE, ()):
                 self._include(included, path, (*chain, path))
 
-    def _text(self, path: str, named_at: Place) -> str | None:
+    def _text(self, path: str, named_at: Place, language: str | None) -> str | None:
         try:
             return self._reading.files.read(path)
         except UnicodeDecodeError as error:
-            self._reading.add(_not_utf8(path, error))
+            return self._not_utf8(path, error, language)
         except FileTooLarge as error:
             hint = f"{error.limit_bytes} bytes at most"
             self._reading.error(codes.TOO_LARGE, Place(path), "the file is too large", hint)
         except OSError as error:
             subject = "" if named_at.file == path else f"{path}: "
             self._reading.error(codes.UNREADABLE, named_at, f"{subject}{error.strerror or error}")
+        return None
+
+    def _not_utf8(self, path: str, error: UnicodeDecodeError, language: str | None) -> str | None:
+        """Only files of other programs may be in another encoding."""
+        text = as_latin1(error)
+        if text is not None and format_of(path, text, language) is not None:
+            note_latin1(path, error, self._reading)
+            return text
+        self._reading.add(not_utf8(path, error))
         return None
 
     def _include(self, pattern: At[str], file: str, chain: tuple[str, ...]) -> None:
@@ -135,15 +152,6 @@ class _Gathering:
             return
         for path in found:
             self.add(path, pattern.place, chain)
-
-
-def _not_utf8(path: str, error: UnicodeDecodeError) -> Problem:
-    before = bytes(error.object[: error.start])
-    line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-    first = bytes(error.object[:2])
-    hint = "it looks like UTF-16" if first in (b"\xff\xfe", b"\xfe\xff") else "is it a text, and saved as UTF-8?"
-    message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
-    return Problem(codes.NOT_UTF8, path, line, column, message, hint)
 
 
 def _unite(first: Fields, second: Fields, reading: Reading) -> Fields:

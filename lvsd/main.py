@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from config.formats import LANGUAGES, with_language
 from config.load import Loaded, load
 from config.problems import Severity
 from config.schema import json_schema
@@ -29,7 +30,16 @@ def main() -> None:
     """
 
 
+_FORMAT = click.option(
+    "--format",
+    "language",
+    type=click.Choice(LANGUAGES),
+    help="The language of the files; what stands in each tells it unless given.",
+)
+
+
 @main.command()
+@_FORMAT
 @click.option(
     "-c",
     "--config",
@@ -53,14 +63,14 @@ def main() -> None:
     show_default=True,
     help="What outlives a restart: the services that are ours, the last good configuration.",
 )
-def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path) -> None:
+def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path, language: str | None) -> None:
     """Run the service in the foreground.
 
     The kernel's table is read first and only what differs is changed. SIGHUP reloads; SIGTERM gives the virtual
     addresses up (the peer takes over) and leaves the table as it is, unless `daemon: clear_table_on_stop` says
     otherwise.
     """
-    paths = tuple(str(file) for file in files)
+    paths = tuple(with_language(str(file), language) for file in files)
     loaded = load(paths, SystemFiles())
     if not _tell(loaded) or loaded.config is None:
         sys.exit(1)
@@ -79,14 +89,15 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path) -> None:
 
 
 @main.command()
+@_FORMAT
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> None:
+def check(files: tuple[Path, ...], language: str | None) -> None:
     """Validate a configuration; several files are read as one.
 
     Prints every problem as `file:line:column: message (hint) [code]`; docs/errors.md explains the codes.
     Exit status 1 if there is an error.
     """
-    loaded = load(tuple(str(file) for file in files), SystemFiles())
+    loaded = load(_names(files, language), SystemFiles())
     if not _tell(loaded) or loaded.config is None:
         sys.exit(1)
     config = loaded.config
@@ -99,6 +110,11 @@ def check(files: tuple[Path, ...]) -> None:
 def schema() -> None:
     """Print the JSON Schema of lvsd.yaml, for editors."""
     click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _names(files: tuple[Path, ...], language: str | None) -> tuple[str, ...]:
+    """The files as they were named, so that problems name them alike; absolute where a language has to be said."""
+    return tuple(str(file) if language is None else with_language(str(file.absolute()), language) for file in files)
 
 
 def _tell(loaded: Loaded) -> bool:

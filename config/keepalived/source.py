@@ -9,8 +9,10 @@ from itertools import islice
 from typing import Final
 
 from config import codes
+from config.encodings import as_latin1, note_latin1
 from config.files import FileTooLarge
 from config.keepalived.definitions import Definitions
+from config.keepalived.repetition import BEGINS, repetition
 from config.keepalived.tokens import LINE_LIMIT, Kind, Token, tokens
 from config.nodes import Place
 from config.passwords import relative_to
@@ -20,11 +22,14 @@ INCLUDE_DEPTH_LIMIT: Final = 8
 FILE_LIMIT: Final = 256
 LINES_LIMIT: Final = 100_000
 TOKEN_LIMIT: Final = 100_000
+REPEATED_LIMIT: Final = 4_000_000
+"""Characters that lines may come to by repeating themselves."""
+NESTING_LIMIT: Final = 8
+"""Repetitions in one line."""
 HOST_NAMES: Final = ("/proc/sys/kernel/hostname", "/etc/hostname")
 """Where the host's name stands: the kernel's, and the one it is given at boot."""
 _CONDITION: Final = re.compile(r"\s*@(\^?)(\S+)(?:\s+|$)")
 _INCLUDE: Final = re.compile(r"\s*include[a-z]?\s+(\S.*?)\s*")
-_TEMPLATE: Final = re.compile(r"\s*~(?:SEQ|LST)\b")
 _WILDCARDS: Final = frozenset("*?[{")
 
 
@@ -36,7 +41,7 @@ class Source:
         self._reading = reading
         self._definitions = Definitions(reading)
         self._identity: str | None = None
-        self._lines = self._tokens = 0
+        self._lines = self._tokens = self._repeated_characters = 0
         self.too_large = False
         self.sources: dict[str, str] = {}
 
@@ -87,11 +92,32 @@ class Source:
         chosen = self._chosen(line, start)
         if chosen is None or self._definitions.define(chosen, start):
             return
-        if _TEMPLATE.match(chosen):
-            message = "a line that repeats itself (~SEQ, ~LST) is not read yet"
-            self._reading.error(codes.NOT_YET, start, message, "write out the lines it stands for")
+        yield from self._repeated(chosen, number, path, chain)
+
+    def _repeated(self, text: str, number: int, path: str, chain: tuple[str, ...], depth: int = 0) -> Iterator[Token]:
+        """The line once for each value of its `~SEQ` and `~LST`, which blanks replace so that columns stay."""
+        if not BEGINS.match(text):
+            yield from self._filled(text, number, path, chain)
             return
-        for filled in self._definitions.fill_in(chosen, path, number):
+        found = repetition(text) if depth < NESTING_LIMIT else None
+        if found is None:
+            message = "this line does not repeat as it is written"
+            hint = f"~SEQ(NAME, START, STEP, END) or ~LST(NAME, VALUE, VALUE ...), {NESTING_LIMIT} a line at most"
+            self._reading.error(codes.MALFORMED, Place(path, number, len(text) - len(text.lstrip()) + 1), message, hint)
+            return
+        rest = " " * found.rest + text[found.rest :]
+        for values in found.rounds:
+            self._lines += 1
+            self._repeated_characters += len(rest)
+            if self._lines > LINES_LIMIT or self._repeated_characters > REPEATED_LIMIT:
+                self._lines = LINES_LIMIT + 1
+                self._refuse_size(Place(path, number, 1))
+                return
+            with self._definitions.holding(values):
+                yield from self._repeated(rest, number, path, chain, depth + 1)
+
+    def _filled(self, text: str, number: int, path: str, chain: tuple[str, ...]) -> Iterator[Token]:
+        for filled in self._definitions.fill_in(text, path, number):
             included = _INCLUDE.fullmatch(_without_comment(filled.text))
             if included is None:
                 yield from tokens(filled, self._reading)
@@ -161,8 +187,12 @@ class Source:
         except FileNotFoundError:
             hint = "keepalived goes on without it, and so is it here"
             self._reading.warning(codes.INCLUDE_EMPTY, place, f"there is no file {shown(path)}", hint)
-        except UnicodeDecodeError:
-            self._reading.error(codes.NOT_UTF8, place, f"{shown(path)} is not UTF-8 text")
+        except UnicodeDecodeError as error:
+            text = as_latin1(error)
+            if text is not None:
+                note_latin1(path, error, self._reading)
+                return text
+            self._reading.error(codes.NOT_UTF8, place, f"{shown(path)} is no text file")
         except FileTooLarge as error:
             self._reading.error(codes.TOO_LARGE, place, f"{shown(path)} is larger than {error.limit_bytes} bytes")
         except (OSError, ValueError) as error:

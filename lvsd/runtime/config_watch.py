@@ -37,6 +37,7 @@ class ConfigWatch:
         What was refused may not have been read to its end: what is known from before stays watched then.
         """
         contents = {path: _digest(text) for path, text in snapshot.reads.items()} | dict.fromkeys(missed, _UNREADABLE)
+        contents |= {path: hashlib.sha256(content).hexdigest() for path, content in snapshot.raw.items()}
         globs = {key: list(names) for key, names in snapshot.globs.items()}
         found = tuple(path for path, digest in contents.items() if self._contents.get(path) != digest)
         self._contents = contents if accepted else {**self._contents, **contents}
@@ -71,7 +72,9 @@ class ConfigWatch:
     def _digest_of(self, path: str) -> str:
         try:
             return _digest(self._files.read(path))
-        except (OSError, UnicodeDecodeError, FileTooLarge):
+        except UnicodeDecodeError as error:
+            return hashlib.sha256(error.object).hexdigest()
+        except (OSError, FileTooLarge):
             return _UNREADABLE
 
     def _matching(self, key: str) -> list[str]:

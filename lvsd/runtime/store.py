@@ -33,6 +33,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     reads: dict[str, str]
     globs: dict[str, list[str]]
     environment: dict[str, str | None]
+    raw: dict[str, bytes] = {}  # files that are not UTF-8
 
 
 class Store:
@@ -107,12 +108,18 @@ class Recorder:
         self._reads: dict[str, str] = {}
         self._globs: dict[str, list[str]] = {}
         self._environment: dict[str, str | None] = {}
+        self._raw: dict[str, bytes] = {}
         self.missed: set[str] = set()  # asked for, and not got
 
     def read(self, path: str) -> str:
         """The text of a file. Raises what the reader raises."""
         self.missed.add(path)
-        self._reads[path] = text = self._files.read(path)
+        try:
+            self._reads[path] = text = self._files.read(path)
+        except UnicodeDecodeError as error:
+            self._raw[path] = bytes(error.object)
+            self.missed.discard(path)
+            raise
         self.missed.discard(path)
         return text
 
@@ -133,7 +140,7 @@ class Recorder:
 
     def snapshot(self, paths: tuple[str, ...]) -> Snapshot:
         """All that was read, for `paths`."""
-        return Snapshot(paths, self._reads, self._globs, self._environment)
+        return Snapshot(paths, self._reads, self._globs, self._environment, self._raw)
 
 
 class Replay:
@@ -144,7 +151,9 @@ class Replay:
         self._snapshot = snapshot
 
     def read(self, path: str) -> str:
-        """The text as it was. Raises FileNotFoundError for what was not read then."""
+        """The text as it was. Raises FileNotFoundError for what was not read then, and UnicodeDecodeError as then."""
+        if path in self._snapshot.raw:
+            return self._snapshot.raw[path].decode()
         try:
             return self._snapshot.reads[path]
         except KeyError:

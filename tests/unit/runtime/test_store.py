@@ -91,3 +91,18 @@ def test_a_snapshot_loads_as_the_files_did_also_when_they_are_gone(
     assert snapshot is not None
     again = load(snapshot.paths, Replay(snapshot))
     assert again.config == loaded.config
+
+
+def test_a_snapshot_keeps_files_that_are_not_utf8(directory: Path) -> None:
+    path = directory / "ldirectord.cf"
+    path.write_bytes(b"# caf\xe9\nvirtual=1.1.1.12:80\n\treal=1.1.1.17:80 gate\n")
+    recorder = Recorder(SystemFiles())
+    loaded = load([str(path)], recorder)
+    snapshot = recorder.snapshot((str(path),))
+    assert recorder.missed == set()
+    Store(directory / "state").remember_good(snapshot)
+    again = Store(directory / "state").last_good()
+    assert again == snapshot
+    assert again is not None
+    assert loaded.config is not None
+    assert load(again.paths, Replay(again)).config == loaded.config
