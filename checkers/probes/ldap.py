@@ -84,7 +84,7 @@ def _demand(result: Result, refusal: Reason) -> None:
     """Raises Failed unless the operation succeeded."""
     if result.code == SUCCESS:
         return
-    words = f"result {result.code}: ".encode() + result.words
+    words = f"result {result.code}".encode() + (b": " + result.words if result.words else b"")
     raise Failed(Reason.ERROR_REPLY if result.code in UNWELL else refusal, words)
 
 

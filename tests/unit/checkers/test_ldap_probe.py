@@ -83,6 +83,7 @@ async def test_an_entry_is_found() -> None:
     [
         (result(2, 0x65, 32), Unhealthy(Reason.NO_ROW, "no such entry")),
         (result(2, 0x65), Unhealthy(Reason.NO_ROW, "the search found no entry")),
+        (result(2, 0x65, 50), Unhealthy(Reason.QUERY_FAILED, "result 50")),
         (result(2, 0x65, 50, b"denied"), Unhealthy(Reason.QUERY_FAILED, "result 50: denied")),
         (result(2, 0x65, 80, b"oops"), Unhealthy(Reason.ERROR_REPLY, "result 80: oops")),
         (entry(2, b"dc=other") + result(2, 0x65), Unhealthy(Reason.NO_MATCH, "dc=other")),
