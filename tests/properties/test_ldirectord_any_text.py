@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.ldirectord import directives as d
+from config.ldirectord.lines import split_lines
 from config.load import Loaded, load
+from config.reading import Reading
 from config.report import report
 from tests.properties.test_config_load import keeps_its_word
 from tests.unit.config.files_in_memory import FilesInMemory
 
-GUIDE = (Path(__file__).parents[1] / "golden/ldirectord/guide.cf").read_text()
+GOLDEN = Path(__file__).parents[1] / "golden/ldirectord"
+TEXTS = [
+    path.read_bytes().decode()
+    for path in (GOLDEN / "guide.cf", *sorted(GOLDEN.glob("wild/*.cf")))
+    if path.stem not in ("latin1", "gbk")
+]
 
 PIECES = st.sampled_from(
     ["\t", "\n", " ", "    ", "=", " = ", '"', "#", "->", ":", "[", "]", "0", "-1", "1.1.1.12", "255.255.255.0", "::1",
@@ -53,7 +61,7 @@ def test_any_value_of_any_directive_is_answered(pairs: list[tuple[str, str]]) ->
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    text = GUIDE
+    text = draw(st.sampled_from(TEXTS))
     for _ in range(draw(st.integers(1, 5))):
         start = draw(st.integers(0, len(text)))
         end = min(len(text), start + draw(st.integers(0, 20)))
@@ -64,6 +72,40 @@ def damaged(draw: st.DrawFn) -> str:
 @given(damaged())
 def test_any_damaged_file_is_answered(text: str) -> None:
     keeps_its_word(loaded(text), len(text))
+
+
+@given(damaged() | st.lists(PIECES, max_size=40).map("".join))
+@example(TEXTS[0])
+def test_no_line_is_lost(text: str) -> None:
+    """Each line is a comment, stands in its context, or is told, alone or with those it follows."""
+    reading = Reading(FilesInMemory())
+    found = split_lines("ldirectord.cf", text, reading)
+    placed = {line.place.line for line in (*found.top, *(line for section in found.sections for line in section))}
+    told = {problem.line for problem in reading.problems(())}
+    open_stray = False
+    for number, raw in enumerate(text.split("\n"), 1):
+        if not raw.strip(" \t") or raw.lstrip().startswith("#") or not raw.strip():
+            continue
+        open_stray = number not in placed and (open_stray or number in told)
+        assert number in placed or number in told or open_stray
+
+
+@given(damaged())
+def test_what_is_read_is_carried_or_told(text: str) -> None:
+    """Each directive has a value that counts, or a problem; no later line takes its place in silence."""
+    reading = Reading(FilesInMemory())
+    found = split_lines("ldirectord.cf", text, reading)
+    parts = [(found.top, d.TOP), *((section[1:], d.SECTION) for section in found.sections)]
+    values = [(lines, d.read_directives(lines, known, reading)) for lines, known in parts]
+    told = {problem.line for problem in reading.problems(())}
+    for lines, said in values:
+        twice = Counter(line.name for line in lines)
+        for line in lines:
+            if line.name in (*d.SERVER_LINES, d.EXECUTE.name) and line.value is not None:
+                continue
+            at = said.values.get(line.name)
+            counts = at is not None and at.place == line.value_place
+            assert counts or line.place.line in told or twice[line.name] > 1 or reading.full
 
 
 @given(st.binary(max_size=200))

@@ -26,8 +26,7 @@ REFUSED = {
 
 
 def loaded(path: Path) -> Loaded:
-    text = path.read_bytes().decode("utf-8" if path.stem not in ("latin1", "gbk") else "latin-1")
-    return load([path.name], FilesInMemory({path.name: text, **HOST}))
+    return load([path.name], FilesInMemory({path.name: path.read_bytes(), **HOST}))
 
 
 def test_there_are_files() -> None:

@@ -9,8 +9,9 @@ import pytest
 from config import codes
 from config.formats import format_of
 from config.ldirectord import directives as d
-from config.ldirectord.read import is_ldirectord
+from config.ldirectord.read import is_ldirectord, read_ldirectord
 from config.load import load
+from config.reading import Reading
 from tests.unit.config.files_in_memory import FilesInMemory
 from tests.unit.config.ldirectord.texts import REAL, WEB, lines, load_cf, told
 
@@ -116,7 +117,7 @@ MISTAKES = {
     lines("real=192.0.2.13:nonsense gate"): "3:10 CFG105",
     lines("real=192.0.2.13:70000 gate"): "3:10 CFG105",
     lines("service=oracle"): "3:13 CFG106",
-    lines("virtualhost=a\x00b"): "3:17 CFG017",
+    lines("virtualhost=a\x01b"): "3:17 CFG017",
     lines('request="' + "x" * 1025 + '"'): "3:13 CFG002",
     "x" * 9000: "1:1 CFG002",
 }
@@ -197,3 +198,48 @@ def test_what_is_just_within_its_bounds(text: str) -> None:
 @pytest.mark.parametrize(("written", "told_at"), [("3", []), ("3 ", []), ("3 # s", []), ("3s", ["1:14 CFG109"])])
 def test_what_follows_a_number(written: str, told_at: list[str]) -> None:
     assert told(f"checktimeout={written}\n" + lines()) == told_at
+
+
+CONTEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "checkcount": ("3", ("checktype=ping",)),
+    "negotiatetimeout": ("7", ()),
+    "checktimeout": ("7", ("checktype=connect",)),
+    "checkinterval": ("7", ()),
+    "failurecount": ("7", ()),
+    "emailalertfreq": ("7", ("emailalert=a@b",)),
+    "emailalertstatus": ("running", ("emailalert=a@b",)),
+    "smtp": ("mx", ("emailalert=a@b",)),
+    "emailalertfrom": ("c@d", ("emailalert=a@b",)),
+    "servicename": ("shop", ("emailalert=a@b",)),
+    "comment": ("shop", ("emailalert=a@b",)),
+    "cleanstop": ("no", ()),
+    "service": ("smtp", ()),
+    "checkcommand": ("/bin/x", ("checktype=external",)),
+    "checkport": ("81", ()),
+    "httpmethod": ("HEAD", ()),
+    "login": ('"x"', ("service=imap",)),
+    "passwd": ('"x"', ("service=imap", 'login="x"')),
+    "database": ('"x"', ("service=mysql", 'login="x"', 'request="q"')),
+    "secret": ('"y"', ("service=radius", 'login="x"', 'secret="x"')),
+    "netmask": ("255.0.0.0", ("persistent=5",)),
+    "schedflags": ("sh-port", ("scheduler=sh",)),
+    "protocol": ("udp", ("checktype=connect",)),
+    "ops": ("yes", ("protocol=udp",)),
+}
+"""A value of a directive and what must be said beside it for the value to matter; VALUES and nothing for others."""
+ALWAYS_SO = {"fork", "supervised", "readdquiescent", "logfile", "load", "execute"}
+
+
+def _held(text: str) -> object:
+    """All that a text asks for, without the places where it does."""
+    found = read_ldirectord("ldirectord.cf", text, Reading(FilesInMemory()))
+    hooks = (found.clear_table, found.on_config_change, found.maintenance_directory)
+    return [one.service for one in found.services], found.autoreload, [at and at.value for at in hooks]
+
+
+@pytest.mark.parametrize("name", sorted({*d.TOP, *d.SECTION} - ALWAYS_SO))
+def test_every_directive_changes_what_is_asked_for(name: str) -> None:
+    value, beside = CONTEXTS.get(name, (VALUES[name], ()))
+    for known, text in ((d.TOP, f"{{}}{lines(*beside)}"), (d.SECTION, lines(*beside) + "    {}")):
+        if name in known and (name, known is d.SECTION) != ("checkinterval", True):
+            assert _held(text.format(f"{name}={value}\n")) != _held(text.format("# nothing\n")), text
