@@ -11,6 +11,8 @@ from checkers.probes.failures import Failed, Stuck
 from checkers.probes.session import Session
 from checkers.probes.sip_message import (
     BRANCH_COOKIE,
+    HEAD_LIMIT_BYTES,
+    PROTOCOL,
     Asked,
     Response,
     options,
@@ -58,10 +60,23 @@ async def _over_tcp(session: Session, check: SipCheck, asked: Asked) -> Response
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
+    """The next message's head, to the empty line. Empty lines before it are nothing (RFC 3261 section 7.5)."""
+    while not (head := await _line(reader)).strip():
+        pass
+    if not head.startswith(PROTOCOL):
+        raise Failed(Reason.GARBLED, head)
+    while (line := await _line(reader)) != b"\r\n":
+        head += line
+        if len(head) > HEAD_LIMIT_BYTES:
+            raise Failed(Reason.TOO_LARGE, f"a head of more than {HEAD_LIMIT_BYTES} bytes")
+    return head
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
-        return await reader.readuntil(b"\r\n\r\n")
+        return await reader.readuntil(b"\n")
     except asyncio.LimitOverrunError as error:
-        raise Failed(Reason.TOO_LARGE, "a message whose head has no end") from error
+        raise Failed(Reason.TOO_LARGE, "a line without end") from error
 
 
 def final(message: bytes, asked: Asked) -> Response:

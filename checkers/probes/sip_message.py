@@ -10,8 +10,8 @@ from checkers.probes.datagram import Unfit
 
 HEAD_LIMIT_BYTES = 16384
 HEADERS_LIMIT = 256
-BODY_LIMIT_BYTES = 65535
 METHOD = "OPTIONS"
+PROTOCOL = b"SIP/"
 BRANCH_COOKIE = "z9hG4bK"  # section 8.1.1.7: a branch that is unique
 
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)\Z")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +18,21 @@ from checkers.probes.echo import ping_socket
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 RANGE = Path("/proc/sys/net/ipv4/ping_group_range")  # of this network namespace; IPv6 goes by it too
+TRIES = 3  # another worker that starts at this moment may set the range back before we have used it
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def open_ping_sockets() -> dict[int, socket.socket]:
     """One a family, without those that this machine does not give: the probes that miss them say so."""
     sockets: dict[int, socket.socket] = {}
-    with contextlib.suppress(OSError, ValueError), _permitted():
-        for family in FAMILIES:
-            with contextlib.suppress(OSError):
-                sockets[family] = ping_socket(family)
+    for _ in range(TRIES):
+        if len(sockets) == len(FAMILIES):
+            break
+        with contextlib.suppress(OSError, ValueError), _permitted():
+            for family in FAMILIES:
+                if family not in sockets:
+                    with contextlib.suppress(OSError):
+                        sockets[family] = ping_socket(family)
     return sockets
 
 
@@ -37,16 +44,23 @@ def _permitted() -> Iterator[None]:
         return
     before = RANGE.read_text()
     least, most = map(int, before.split())
-    if least <= most:
-        with _in_group(least):
-            yield
-        return
-    group = os.getegid()
-    RANGE.write_text(f"{group} {group}")
-    try:
+    with _in_group(least) if least <= most else _opened_for_us(before):
         yield
+
+
+@contextlib.contextmanager
+def _opened_for_us(before: str) -> Iterator[None]:
+    """The range is empty. Nobody ends us in between."""
+    group = os.getegid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        RANGE.write_text(f"{group} {group}")
+        try:
+            yield
+        finally:
+            RANGE.write_text(before)
     finally:
-        RANGE.write_text(before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager
