@@ -113,6 +113,8 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
     real_servers = sum(len(virtual.real_servers) for virtual in config.services)
     fields = {"services": len(config.services), "real_servers": real_servers, "vrrp_instances": len(config.vrrp)}
     effects: list[Effect] = [Tell(Level.INFO, told, {"generation": changed.generation, **fields})]
+    if told == "config_loaded":
+        effects.extend(maintenance.seen(replace(changed, maintenance=frozenset()), director.maintenance)[1])
     if changed.owned != director.owned or told == "config_loaded":
         effects.append(RememberOwned(changed.owned))
     if changed.worker.connected:

@@ -99,7 +99,7 @@ class RunCommand:
 
 @dataclass(frozen=True, slots=True)
 class SendMail:
-    """Tell people by mail."""
+    """Tell people by mail. The balancer's name goes on top of the body, which is unknown here."""
 
     mail: Mail
     subject: str
@@ -108,7 +108,7 @@ class SendMail:
 
 @dataclass(frozen=True, slots=True)
 class AppendLine:
-    """Add a line (without its newline) to a file of outcomes."""
+    """Add a line (without its newline) to a file of outcomes, with the date and our process id in front of it."""
 
     path: str
     line: str

@@ -28,9 +28,10 @@ def request_of(effect: RunCommand | SendMail | AppendLine, daemon: Daemon) -> To
         case RunCommand(lane, argv, environment):
             return hooks.RunCommand(lane, argv, dict(environment), daemon.command_user)
         case SendMail(mail, subject, body):
-            return hooks.SendMail(Letter(mail.to, subject, body, mail.sender, mail.smtp), daemon.checker_user)
+            whole = f"lvsd host: {socket.gethostname()}\n{body}"
+            return hooks.SendMail(Letter(mail.to, subject, whole, mail.sender, mail.smtp), daemon.checker_user)
         case AppendLine(path, line):
-            return hooks.AppendLine(path, line)
+            return hooks.AppendLine(path, f"[{time.ctime()}] [{os.getpid()}] {line}")
 
 
 class NotifyLink:

@@ -6,10 +6,13 @@ import pytest
 
 from checkers.core.messages import State
 from lvsd.core import views
-from lvsd.core.effects import Tell
-from lvsd.core.events import MaintenanceSeen
+from lvsd.core.director import step
+from lvsd.core.effects import Apply, Tell
+from lvsd.core.events import MaintenanceSeen, Started
 from lvsd.core.health import in_maintenance
+from lvsd.core.state import Director
 from lvsd.ctl import render
+from netlink.operations import DeleteDestination
 from tests.unit.core.world import Bench, config, real, table, virtual
 
 A, B, V6 = "1.1.1.17", "1.1.1.18", "2001:db8::17"
@@ -70,6 +73,18 @@ def test_a_server_not_probed_yet_is_out_as_well() -> None:
     bench = Bench(config(HTTP), table((HTTP, {A: 1, B: 1})), restarted=True)
     bench.feed(MaintenanceSeen(frozenset({A})))
     assert bench.weights(HTTP) == {B: 1}
+
+
+def test_who_is_out_from_the_start_is_told_and_never_enters() -> None:
+    out, _ = step(Director(), MaintenanceSeen(frozenset({A})), 0.0)
+    _, effects = step(out, Started(config(HTTP), frozenset(), table((HTTP, {A: 1, B: 1}))), 0.0)
+    assert [one.event for one in effects if isinstance(one, Tell)] == [
+        "config_loaded",
+        "real_server_in_maintenance",
+    ]
+    assert [type(one) for effect in effects if isinstance(effect, Apply) for one in effect.operations] == [
+        DeleteDestination
+    ]
 
 
 def test_the_same_names_again_tell_nothing() -> None:
