@@ -104,7 +104,7 @@ class _Gathering:
             part = other.read(path, text.removeprefix("\ufeff"), self._reading)
             self.parts.append(part)
             for further in part.further:
-                self.add(further.value, further.place, (*chain, path))
+                self.add(further.value, further.place, (*chain, path), other.name)
 
     def _read_own(self, path: str, text: str, chain: tuple[str, ...]) -> None:
         """A file of lvsd's own language."""
