@@ -10,7 +10,7 @@ from config.checks import Check, ExternalCheck, NoCheck
 from config.model import Config, VirtualService
 from config.words import OnFailure
 from lvsd.core import views
-from lvsd.core.events import ConfigChanged
+from lvsd.core.events import ConfigChanged, TableSuspected
 from lvsd.ctl import render
 from netlink.operations import AddDestination, DeleteDestination, SetDestination
 from tests.unit.core.world import Bench, config, real, table, virtual
@@ -35,6 +35,7 @@ TWO = of_three(2)
 def test_when_the_quorum_is_lost_the_healthy_go_too() -> None:
     bench = Bench(config(TWO))
     bench.hear({A: UP, B: UP, C: UP})
+    assert "quorum_gained" not in bench.told()  # at first it is as it should be
     bench.hear({A: DOWN})
     assert bench.weights(TWO) == {B: 1, C: 1}
     bench.hear({B: DOWN})
@@ -192,3 +193,35 @@ def test_status_tells_that_the_healthy_are_out_and_why() -> None:
     assert [one.standing for one in service.real_servers] == ["out", "out", "out", "serving"]
     assert (service.quorum_state, service.weight_up, service.quorum) == ("lost", 1, 2)
     assert "weight 1 is up, 2 is needed; the fallback servers serve" in render.status(reply)
+
+
+def test_nobody_is_never_enough() -> None:
+    service = replace(TWO, quorum=1, hysteresis=1)
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP, C: UP})
+    bench.hear({A: DOWN, B: DOWN, C: DOWN})
+    assert bench.weights(service) == {SPARE: 1}
+
+
+def test_a_hand_that_gives_weight_beside_a_serving_fallback_is_mended_before_the_first_verdict() -> None:
+    bench = Bench(config(TWO), table((TWO, {SPARE: 1})), restarted=True)
+    bench.kernel = table((TWO, {A: 5, SPARE: 1}))
+    bench.feed(TableSuspected())
+    assert bench.weights(TWO) == {A: 0, SPARE: 1}
+
+
+def test_a_server_no_longer_configured_does_not_serve_beside_the_fallback() -> None:
+    bench = Bench(config(TWO), table((TWO, {A: 1, B: 1})))
+    bench.hear({A: UP, B: UP, C: DOWN})
+    newer = replace(TWO, real_servers=(real(A), real(C), real("1.1.1.20")), quorum=3)
+    bench.feed(ConfigChanged(config(newer)))
+    assert bench.weights(newer) == {SPARE: 1}
+
+
+def test_a_real_server_may_be_its_own_fallback() -> None:
+    service = replace(TWO, fallback=(replace(real(A, weight=9), on_failure=OnFailure.QUIESCE),))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP, C: UP})
+    assert bench.weights(service) == {A: 1, B: 1, C: 1}
+    bench.hear({A: DOWN, B: DOWN})
+    assert bench.weights(service) == {A: 9}

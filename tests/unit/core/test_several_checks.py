@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from checkers.core.messages import State
+from checkers.core.messages import State, Verdicts
 from checkers.core.outcome import Reason, Unhealthy
 from config.checks import Check, ExternalCheck, NoCheck, TcpCheck
 from config.model import RealServer
 from config.words import OnFailure
 from lvsd.core import views
 from lvsd.core.effects import AssignChecks, Tell
-from lvsd.core.events import ConfigChanged
+from lvsd.core.events import ConfigChanged, VerdictsHeard
 from lvsd.core.health import WEIGHT_LIMIT
+from lvsd.core.identity import check_id
 from lvsd.ctl import render
-from tests.unit.core.world import Bench, config, real, table, virtual
+from tests.unit.core.world import Bench, config, real, table, verdict, virtual
 
 A, B = "1.1.1.17", "1.1.1.18"
 DYNAMIC = Check(ExternalCheck(("/bin/true",), dynamic=True))
@@ -145,3 +146,24 @@ def test_a_worker_that_lies_about_weights_is_held_within_limits() -> None:
     assert bench.weights(service) == {A: WEIGHT_LIMIT}
     bench.hear_check(A, 2, State.UP, weight=-5)
     assert bench.weights(service) == {A: 0}
+
+
+def test_down_outweighs_what_is_not_known() -> None:
+    bench = Bench(config(TWICE), table((TWICE, {A: 1, B: 1})))
+    bench.hear_check(A, 2, State.DOWN)
+    assert bench.weights(TWICE) == {B: 1}
+
+
+def test_of_two_that_are_up_the_one_that_begins_to_fail_speaks() -> None:
+    bench = Bench(config(TWICE))
+    bench.hear_check(A, 1, State.UP)
+    failing = replace(verdict(check_id(TWICE, TWICE.real_servers[0], 2), State.UP, bench.now), streak=2)
+    bench.feed(VerdictsHeard(Verdicts(1, (failing,))))
+    assert views.status(bench.director, bench.now).services[0].real_servers[0].streak == 2
+
+
+def test_a_check_that_probes_speaks_before_one_that_does_not() -> None:
+    service = virtual(replace(real(A, check=Check(NoCheck())), further_checks=(Check(TcpCheck()),)))
+    bench = Bench(config(service))
+    bench.hear_check(A, 2, State.UP)
+    assert views.status(bench.director, bench.now).services[0].real_servers[0].check == "tcp"
