@@ -44,6 +44,11 @@ class NotifyLink:
         self._socket: socket.socket | None = None
         self._troubles = Sparingly()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests have not been handed over."""
+        return len(self._queue)
+
     def send(self, message: ToNotify) -> None:
         """Ask for it. Where too much waits, the oldest is dropped and told."""
         now = time.monotonic()

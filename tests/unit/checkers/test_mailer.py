@@ -36,7 +36,7 @@ def test_a_mail_has_what_a_mail_needs() -> None:
     assert mail["Date"].datetime.timestamp() == 0
     assert mail["Message-ID"].endswith("@lb1.example.net>")
     assert mail["Message-ID"] != parsed(LETTER)["Message-ID"]
-    assert mail.get_content() == "It is gone.\n"
+    assert mail.get_content().splitlines() == ["It is gone."]
 
 
 def test_lines_end_as_their_taker_wants() -> None:
