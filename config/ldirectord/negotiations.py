@@ -44,6 +44,8 @@ USER: Final = "ldirectord"  # of SIP, and of FTP's password for anonymous: at th
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN_LIMIT: Final = 253
+_SIP_USER: Final = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%:-]+(?:@[A-Za-z0-9.:\[\]-]+)?")  # RFC 3261, loosely
+_RADIUS_LIMITS_BYTES: Final = (253, 128)  # of login and password: RFC 2865 sections 5 and 5.2
 _FLAGS: Final = re.compile(r"\(\?[a-z]+\)")
 
 
@@ -150,12 +152,16 @@ def _radius(asked: Asked) -> AnyCheck:
         hint = 'login="monitor", passwd="...", secret= what the RADIUS server shares with this balancer'
         asked.reading.error(codes.CREDENTIALS, place, message, hint)
         return NoCheck()
+    sizes = len(login.login.encode(errors="replace")), len(login.password.value.encode(errors="replace"))
+    if any(size > most for size, most in zip(sizes, _RADIUS_LIMITS_BYTES, strict=True)):
+        message = "service=radius: a login has 253 bytes at most, a password 128"
+        asked.reading.error(codes.TOO_LARGE, asked.context.place_of(d.LOGIN), message)
     return RadiusCheck(login, Secret(secret))
 
 
 def _sip(asked: Asked) -> AnyCheck:
     login = asked.context.own.get(d.LOGIN)
-    if login is not None and not re.fullmatch(r"[!#-;=?-~]+", login.value):
+    if login is not None and not _SIP_USER.fullmatch(login.value):
         message = "login: not a user of SIP"
         asked.reading.error(codes.MALFORMED, login.place, message, "user, or user@example.net")
     user = login.value if login is not None else asked.context.names.at_this_host(USER)

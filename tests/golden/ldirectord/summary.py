@@ -49,4 +49,5 @@ def _words(value: object) -> str:
             return ",".join(sorted(value))
         case tuple():
             return "[" + ", ".join(map(_words, value)) + "]"
-    return repr(value)
+        case _:
+            return repr(value)

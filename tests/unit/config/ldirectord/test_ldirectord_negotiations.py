@@ -108,6 +108,12 @@ def test_radius_needs_a_login_and_the_shared_secret() -> None:
     assert told(lines("service=radius", 'secret="shared"')) == ["3:13 CFG032"]
 
 
+def test_what_radius_cannot_carry() -> None:
+    for login, password, fits in (("x" * 253, "y" * 128, True), ("x" * 254, "y", False), ("x", "y" * 129, False)):
+        text = lines("service=radius", f'login="{login}"', f'passwd="{password}"', 'secret="s"')
+        assert told(text) == ([] if fits else ["4:11 CFG002"])
+
+
 def test_a_shared_secret_everyone_reads() -> None:
     text = lines("service=radius", 'login="monitor"', 'secret="shared"')
     files = FilesInMemory({"ldirectord.cf": text}, readable_by_all=frozenset(("ldirectord.cf",)))
@@ -117,8 +123,8 @@ def test_a_shared_secret_everyone_reads() -> None:
 def test_sip() -> None:
     assert kind("service=sip", 'login="probe@example.net"') == SipCheck("probe@example.net", tcp=True)
     assert kind("service=sip", "protocol=udp") == SipCheck("ldirectord@lb1.example.net")
-    for login in ("a b", "<a>", "é", "a\\"):
-        assert told(lines("service=sip", f'login="{login}"')) == ([] if login == "a\\" else ["4:11 CFG017"])
+    for login in ("a b", "<a>", "é", "a\\", "a@b@c", "@b"):
+        assert told(lines("service=sip", f'login="{login}"')) == ["4:11 CFG017"]
 
 
 def test_simpletcp_sends_a_newline_for_its_two_characters() -> None:
