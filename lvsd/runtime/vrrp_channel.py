@@ -9,7 +9,16 @@ from pathlib import Path
 
 from lvsd.runtime.journal import tell
 from lvsd.runtime.unix_socket import peer_uid
-from lvsd.vrrp.messages import PACKET_LIMIT_BYTES, Configure, Garbled, VrrpStatus, decode_configure, encode
+from lvsd.vrrp.messages import (
+    PACKET_LIMIT_BYTES,
+    Configure,
+    Garbled,
+    ToVrrp,
+    VrrpStatus,
+    Weights,
+    decode_order,
+    encode,
+)
 
 RETRY_SECONDS = 0.5
 READS_A_WAKE = 16
@@ -50,9 +59,9 @@ class Channel:
         self._opened(connection)
         return True
 
-    def receive(self) -> Configure | None:
-        """The last of the configurations that have come: each says how everything should be."""
-        latest: Configure | None = None
+    def receive(self) -> tuple[ToVrrp, ...]:
+        """What has come, in its order; of configurations and of weights the last: each says how everything is."""
+        came: dict[object, ToVrrp] = {}
         for _ in range(READS_A_WAKE):
             if self._socket is None:
                 break
@@ -65,8 +74,11 @@ class Channel:
             if not packet:
                 self.close()
                 break
-            latest = _configuration(packet) or latest
-        return latest
+            order = _order(packet)
+            if order is not None:
+                levels = isinstance(order, Configure | Weights)
+                came[type(order) if levels else object()] = order
+        return tuple(came.values())
 
     def send(self, status: VrrpStatus) -> None:
         """Report, if there is somebody who listens; a report that finds no room is followed by the next."""
@@ -87,9 +99,9 @@ class Channel:
             self._socket = None
 
 
-def _configuration(packet: bytes) -> Configure | None:
+def _order(packet: bytes) -> ToVrrp | None:
     try:
-        return decode_configure(packet)
+        return decode_order(packet)
     except Garbled as error:
         tell("error", "configuration_garbled", error=str(error))
         return None

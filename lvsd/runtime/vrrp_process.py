@@ -30,6 +30,7 @@ from lvsd.runtime.vrrp_network import SystemNetwork
 from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_routers import Routers
 from lvsd.runtime.vrrp_socket import VrrpSocket
+from lvsd.vrrp.messages import Configure, Failover, Weights
 from netlink.errors import NetlinkError
 from netlink.route_socket import RouteMonitor
 
@@ -136,9 +137,15 @@ class Loop:
             self._channel.send(self._routers.status())
 
     def _configured(self) -> None:
-        wanted = self._channel.receive()
-        if wanted is not None:
-            self._routers.configure(wanted, time.monotonic())
+        for order in self._channel.receive():
+            now = time.monotonic()
+            match order:
+                case Configure():
+                    self._routers.configure(order, now)
+                case Weights():
+                    self._routers.weigh(order, now)
+                case Failover():
+                    self._routers.fail_over(order, now)
 
     def _links_changed(self) -> None:
         if self._monitor.read():

@@ -80,7 +80,7 @@ def status_of(router: Router) -> InstanceStatus:
     return InstanceStatus(
         name=instance.config.name,
         role=instance.role,
-        priority=instance.config.priority,
+        priority=instance.priority,
         active_router=instance.active_router,
         active_priority=instance.active_priority,
         since=instance.since,
@@ -90,5 +90,7 @@ def status_of(router: Router) -> InstanceStatus:
         adverts_received=router.received,
         dropped=dict(router.dropped),
         transitions=instance.transitions,
+        yielded=instance.yielded,
+        standbys=tuple(one.source for one in instance.standbys),
         fault=instance.link.fault,
     )

@@ -5,6 +5,7 @@ Everything it touches is behind Network, so that tests can stand in for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from math import inf
@@ -21,24 +22,30 @@ from lvsd.vrrp.events import (
     Effect,
     Event,
     Heard,
+    Link,
     LinkChanged,
     Reconfigured,
     Refused,
     Release,
+    Resign,
     Resume,
     Send,
     Shutdown,
     Start,
     Tell,
+    Unyield,
     Wake,
+    Weighed,
+    Whisper,
 )
 from lvsd.vrrp.frames import MAC_BYTES, announcement
+from lvsd.vrrp.groups import common_fault, orders
 from lvsd.vrrp.instance import step
-from lvsd.vrrp.ip import Datagram, address_text
-from lvsd.vrrp.messages import Cause, Configure, Role, VrrpStatus
+from lvsd.vrrp.ip import Datagram, address_text, packed
+from lvsd.vrrp.messages import Cause, Configure, Failover, Role, VrrpStatus, Weight, Weights
 from lvsd.vrrp.moves import ADDRESS_LIST
-from lvsd.vrrp.packet import Wire, decode, encode, virtual_router_id
-from lvsd.vrrp.sight import Sight, link_of, lost_addresses
+from lvsd.vrrp.packet import Kind, Wire, decode, encode, virtual_router_id
+from lvsd.vrrp.sight import Sight, interface_weight, link_of, lost_addresses
 from lvsd.vrrp.state import Instance
 from netlink.errors import NetlinkError
 
@@ -63,6 +70,7 @@ class Routers:
         self._patience_ends_at = now + RESUME_PATIENCE_SECONDS if restarted else inf
         self._look_at = inf
         self._sight = Sight()
+        self._weights: dict[str, Weight] = {}
         self._generation = 0
         self._unwritten = False  # the held file could not be written, and that was told
         self.changed = False
@@ -84,18 +92,37 @@ class Routers:
         for key in [key for key in self._routers if key not in configs]:
             self._step(self._routers[key], Shutdown(Cause.RELOAD), now)
             del self._routers[key]
-        virtual = self._survey(configs.values())
+        links = self._survey(configs.values())
         for key, config in reversed(configs.items()):
             if key in self._routers:
-                self._change(self._routers[key], config, virtual, now)
+                self._change(self._routers[key], config, links[key], now)
             else:
-                self._begin(key, config, virtual, now)
+                self._begin(key, config, links[key], now)
         self._resuming, self._patience_ends_at = False, inf
+        self._settle(now)
         self._disown()
 
-    def _begin(self, key: Key, config: VrrpInstance, virtual: frozenset[str], now: float) -> None:
+    def weigh(self, heard: Weights, now: float) -> None:
+        """What the director tracks is so now."""
+        self._weights = {one.name: one for one in heard.weights}
+        self.look(now)
+
+    def fail_over(self, asked: Failover, now: float) -> None:
+        """Hand over, or preempt again, as a person asked. Members of a sync group go together."""
+        named = set(asked.instances)
+        configs = [router.instance.config for router in self._routers.values()]
+        groups = {config.sync_group for config in configs if config.name in named} - {""}
+        for router in self._routers.values():
+            config = router.instance.config
+            if not named or config.name in named or config.sync_group in groups:
+                self._step(router, Unyield() if asked.back else Resign(Cause.FAILOVER), now)
+        self.changed = True
+        self._settle(now)
+
+    def _begin(self, key: Key, config: VrrpInstance, link: Link, now: float) -> None:
         router = self._routers[key] = Router(Instance(config))
-        self._step(router, LinkChanged(link_of(config, self._sight, virtual)), now)
+        self._step(router, LinkChanged(link), now)
+        self._step(router, Weighed(self._weight(config)), now)
         self._step(router, Resume() if self._was_active(config) else Start(), now)
 
     def _was_active(self, config: VrrpInstance) -> bool:
@@ -103,8 +130,7 @@ class Routers:
         ours = not self._held_file.known or self._inherited.issuperset(map(bare, config.addresses))
         return self._resuming and ours and not lost_addresses(config, self._sight)
 
-    def _change(self, router: Router, config: VrrpInstance, virtual: frozenset[str], now: float) -> None:
-        link = link_of(config, self._sight, virtual)
+    def _change(self, router: Router, config: VrrpInstance, link: Link, now: float) -> None:
         if not link.fit:  # resign as what the others know us as
             self._see(router, LinkChanged(link), now)
         if config != router.instance.config:
@@ -118,21 +144,57 @@ class Routers:
     def look(self, now: float) -> None:
         """Something about links or addresses has changed: see what is so now."""
         self._look_at = inf
-        virtual = self._survey(router.instance.config for router in self._routers.values())
-        for router in self._routers.values():
+        links = self._survey(router.instance.config for router in self._routers.values())
+        for key, router in self._routers.items():
             config = router.instance.config
-            self._see(router, LinkChanged(link_of(config, self._sight, virtual)), now)
+            self._see(router, LinkChanged(links[key]), now)
+            self._weigh_one(router, now)
             lost = lost_addresses(config, self._sight)
             if lost and router.instance.role is Role.ACTIVE:
                 router.held.difference_update(map(bare, lost))
                 self._step(router, AddressLost(lost), now)
+        self._settle(now)
 
-    def _survey(self, configs: Iterable[VrrpInstance]) -> frozenset[str]:
-        """See what is there, and listen where these instances live. All addresses that they move."""
+    def _survey(self, configs: Iterable[VrrpInstance]) -> dict[Key, Link]:
+        """See what is there, and listen where these instances live. What each of them stands on."""
         listed = tuple(configs)
         self._sight = self._network.look()
         self._network.listen_on({place_of(config) for config in listed})
-        return frozenset(address.address for config in listed for address in config.addresses)
+        virtual = frozenset(address.address for config in listed for address in config.addresses)
+        links = {config.name: self._link(config, virtual) for config in listed}
+        return {key_of(config): self._common(config, listed, links) for config in listed}
+
+    def _link(self, config: VrrpInstance, virtual: frozenset[str]) -> Link:
+        link = link_of(config, self._sight, virtual)
+        tracked = self._weights.get(config.name)
+        fault = interface_weight(config, self._sight)[1] or (tracked.fault if tracked else "")
+        return Link(link.source, fault) if link.fit and fault else link
+
+    @staticmethod
+    def _common(config: VrrpInstance, listed: tuple[VrrpInstance, ...], links: dict[str, Link]) -> Link:
+        if not config.sync_group:
+            return links[config.name]
+        members = {one.name: links[one.name] for one in listed if one.sync_group == config.sync_group}
+        return common_fault(members, config.name)
+
+    def _weight(self, config: VrrpInstance) -> int:
+        tracked = self._weights.get(config.name)
+        return interface_weight(config, self._sight)[0] + (tracked.delta if tracked else 0)
+
+    def _weigh_one(self, router: Router, now: float) -> None:
+        weight = self._weight(router.instance.config)
+        if weight != router.instance.weighed:
+            self._step(router, Weighed(weight), now)
+
+    def _settle(self, now: float) -> None:
+        """Have the members of each sync group follow each other."""
+        groups: dict[str, dict[Key, Instance]] = {}
+        for key, router in self._routers.items():
+            if router.instance.grouped:
+                groups.setdefault(router.instance.config.sync_group, {})[key] = router.instance
+        for members in groups.values():
+            for key, event in orders(members):
+                self._step(self._routers[key], event, now)
 
     def heard(self, place: Place, datagram: Datagram, now: float) -> None:
         """A packet of protocol 112. One of a virtual router that is not ours is none of our business."""
@@ -140,6 +202,7 @@ class Routers:
         router = self._routers.get((*place, number)) if number is not None else None
         if router is not None and router.wire is not None and router.instance.role is not Role.INITIALIZE:
             self._judge(router, router.wire, datagram, now)
+            self._settle(now)
 
     def _judge(self, router: Router, wire: Wire, datagram: Datagram, now: float) -> None:
         try:
@@ -148,7 +211,7 @@ class Routers:
             router.dropped[dropped.kind.value] += 1
             self._step(router, Refused(dropped.kind, address_text(datagram.source)), now)
             return
-        router.received += 1
+        router.received += advertisement.kind is Kind.ADVERTISEMENT
         if not advertisement.addresses_agree:
             router.dropped[ADDRESS_LIST] += 1
         self._step(router, Heard(advertisement), now)
@@ -164,6 +227,7 @@ class Routers:
         for router in self._routers.values():
             if now >= router.instance.wake_at:
                 self._step(router, Wake(), now)
+        self._settle(now)
 
     def stop(self, now: float) -> None:
         """Give everything up in good order."""
@@ -199,6 +263,8 @@ class Routers:
                 self._send(router, priority)
             case Claim(addresses):
                 self._claim(router, addresses, now)
+            case Whisper(kind, priority, to):
+                self._whisper(router, kind, priority, to)
             case Release(addresses):
                 self._release(router, addresses)
             case Announce(addresses, rounds):
@@ -231,6 +297,16 @@ class Routers:
                 failed = error
         if failed is not None:
             raise failed
+
+    def _whisper(self, router: Router, kind: Kind, priority: int, to: str) -> None:
+        """To one router. Nobody depends on it, so that a failure is not told."""
+        if router.wire is None:
+            return
+        router.identification = router.identification % IDENTIFICATION_LIMIT + 1
+        destination = packed(to)
+        words = encode(router.wire, priority, router.identification, destination, kind)
+        with contextlib.suppress(OSError):
+            self._network.send(place_of(router.instance.config), words, router.wire.source, destination)
 
     def _claim(self, router: Router, addresses: tuple[VirtualAddress, ...], now: float) -> None:
         self._write_held(addresses)

@@ -8,7 +8,7 @@ from typing import Literal
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.drops import Drop
 from lvsd.vrrp.messages import Cause
-from lvsd.vrrp.packet import Advertisement
+from lvsd.vrrp.packet import Advertisement, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,33 @@ class Shutdown:
     cause: Literal[Cause.SHUTDOWN, Cause.RELOAD] = Cause.SHUTDOWN
 
 
-Event = Start | Resume | Wake | Heard | Refused | LinkChanged | AddressLost | Reconfigured | Shutdown
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Tracking adds this to the priority now."""
+
+    delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """All members of the sync group want to: become active."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resign:
+    """Hand over and stay backup, because a person asked or because the sync group does."""
+
+    cause: Literal[Cause.FAILOVER, Cause.GROUP]
+
+
+@dataclass(frozen=True, slots=True)
+class Unyield:
+    """Preempt again as configured, after a hand-over that a person asked for."""
+
+
+FromOutside = Wake | Heard | Refused | LinkChanged | AddressLost
+FromInside = Start | Resume | Reconfigured | Shutdown | Weighed | TakeOver | Resign | Unyield
+Event = FromOutside | FromInside
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +116,15 @@ class Send:
     """Advertise, as the configuration stands now."""
 
     priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whisper:
+    """Say something to one router alone."""
+
+    kind: Kind
+    priority: int
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +158,4 @@ class Tell:
     fields: tuple[tuple[str, str | int | float], ...] = ()
 
 
-Effect = Send | Claim | Release | Announce | Tell
+Effect = Send | Whisper | Claim | Release | Announce | Tell

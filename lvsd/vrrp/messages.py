@@ -35,6 +35,11 @@ class Cause(Enum):
     LINK_DOWN = "link_down"
     LINK_UP = "link_up"
     RELOAD = "reload"
+    FAILOVER = "failover"  # a person asked to hand over
+    HANDED_OVER = "handed_over"  # the active router left, and chose this one
+    PRIORITY_LOWERED = "priority_lowered"  # tracking took so much off that another one is better
+    OVERSLEPT = "overslept"  # it was held up while others took over
+    GROUP = "sync_group"  # the other members of the sync group did
     SHUTDOWN = "shutdown"
 
 
@@ -43,6 +48,30 @@ class Configure(msgspec.Struct, frozen=True, tag="configure"):
 
     generation: int
     instances: tuple[VrrpInstance, ...]
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """What tracking means for one instance: added to its priority, and why it cannot run (empty: it can)."""
+
+    name: str
+    delta: int = 0
+    fault: str = ""
+
+
+class Weights(msgspec.Struct, frozen=True, tag="weights"):
+    """What the director tracks, of all instances; one that is not named has no weight and no fault."""
+
+    weights: tuple[Weight, ...]
+
+
+class Failover(msgspec.Struct, frozen=True, tag="failover"):
+    """A person asks: hand these instances over (none named: all), or with `back` let them preempt again."""
+
+    instances: tuple[str, ...] = ()
+    back: bool = False
+
+
+ToVrrp = Configure | Weights | Failover
 
 
 class InstanceStatus(msgspec.Struct, frozen=True):
@@ -60,6 +89,8 @@ class InstanceStatus(msgspec.Struct, frozen=True):
     adverts_received: int
     dropped: dict[str, int]  # counter of dropped advertisements by kind
     transitions: int
+    yielded: bool = False  # it was told to hand over, and does not preempt
+    standbys: tuple[str, ...] = ()  # routers that told us they stand by
     fault: str = ""  # why it cannot run (interface missing ...), empty when well
 
 
@@ -76,10 +107,10 @@ class Garbled(Exception):
 
 
 _from_vrrp = msgspec.msgpack.Decoder(VrrpStatus)
-_to_vrrp = msgspec.msgpack.Decoder(Configure)
+_to_vrrp: msgspec.msgpack.Decoder[ToVrrp] = msgspec.msgpack.Decoder(ToVrrp)
 
 
-def encode(message: Configure | VrrpStatus) -> bytes:
+def encode(message: ToVrrp | VrrpStatus) -> bytes:
     """One packet. Raises Garbled when it would exceed the limit."""
     packet = msgspec.msgpack.encode(message)
     if len(packet) > PACKET_LIMIT_BYTES:
@@ -96,7 +127,7 @@ def decode_status(packet: bytes) -> VrrpStatus:
         raise Garbled(str(error)) from error
 
 
-def decode_configure(packet: bytes) -> Configure:
+def decode_order(packet: bytes) -> ToVrrp:
     """What the director says. Raises Garbled and nothing else."""
     try:
         return _to_vrrp.decode(packet)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from math import inf
 
 from config.model import VrrpInstance
-from lvsd.vrrp.events import Announce, Claim, Effect, Link, Release, Send, Tell
+from lvsd.vrrp.events import Announce, Claim, Effect, Link, Release, Send, Tell, Whisper
 from lvsd.vrrp.messages import Cause, Role
-from lvsd.vrrp.packet import Advertisement
+from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import LEAVING_PRIORITY, Instance
+from lvsd.vrrp.whispers import successor
 
 ADDRESS_LIST = "address_list"
 """Told once, as each kind of Drop is, though such an advertisement is believed."""
@@ -20,17 +21,19 @@ Step = tuple[Instance, tuple[Effect, ...]]
 def take_over(instance: Instance, now: float, cause: Cause) -> Step:
     """Become active. Advertise before anything else: the other routers learn of it before any host does."""
     config = instance.config
-    itself = replace(instance, active_router=instance.link.source, active_priority=config.priority)
+    itself = replace(instance, active_router=instance.link.source, active_priority=instance.priority)
     active, told = change_role(itself, Role.ACTIVE, now, cause, now + config.advertisement_interval)
-    active = replace(burst_later(active, now), refresh_at=refresh_at(config, now))
-    return active, (Send(config.priority), Claim(config.addresses), announce_all(config), *told)
+    active = replace(burst_later(active, now), refresh_at=refresh_at(config, now), yielded=False)
+    return active, (Send(instance.priority), Claim(config.addresses), announce_all(config), *told)
 
 
 def resign(instance: Instance, role: Role, now: float, cause: Cause, timer_at: float = inf) -> Step:
-    """Stop being active of one's own accord: priority 0 lets the next router hurry."""
+    """Stop being active of one's own accord: priority 0 lets the next router hurry, one that stands by is told."""
+    chosen = successor(instance, now)
+    whisper = (Whisper(Kind.HANDOVER, instance.priority, chosen.source),) if chosen is not None else ()
     forgotten = replace(instance, active_router="", active_priority=0)
     moved, told = change_role(forgotten, role, now, cause, timer_at)
-    return moved, (Send(LEAVING_PRIORITY), Release(instance.config.addresses), *told)
+    return moved, (Send(LEAVING_PRIORITY), Release(instance.config.addresses), *whisper, *told)
 
 
 def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_at: float = inf) -> Step:
@@ -46,6 +49,10 @@ def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_
         refresh_at=inf,
         told=frozenset(),
         preempt_at=inf,
+        wants=False,
+        standbys=(),
+        successor_asked_at=-inf,
+        unheard=0,
         learned_interval=0.0 if role is not Role.BACKUP else instance.learned_interval,
     )
     if role is Role.INITIALIZE:
@@ -54,7 +61,7 @@ def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_
         ("before", instance.role.value),
         ("after", role.value),
         ("cause", cause.value),
-        ("priority", instance.config.priority),
+        ("priority", instance.priority),
         ("active_router", moved.active_router),
     )
     return moved, (Tell("info", "vrrp_role_changed", fields),)

@@ -9,18 +9,30 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from config.model import VrrpInstance
 from lvsd.vrrp.drops import Drop, Dropped
 from lvsd.vrrp.ip import TTL, Datagram, address_text, checksum, group_of, ipv4_packet, packed, pseudo_header
 
 _VERSION_2, _VERSION_3 = 2, 3
-_ADVERTISEMENT = 1
 _HEADER = struct.Struct("!BBBBHH")
 _CHECKSUM_AT = 6
 _AUTH_BYTES = 8
 _AUTH_NONE, _AUTH_SIMPLE, _AUTH_HEADER = 0, 1, 2
 _CENTISECONDS = 0xFFF
+
+
+class Kind(Enum):
+    """The type of a message. The RFCs know one; two are whispered, to one router, between those that run lvsd.
+
+    A whisper goes by unicast, where routers in multicast do not listen, and nobody needs it: without, a successor
+    waits its skew time.
+    """
+
+    ADVERTISEMENT = 1
+    STANDBY = 2  # a backup to the active router: I am here, with this priority; echoed by one that understands
+    HANDOVER = 3  # the leaving router to its successor: take over now
 
 
 class Unspeakable(Exception):
@@ -36,6 +48,7 @@ class Advertisement:
     addresses: tuple[str, ...]
     addresses_agree: bool
     interval: float = 1.0
+    kind: Kind = Kind.ADVERTISEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +134,27 @@ def _packed(address: str) -> bytes:
         raise Unspeakable(text) from error
 
 
-def encode(wire: Wire, priority: int, identification: int, destination: bytes | None = None) -> bytes:
+def encode(
+    wire: Wire,
+    priority: int,
+    identification: int,
+    destination: bytes | None = None,
+    kind: Kind = Kind.ADVERTISEMENT,
+) -> bytes:
     """To one of the wire's destinations: a whole IPv4 packet; for IPv6 the message, whose header the kernel makes.
 
     `identification` counts an instance's IPv4 packets, 1 to 65535 and round again.
     """
     target = wire.destinations[0] if destination is None else destination
-    message = encode_message(wire, priority, target)
+    message = encode_message(wire, priority, target, kind)
     return message if wire.ipv6 else ipv4_packet(wire.source, target, identification, message)
 
 
-def encode_message(wire: Wire, priority: int, destination: bytes) -> bytes:
+def encode_message(wire: Wire, priority: int, destination: bytes, kind: Kind = Kind.ADVERTISEMENT) -> bytes:
     """The VRRP message alone; version 2 has authentication data also without authentication."""
     second = wire.auth_type << 8 | wire.interval if wire.version == _VERSION_2 else wire.interval
-    kind = wire.version << 4 | _ADVERTISEMENT
-    head = _HEADER.pack(kind, wire.virtual_router_id, priority, len(wire.addresses), second, 0)
+    first = wire.version << 4 | kind.value
+    head = _HEADER.pack(first, wire.virtual_router_id, priority, len(wire.addresses), second, 0)
     message = head + b"".join(wire.addresses) + (wire.auth_data if wire.version == _VERSION_2 else b"")
     covered = pseudo_header(wire.source, destination, len(message)) if _pseudo(wire) else b""
     total = checksum(covered + message)
@@ -185,6 +204,14 @@ def _sums_up(got: Datagram, wire: Wire) -> bool:
     return covered or (plain and not wire.ipv6)
 
 
+def _meant_for(got: Datagram, wire: Wire) -> bytes:
+    """Whom the message must be addressed to: the group, unless it is whispered or unicast is configured."""
+    whispered = got.message[0] & 0xF != Kind.ADVERTISEMENT.value
+    return wire.source if wire.peers or whispered else wire.destinations[0]
+
+
+_KINDS = frozenset(kind.value for kind in Kind)
+
 RULES: tuple[tuple[Drop, Callable[[Datagram, Wire], bool]], ...] = (
     (Drop.TOO_SHORT, lambda got, _: len(got.message) >= _expected_bytes(got)),
     (Drop.TOO_LONG, lambda got, _: len(got.message) <= _expected_bytes(got)),
@@ -198,10 +225,10 @@ RULES: tuple[tuple[Drop, Callable[[Datagram, Wire], bool]], ...] = (
         lambda got, wire: wire.auth_type == _AUTH_NONE or _same_secret(got.message[-_AUTH_BYTES:], wire.auth_data),
     ),
     (Drop.INTERVAL, _interval_fits),
-    (Drop.TYPE, lambda got, _: got.message[0] & 0xF == _ADVERTISEMENT),
+    (Drop.TYPE, lambda got, _: got.message[0] & 0xF in _KINDS),
     (Drop.TOTAL_LENGTH, lambda got, _: got.whole),
     (Drop.CHECKSUM, _sums_up),
-    (Drop.DESTINATION, lambda got, wire: got.destination == (wire.source if wire.peers else wire.destinations[0])),
+    (Drop.DESTINATION, lambda got, wire: got.destination == _meant_for(got, wire)),
     (Drop.PEER, lambda got, wire: not wire.peers or got.source in wire.peers or got.source == wire.source),
     (Drop.OWN_ADDRESS, lambda got, wire: got.source != wire.source),
 )
@@ -232,4 +259,5 @@ def decode(datagram: Datagram, wire: Wire) -> Advertisement:
         addresses=tuple(address_text(address) for address in addresses),
         addresses_agree=frozenset(addresses) == frozenset(wire.addresses),
         interval=interval,
+        kind=Kind(message[0] & 0xF),
     )

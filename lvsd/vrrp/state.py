@@ -17,6 +17,15 @@ UNKNOWN_LINK = Link()
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """A backup that told the active router of itself."""
+
+    source: str
+    priority: int
+    heard_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One virtual router, on one interface. Moments are seconds of one monotonic clock; inf: never."""
 
@@ -36,7 +45,25 @@ class Instance:
     learned_interval: float = 0.0  # what the router we obey advertises (version 3), seconds; 0: nothing heard
     preempt_at: float = inf  # when the delay before preempting the router we hear is over
     losses: tuple[float, ...] = ()  # when addresses were taken away, the last few
+    weighed: int = 0  # what tracking adds to the priority
+    wants: bool = False  # as such a member: the active router is silent, and only the others keep us from taking over
+    yielded: bool = False  # told to hand over: it does not preempt until it was active again
+    standbys: tuple[Standby, ...] = ()  # as active router: who could take over at once
+    successor_asked_at: float = -inf  # as backup: when the active router was last told that we stand by
+    unheard: int = 0  # so many of these it did not echo
     told: frozenset[str] = frozenset()  # kinds of wrong advertisement the journal knows of
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it is a member of a sync group: it takes over when all of them want to."""
+        return self.config.sync_group != ""
+
+    @property
+    def priority(self) -> int:
+        """The effective priority: an owner's never moves, the others' stays below an owner's."""
+        if self.config.priority == OWNER_PRIORITY:
+            return OWNER_PRIORITY
+        return max(1, min(OWNER_PRIORITY - 1, self.config.priority + self.weighed))
 
     @property
     def wake_at(self) -> float:
@@ -52,14 +79,14 @@ class Instance:
     @property
     def skew(self) -> float:
         """The skew time, seconds."""
-        return skew_time(self.config.version, self.config.priority, self.interval)
+        return skew_time(self.config.version, self.priority, self.interval)
 
     @property
     def active_down(self) -> float:
         """The active-down interval, seconds."""
-        return active_down_interval(self.config.version, self.config.priority, self.interval)
+        return active_down_interval(self.config.version, self.priority, self.interval)
 
     @property
     def preempts(self) -> bool:
-        """The owner always does, whatever is configured (RFC 3768 section 6.1)."""
-        return self.config.preempt or self.config.priority == OWNER_PRIORITY
+        """The owner always does, whatever is configured (RFC 3768 section 6.1), unless a person told it to yield."""
+        return not self.yielded and (self.config.preempt or self.config.priority == OWNER_PRIORITY)

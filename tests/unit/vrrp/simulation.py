@@ -26,10 +26,11 @@ from lvsd.vrrp.events import (
     Start,
     Tell,
     Wake,
+    Whisper,
 )
 from lvsd.vrrp.instance import step
 from lvsd.vrrp.messages import Role
-from lvsd.vrrp.packet import Advertisement
+from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import Instance
 
 STEPS_LIMIT = 100_000  # a cluster that cannot come to rest ends here
@@ -85,6 +86,8 @@ class Cluster:
         match effect:
             case Send(priority):
                 self._post(router, priority)
+            case Whisper(kind, priority, to):
+                self._post(router, priority, kind, to)
             case Claim(addresses):
                 router.held |= set(addresses)
             case Release(addresses):
@@ -92,15 +95,16 @@ class Cluster:
             case Announce() | Tell():
                 pass
 
-    def _post(self, sender: Router, priority: int) -> None:
+    def _post(self, sender: Router, priority: int, kind: Kind = Kind.ADVERTISEMENT, to: str = "") -> None:
         listed = tuple(address.address for address in sender.instance.config.addresses)
         for other in self.routers:
-            if other is sender or not sender.wired:
+            if other is sender or not sender.wired or to not in ("", other.source):
                 continue
             late = 0.001 if self.reliable else next(self.fates)
             if late is not None and frozenset((sender.number, other.number)) not in self.cut:
                 self._posted += 1
-                advertisement = Advertisement(sender.source, priority, listed, True)
+                interval = sender.instance.config.advertisement_interval
+                advertisement = Advertisement(sender.source, priority, listed, True, interval, kind)
                 heapq.heappush(self._mail, (self.now + late, self._posted, other.number, advertisement))
 
     def run(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lvsd.runtime.vrrp_channel import RETRY_SECONDS, Channel
-from lvsd.vrrp.messages import PACKET_LIMIT_BYTES, Configure, VrrpStatus, decode_status, encode
+from lvsd.vrrp.messages import PACKET_LIMIT_BYTES, Configure, Failover, VrrpStatus, decode_status, encode
 from tests.unit.vrrp import samples
 
 STATUS = VrrpStatus(1, 42, ())
@@ -36,7 +36,7 @@ def test_without_a_director_it_tries_again_later_and_reports_to_nobody(channel: 
     assert not channel.connect(10.0)
     assert channel.retry_at == 10.0 + RETRY_SECONDS
     channel.send(STATUS)
-    assert channel.receive() is None
+    assert channel.receive() == ()
 
 
 def test_it_does_not_try_before_its_time(channel: Channel, listener: socket.socket) -> None:
@@ -54,8 +54,10 @@ def test_reports_arrive_and_the_last_configuration_counts(channel: Channel, list
         assert decode_status(director.recv(PACKET_LIMIT_BYTES)) == STATUS
         director.send(encode(Configure(1, ())))
         director.send(encode(Configure(2, (samples.instance(),))))
-        assert channel.receive() == Configure(2, (samples.instance(),))
-        assert channel.receive() is None
+        director.send(encode(Failover(("lb0",))))
+        director.send(encode(Failover(back=True)))
+        assert channel.receive() == (Configure(2, (samples.instance(),)), Failover(("lb0",)), Failover(back=True))
+        assert channel.receive() == ()
 
 
 @pytest.mark.parametrize("packet", [b"\x00", b"\xff" * 100, encode(STATUS), b"x" * (PACKET_LIMIT_BYTES + 1)])
@@ -67,7 +69,7 @@ def test_what_is_not_a_configuration_is_passed_over_and_told(
         director.send(packet)
         director.send(encode(Configure(3, ())))
         director.send(packet)
-        assert channel.receive() == Configure(3, ())
+        assert channel.receive() == (Configure(3, ()),)
     assert capfd.readouterr().err.count("configuration_garbled") == 2
 
 
@@ -75,7 +77,7 @@ def test_a_director_that_goes_is_left_and_found_again(channel: Channel, listener
     channel.connect(0.0)
     director = listener.accept()[0]
     director.close()
-    assert channel.receive() is None
+    assert channel.receive() == ()
     assert not channel.connected
     assert channel.connect(RETRY_SECONDS)
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from lvsd.vrrp.active import ANSWER_PAUSE_SECONDS, LOSSES_LIMIT, LOSSES_WINDOW_SECONDS
 from lvsd.vrrp.drops import Drop
 from lvsd.vrrp.events import (
     AddressLost,
@@ -32,12 +33,13 @@ from lvsd.vrrp.events import (
     Start,
     Tell,
     Wake,
+    Whisper,
 )
-from lvsd.vrrp.instance import ANSWER_PAUSE_SECONDS, LOSSES_LIMIT, LOSSES_WINDOW_SECONDS, step
+from lvsd.vrrp.instance import step
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement
 from lvsd.vrrp.state import Instance
-from tests.unit.vrrp import samples
+from tests.unit.vrrp import samples, test_vrrp_orders
 
 CONFIG = samples.instance(priority=100)
 OWNER = samples.instance(priority=255)
@@ -51,9 +53,9 @@ ACTIVE_DOWN = 3 + SKEW
 
 
 def _do(instance: Instance, event: Event, now: float) -> tuple[Instance, list[Effect]]:
-    """A step, without what it tells."""
+    """A step, without what it tells and whispers."""
     after, effects = step(instance, event, now)
-    return after, [effect for effect in effects if not isinstance(effect, Tell)]
+    return after, [effect for effect in effects if not isinstance(effect, Tell | Whisper)]
 
 
 def _told(instance: Instance, event: Event, now: float) -> list[str]:
@@ -74,7 +76,9 @@ def _backup(config: VrrpInstance = CONFIG, now: float = 100.0) -> Instance:
 
 def _active(config: VrrpInstance = CONFIG, now: float = 200.0) -> Instance:
     backup = _backup(config, now - 300)
-    return step(backup, Wake(), now)[0] if backup.role is Role.BACKUP else replace(backup, since=now)
+    if backup.role is Role.BACKUP:
+        return step(backup, Wake(), now)[0]
+    return step(replace(backup, since=now), Wake(), now)[0]
 
 
 def _snake(name: str) -> str:
@@ -83,8 +87,9 @@ def _snake(name: str) -> str:
 
 def test_every_role_and_event_has_a_test() -> None:
     wanted = {f"test_{role.value}_{_snake(event.__name__)}_" for role in Role for event in get_args(Event)}
-    assert len(wanted) == 27
-    assert {prefix for prefix in wanted if not any(name.startswith(prefix) for name in globals())} == set()
+    assert len(wanted) == 39
+    names = {*globals(), *vars(test_vrrp_orders)}
+    assert {prefix for prefix in wanted if not any(name.startswith(prefix) for name in names)} == set()
 
 
 # initialize
@@ -189,8 +194,8 @@ def test_backup_wake_too_early_does_nothing() -> None:
 
 @pytest.mark.parametrize(("priority", "source"), [(101, HIGHER), (100, LOWER), (100, HIGHER), (255, LOWER)])
 def test_backup_heard_as_high_or_higher_waits_anew(priority: int, source: str) -> None:
-    after, effects = step(_backup(), _advert(priority, source), 103.0)
-    assert (after.wake_at, effects) == (103 + ACTIVE_DOWN, ())
+    after, effects = _do(_backup(), _advert(priority, source), 103.0)
+    assert (after.wake_at, effects) == (103 + ACTIVE_DOWN, [])
     assert (after.active_router, after.active_priority) == (source, priority)
 
 

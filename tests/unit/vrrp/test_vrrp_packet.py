@@ -49,7 +49,7 @@ WRONG = {
     Drop.AUTH_TYPE_MISMATCH: _with(24, 0),
     Drop.AUTH_FAILURE: _with(37, 0x53),
     Drop.INTERVAL: _with(25, 2),
-    Drop.TYPE: _with(20, 0x22),
+    Drop.TYPE: _with(20, 0x24),
     Drop.TOTAL_LENGTH: GOOD[:2] + (len(GOOD) + 1).to_bytes(2, "big") + GOOD[4:],
     Drop.CHECKSUM: GOOD[:26] + b"\0\0" + GOOD[28:],
     Drop.DESTINATION: _with(19, 19),
@@ -59,6 +59,11 @@ WRONG = {
 
 def test_a_good_advertisement_is_believed() -> None:
     assert _judge(GOOD) == packet.Advertisement("192.0.2.13", 100, ("192.0.2.100", "192.0.2.101"), True)
+
+
+def test_every_rule_is_broken_here() -> None:
+    """A peer's address counts with unicast alone: see below."""
+    assert set(Drop) - set(WRONG) == {Drop.PEER}
 
 
 @pytest.mark.parametrize("kind", WRONG)

@@ -11,7 +11,7 @@ from config.model import VrrpInstance
 from lvsd.runtime.vrrp_held import HeldFile, read
 from lvsd.runtime.vrrp_routers import LOOK_AGAIN_SECONDS, RESUME_PATIENCE_SECONDS, Routers
 from lvsd.vrrp import packet
-from lvsd.vrrp.instance import LOSSES_LIMIT
+from lvsd.vrrp.active import LOSSES_LIMIT
 from lvsd.vrrp.ip import Datagram, open_packet
 from lvsd.vrrp.messages import Cause, Configure, InstanceStatus, Role
 from lvsd.vrrp.sight import Interface

@@ -1,0 +1,53 @@
+"""Between routers that run lvsd: who stands by, and who is to take over at once. Pure.
+
+A backup tells the active router of itself, about once a second; one that leaves tells the best of them to take
+over now, so that nobody waits a skew time. The wire stays legal for everybody else: whispers go by unicast, and
+advertisements are sent as ever. A router that does not echo is not told for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lvsd.vrrp.events import Whisper
+from lvsd.vrrp.ip import packed
+from lvsd.vrrp.packet import Advertisement, Kind
+from lvsd.vrrp.state import Instance, Standby
+
+STANDBY_SECONDS = 0.9  # less than the interval that most use, so that each of their advertisements is answered
+UNHEARD_LIMIT = 3
+STANDBYS_LIMIT = 8
+ECHO_PAUSE_SECONDS = 0.1
+
+
+def stand_by(instance: Instance, now: float) -> tuple[Instance, tuple[Whisper, ...]]:
+    """As backup, after an advertisement we obey: tell its sender that we are here, if it is time to."""
+    if now - instance.successor_asked_at < STANDBY_SECONDS or instance.unheard >= UNHEARD_LIMIT:
+        return instance, ()
+    asked = replace(instance, successor_asked_at=now, unheard=instance.unheard + 1)
+    return asked, (Whisper(Kind.STANDBY, instance.priority, instance.active_router),)
+
+
+def echoed(instance: Instance, heard: Advertisement) -> Instance:
+    """As backup: the router we obey knows of us."""
+    return replace(instance, unheard=0) if heard.source == instance.active_router else instance
+
+
+def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instance, tuple[Whisper, ...]]:
+    """As active router: remember who stands by, and say that we understand."""
+    known = next((one for one in instance.standbys if one.source == heard.source), None)
+    if known is not None and now - known.heard_at < ECHO_PAUSE_SECONDS:
+        return instance, ()
+    others = [one for one in _fresh(instance, now) if one.source != heard.source][: STANDBYS_LIMIT - 1]
+    standbys = (Standby(heard.source, heard.priority, now), *others)
+    return replace(instance, standbys=standbys), (Whisper(Kind.STANDBY, instance.priority, heard.source),)
+
+
+def successor(instance: Instance, now: float) -> Standby | None:
+    """The best of those who stand by."""
+    return max(_fresh(instance, now), key=lambda one: (one.priority, packed(one.source)), default=None)
+
+
+def _fresh(instance: Instance, now: float) -> list[Standby]:
+    limit = 3 * max(1.0, instance.config.advertisement_interval)
+    return [one for one in instance.standbys if now - one.heard_at <= limit]

@@ -1,0 +1,311 @@
+"""The state machine under orders: tracking, sync groups, hand-overs, whispers, delays; and what version 3 learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+import msgspec
+import pytest
+
+from config.model import VrrpInstance
+from lvsd.vrrp.events import (
+    Announce,
+    Claim,
+    Effect,
+    Event,
+    Heard,
+    Link,
+    LinkChanged,
+    Release,
+    Resign,
+    Send,
+    Start,
+    TakeOver,
+    Tell,
+    Unyield,
+    Wake,
+    Weighed,
+    Whisper,
+)
+from lvsd.vrrp.instance import step
+from lvsd.vrrp.messages import Cause, Role
+from lvsd.vrrp.packet import Advertisement, Kind
+from lvsd.vrrp.state import Instance, Standby
+from lvsd.vrrp.whispers import STANDBYS_LIMIT, UNHEARD_LIMIT
+from tests.unit.vrrp import samples
+
+PEER, THIRD = samples.PEER_SOURCE, "192.0.2.14"
+CONFIG = samples.instance(priority=100)
+VERSION_3 = samples.instance(priority=100, version=3, interval=0.1, password=None)
+GROUPED = msgspec.structs.replace(CONFIG, sync_group="both")
+LINK = Link(samples.OWN_SOURCE, "")
+
+
+def run(instance: Instance, event: Event, now: float) -> tuple[Instance, list[Effect]]:
+    after, effects = step(instance, event, now)
+    return after, [effect for effect in effects if not isinstance(effect, Tell)]
+
+
+def backup(config: VrrpInstance = CONFIG) -> Instance:
+    seen, _ = step(Instance(config), LinkChanged(LINK), 0.0)
+    return step(seen, Start(), 0.0)[0]
+
+
+def active(config: VrrpInstance = CONFIG) -> Instance:
+    found, _ = step(backup(config), Wake(), 100.0)
+    if config.sync_group:
+        found, _ = step(found, TakeOver(), 100.0)
+    assert found.role is Role.ACTIVE
+    return found
+
+
+def advert(priority: int, source: str = PEER, interval: float = 1.0, kind: Kind = Kind.ADVERTISEMENT) -> Heard:
+    return Heard(Advertisement(source, priority, (), True, interval, kind))
+
+
+def whispers(effects: list[Effect]) -> list[Whisper]:
+    return [effect for effect in effects if isinstance(effect, Whisper)]
+
+
+# tracking
+
+
+def test_initialize_weighed_counts_from_the_start() -> None:
+    weighed, effects = run(Instance(CONFIG), Weighed(-30), 0.0)
+    assert (weighed.priority, effects) == (70, [])
+    started, _ = step(step(weighed, LinkChanged(LINK), 0.0)[0], Start(), 0.0)
+    assert started.timer_at == pytest.approx(3 + (256 - 70) / 256)
+
+
+def test_backup_weighed_shifts_its_deadline() -> None:
+    before = backup()
+    after, effects = run(before, Weighed(50), 1.0)
+    assert (after.priority, effects) == (150, [])
+    assert after.timer_at == pytest.approx(before.timer_at - 50 / 256)
+
+
+def test_active_weighed_tells_the_others_at_once() -> None:
+    after, effects = run(active(), Weighed(-40), 100.3)
+    assert (after.role, effects, after.timer_at) == (Role.ACTIVE, [Send(60)], 101.3)
+    assert run(after, Weighed(-40), 100.4) == (after, [])
+
+
+def test_active_weighed_below_who_stands_by_hands_over() -> None:
+    known, _ = run(active(), advert(90, kind=Kind.STANDBY), 100.2)
+    stays, effects = run(known, Weighed(-5), 100.3)
+    assert (stays.role, effects) == (Role.ACTIVE, [Send(95)])
+    leaves, effects = run(known, Weighed(-20), 100.3)
+    assert (leaves.role, leaves.cause) == (Role.BACKUP, Cause.PRIORITY_LOWERED)
+    assert effects == [Send(0), Release(CONFIG.addresses), Whisper(Kind.HANDOVER, 80, PEER)]
+
+
+def test_without_preemption_a_lower_weight_keeps_the_addresses() -> None:
+    sitting = active(samples.instance(priority=100, preempt=False))
+    known, _ = run(sitting, advert(90, kind=Kind.STANDBY), 100.2)
+    assert run(known, Weighed(-20), 100.3)[0].role is Role.ACTIVE
+
+
+@pytest.mark.parametrize(("configured", "delta", "effective"), [(100, 200, 254), (100, -200, 1), (255, -100, 255)])
+def test_the_effective_priority_keeps_its_bounds(configured: int, delta: int, effective: int) -> None:
+    assert replace(Instance(samples.instance(priority=configured)), weighed=delta).priority == effective
+
+
+# sync groups
+
+
+def test_initialize_take_over_is_ignored() -> None:
+    assert run(Instance(GROUPED), TakeOver(), 1.0) == (Instance(GROUPED), [])
+
+
+def test_backup_take_over_follows_a_wish_alone() -> None:
+    waiting = backup(GROUPED)
+    assert run(waiting, TakeOver(), 1.0) == (waiting, [])
+    wants, effects = run(waiting, Wake(), 10.0)
+    assert (wants.role, wants.wants, wants.timer_at, effects) == (Role.BACKUP, True, inf, [])
+    taken, effects = run(wants, TakeOver(), 10.1)
+    assert (taken.role, taken.cause, taken.wants) == (Role.ACTIVE, Cause.ACTIVE_ROUTER_SILENT, False)
+    assert effects == [Send(100), Claim(GROUPED.addresses), Announce(GROUPED.addresses, 5)]
+
+
+def test_a_wish_ends_when_the_active_router_is_heard_again() -> None:
+    wants, _ = run(backup(GROUPED), Wake(), 10.0)
+    calm, _ = run(wants, advert(200), 11.0)
+    assert (calm.wants, calm.timer_at) == (False, 11 + calm.active_down)
+
+
+def test_an_owner_in_a_group_waits_for_the_others() -> None:
+    owner = msgspec.structs.replace(GROUPED, priority=255)
+    begun = backup(owner)
+    assert (begun.role, begun.timer_at) == (Role.BACKUP, 0.0)
+
+
+def test_active_take_over_is_ignored() -> None:
+    assert run(active(), TakeOver(), 100.1) == (active(), [])
+
+
+# hand-overs
+
+
+def test_initialize_resign_is_ignored() -> None:
+    assert run(Instance(CONFIG), Resign(Cause.FAILOVER), 1.0) == (Instance(CONFIG), [])
+
+
+def test_backup_resign_is_ignored() -> None:
+    assert run(backup(), Resign(Cause.GROUP), 1.0) == (backup(), [])
+
+
+def test_active_resign_for_a_person_yields_until_it_is_active_again() -> None:
+    left, effects = run(active(), Resign(Cause.FAILOVER), 100.5)
+    assert (left.role, left.cause, left.yielded) == (Role.BACKUP, Cause.FAILOVER, True)
+    assert effects == [Send(0), Release(CONFIG.addresses)]
+    obeys, _ = run(left, advert(50), 101.0)
+    assert obeys.timer_at == 101.0 + obeys.active_down
+    again, _ = run(obeys, Wake(), obeys.timer_at)
+    assert (again.role, again.yielded) == (Role.ACTIVE, False)
+
+
+def test_active_resign_for_its_group_does_not_yield() -> None:
+    left, _ = run(active(GROUPED), Resign(Cause.GROUP), 100.5)
+    assert (left.role, left.yielded) == (Role.BACKUP, False)
+
+
+def test_initialize_unyield_is_ignored() -> None:
+    assert run(Instance(CONFIG), Unyield(), 1.0) == (Instance(CONFIG), [])
+
+
+def test_backup_unyield_preempts_again() -> None:
+    left, _ = run(active(), Resign(Cause.FAILOVER), 100.5)
+    obeys, _ = run(left, advert(50), 101.0)
+    free, _ = run(obeys, Unyield(), 101.5)
+    heard, _ = run(free, advert(50), 102.0)
+    assert heard.timer_at == obeys.timer_at
+
+
+def test_active_unyield_changes_nothing() -> None:
+    assert run(active(), Unyield(), 100.1) == (active(), [])
+
+
+# whispers
+
+
+def test_a_backup_tells_whom_it_obeys_about_once_a_second_until_nobody_echoes() -> None:
+    one, told = backup(), []
+    for tenth in range(200):
+        one, effects = run(one, advert(200, interval=0.1), tenth / 10)
+        told += whispers(effects)
+    assert told == [Whisper(Kind.STANDBY, 100, PEER)] * UNHEARD_LIMIT
+    echoed, _ = run(one, advert(200, kind=Kind.STANDBY), 20.0)
+    assert whispers(run(echoed, advert(200), 20.1)[1]) == [Whisper(Kind.STANDBY, 100, PEER)]
+    assert run(one, advert(200, source=THIRD, kind=Kind.STANDBY), 20.0)[0].unheard == UNHEARD_LIMIT
+
+
+def test_another_active_router_is_told_anew() -> None:
+    one = backup()
+    for second in range(10):
+        one, _ = run(one, advert(200), float(second))
+    assert whispers(run(one, advert(220, source=THIRD), 10.0)[1]) == [Whisper(Kind.STANDBY, 100, THIRD)]
+
+
+def test_the_active_router_echoes_and_hands_over_to_the_best_that_is_fresh() -> None:
+    one = active()
+    one, effects = run(one, advert(90, kind=Kind.STANDBY), 100.1)
+    assert effects == [Whisper(Kind.STANDBY, 100, PEER)]
+    assert run(one, advert(90, kind=Kind.STANDBY), 100.15) == (one, [])
+    one, _ = run(one, advert(95, source=THIRD, kind=Kind.STANDBY), 100.2)
+    assert run(one, Resign(Cause.FAILOVER), 101.0)[1][-1] == Whisper(Kind.HANDOVER, 100, THIRD)
+    one, _ = run(one, advert(90, kind=Kind.STANDBY), 103.0)
+    assert run(one, Resign(Cause.FAILOVER), 104.0)[1][-1] == Whisper(Kind.HANDOVER, 100, PEER)
+    assert whispers(run(one, Resign(Cause.FAILOVER), 107.0)[1]) == []
+
+
+def test_nobody_fills_the_memory_with_standbys() -> None:
+    one = active()
+    for number in range(100):
+        one, _ = run(one, advert(90, source=f"192.0.2.{number + 20}", kind=Kind.STANDBY), 100.0 + number / 1000)
+    assert len(one.standbys) == STANDBYS_LIMIT
+    assert one.standbys[0] == Standby("192.0.2.119", 90, 100.099)
+
+
+def test_who_is_chosen_takes_over_at_once() -> None:
+    obeys, _ = run(backup(), advert(200), 1.0)
+    taken, effects = run(obeys, advert(200, kind=Kind.HANDOVER), 1.5)
+    assert (taken.role, taken.cause, effects[0]) == (Role.ACTIVE, Cause.HANDED_OVER, Send(100))
+    after_zero, _ = run(obeys, advert(0), 1.4)
+    assert run(after_zero, advert(200, kind=Kind.HANDOVER), 1.5)[0].role is Role.ACTIVE
+
+
+def test_only_the_router_we_obey_can_choose_us() -> None:
+    obeys, _ = run(backup(), advert(200), 1.0)
+    assert run(obeys, advert(250, source=THIRD, kind=Kind.HANDOVER), 1.5) == (obeys, [])
+    assert run(backup(), advert(250, kind=Kind.HANDOVER), 1.5)[0].role is Role.BACKUP
+
+
+def test_a_member_of_a_group_that_is_chosen_waits_for_the_others() -> None:
+    obeys, _ = run(backup(GROUPED), advert(200), 1.0)
+    chosen, effects = run(obeys, advert(200, kind=Kind.HANDOVER), 1.5)
+    assert (chosen.role, chosen.wants, effects) == (Role.BACKUP, True, [])
+    assert run(chosen, TakeOver(), 1.5)[0].cause is Cause.ACTIVE_ROUTER_LEFT
+
+
+def test_an_active_router_is_not_told_to_take_over() -> None:
+    assert run(active(), advert(200, kind=Kind.HANDOVER), 100.1) == (active(), [])
+
+
+# a router that was held up
+
+
+def test_who_overslept_gives_way_to_whom_it_hears() -> None:
+    woken, effects = run(active(), advert(50), 105.0)
+    assert (woken.role, woken.cause, woken.active_router) == (Role.BACKUP, Cause.OVERSLEPT, PEER)
+    assert effects == [Release(CONFIG.addresses)]
+    assert woken.timer_at == 105.0 + woken.active_down
+
+
+def test_who_overslept_and_hears_nobody_goes_on() -> None:
+    woken, effects = run(active(), Wake(), 105.0)
+    assert (woken.role, effects[0]) == (Role.ACTIVE, Send(100))
+    assert run(active(), advert(0), 105.0)[0].role is Role.ACTIVE
+
+
+def test_a_little_lateness_is_no_oversleeping() -> None:
+    assert run(active(), advert(50), 103.9)[0].role is Role.ACTIVE
+
+
+# the delay before preemption
+
+
+def test_a_lower_priority_is_obeyed_until_the_delay_is_over() -> None:
+    patient = backup(msgspec.structs.replace(CONFIG, preempt_delay=10.0))
+    for second in range(10):
+        patient, _ = run(patient, advert(50), float(second))
+        assert patient.timer_at == second + patient.active_down
+    due = patient.timer_at
+    patient, _ = run(patient, advert(50), 10.0)
+    assert patient.timer_at == due
+    assert run(patient, Wake(), due)[0].role is Role.ACTIVE
+
+
+def test_a_better_router_ends_the_delay() -> None:
+    patient = backup(msgspec.structs.replace(CONFIG, preempt_delay=10.0))
+    patient, _ = run(patient, advert(50), 0.0)
+    patient, _ = run(patient, advert(200), 9.0)
+    patient, _ = run(patient, advert(50), 11.0)
+    assert patient.timer_at == 11.0 + patient.active_down
+
+
+# version 3
+
+
+def test_a_backup_learns_the_interval_of_whom_it_obeys() -> None:
+    learnt, _ = run(backup(VERSION_3), advert(200, interval=2.0), 1.0)
+    assert learnt.timer_at == pytest.approx(1.0 + 3 * 2.0 + 156 / 256 * 2.0)
+    taken, _ = run(learnt, Wake(), learnt.timer_at)
+    assert taken.timer_at == pytest.approx(learnt.timer_at + 0.1)
+    left, _ = run(learnt, advert(0, interval=2.0), 2.0)
+    assert left.timer_at == pytest.approx(2.0 + 156 / 256 * 2.0)
+
+
+def test_version_2_learns_nothing() -> None:
+    heard, _ = run(backup(), advert(200, interval=9.0), 1.0)
+    assert heard.timer_at == 1.0 + 3 + 156 / 256
