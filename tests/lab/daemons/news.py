@@ -8,9 +8,11 @@ from tests.lab.daemons import process
 from tests.lab.world import LiveHost
 
 PORT = 119
+
+# It wants a name that could be the only one of the world: .test and .example.net are not.
 _CONFIGURATION = """server = news.example.net
 expire = 20
-hostname = news.lab.test
+hostname = news.lvsd-lab.org
 """
 
 
@@ -29,7 +31,7 @@ class Leafnode:
         host.run(
             ["install", "-o", "news", "-g", "news", "-m", "664", "/dev/null", "/var/spool/news/leaf.node/groupinfo"]
         )
-        command = ["socat", f"TCP-LISTEN:{PORT},reuseaddr,fork", "EXEC:/usr/sbin/leafnode"]
+        command = ["socat", f"TCP-LISTEN:{PORT},reuseaddr,fork", "EXEC:/usr/sbin/leafnode,nofork"]
         process.start(host, self.name, command, lambda: process.listening(host, PORT))
 
     def stop(self, host: LiveHost) -> None:
