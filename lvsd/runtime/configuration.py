@@ -71,6 +71,11 @@ class Reloader:
         if (self._looking is None or self._looking.done()) and self._watch.look():
             self._looking = asyncio.get_running_loop().create_task(self._look_closer())
 
+    async def settled(self) -> None:
+        """Until the last look has come to its end."""
+        if self._looking is not None:
+            await self._looking
+
     async def _look_closer(self) -> None:
         async with self._reloading:
             changed = await asyncio.to_thread(self._watch.changed)

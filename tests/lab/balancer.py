@@ -133,13 +133,14 @@ class Balancer:
         )
 
     def pid(self, name: str) -> int:
-        """The process id, as seen on the host, of supervisor, director, checker or vrrp."""
+        """The process id, as seen on the host, of supervisor, director, checker, vrrp or notify."""
         if name == "supervisor":
             return int(self.host.read(str(RUN / "lvsd.pid")))
         module = {
             "director": "lvsd.runtime.director_process",
             "checker": "checkers.runtime.worker",
             "vrrp": "lvsd.runtime.vrrp_process",
+            "notify": "lvsd.runtime.notify_process",
         }[name]
         found = self.host.run(["pgrep", "-f", f"^[^ ]*python[^ ]* -I -m {module}"], check=False).stdout.split()
         assert len(found) == 1, f"{name}: {found}\n{self.log()}"

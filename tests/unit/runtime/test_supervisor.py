@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,13 +62,15 @@ sys.exit(s.Supervisor(children, release).run())
 class Driven:
     """A supervisor in a process of its own."""
 
-    def __init__(self, directory: Path, *modes: str) -> None:
+    def __init__(self, directory: Path, *modes: str, **environment: str) -> None:
         self.log = directory / "log"
         self.log.touch()
         child = directory / "child.py"
         child.write_text(CHILD)
         command = [sys.executable, "-c", DRIVER, str(child), str(self.log), *modes]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **environment}
+        )
 
     def lines(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()]
@@ -93,8 +96,8 @@ def drive() -> Iterator[Callable[..., Driven]]:
     with tempfile.TemporaryDirectory() as name:
         begun: list[Driven] = []
 
-        def begin(*modes: str) -> Driven:
-            begun.append(Driven(Path(name), *(*modes, *("good",) * (4 - len(modes)))))
+        def begin(*modes: str, **environment: str) -> Driven:
+            begun.append(Driven(Path(name), *(*modes, *("good",) * (4 - len(modes))), **environment))
             return begun[-1]
 
         yield begin
@@ -188,6 +191,20 @@ def test_a_process_that_cannot_be_started_takes_nothing_down(drive: Callable[...
 def test_a_vrrp_that_cannot_be_started_loses_what_it_holds(drive: Callable[..., Driven]) -> None:
     driven = drive("good", "missing", "good")
     driven.until(lambda: driven.count("released", "addresses") >= 1)
+
+
+@pytest.mark.parametrize("mode", ["permanent", "missing", "hung"])
+def test_the_service_neither_waits_for_notify_nor_ends_with_it(drive: Callable[..., Driven], mode: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system, tempfile.TemporaryDirectory() as name:
+        system.bind(f"{name}/systemd")
+        system.settimeout(20)
+        driven = drive("good", "good", "good", mode, NOTIFY_SOCKET=f"{name}/systemd")
+        assert system.recv(100) == b"READY=1"
+        if mode != "missing":
+            driven.until(lambda: driven.count("notify", "started") >= 2)
+        assert [driven.count(one, "started") for one in NAMES[:3]] == [1, 1, 1]
+        driven.process.terminate()
+        assert driven.process.wait(10) == 0
 
 
 def test_ctrl_c_at_a_terminal_keeps_the_order_of_the_end(drive: Callable[..., Driven]) -> None:
