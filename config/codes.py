@@ -75,6 +75,7 @@ MIXED: Final = "CFG211"
 UNCHECKED: Final = "CFG212"
 DEFINITION: Final = "CFG213"
 INCLUDE_EMPTY: Final = "CFG214"
+REPEATED: Final = "CFG215"
 
 LD_UNKNOWN: Final = "CFG100"
 LD_VALUE: Final = "CFG101"
@@ -166,5 +167,6 @@ CODES: Final = {
     UNCHECKED: "a real server of a keepalived.conf is never checked",
     DEFINITION: "a definition of a keepalived.conf is missing or without end",
     INCLUDE_EMPTY: "an include of a keepalived.conf finds no file",
+    REPEATED: "a command of a keepalived.conf runs for each address of a group",
 }
 """The catalogue: every code with its meaning in one line."""

@@ -103,6 +103,7 @@ class _Gathering:
         else:
             part = other.read(path, text.removeprefix("\ufeff"), self._reading)
             self.parts.append(part)
+            self.sources.update({name: read for name, read in part.sources.items() if name not in self.sources})
             for further in part.further:
                 self.add(further.value, further.place, (*chain, path), other.name)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
@@ -19,7 +20,8 @@ class Part:
     config.model.Daemon; where several files differ about a directory, a command or a setting of the kernel, it is
     told and the first counts.
 
-    `further`: files to be read too, as if they were named beside this one.
+    `further`: files to be read too, as if they were named beside this one. `sources`: the texts of files that were
+    read with this one, by path; secrets may stand in them.
     """
 
     services: tuple[Built, ...] = ()
@@ -30,3 +32,4 @@ class Part:
     maintenance_directory: At[str] | None = None
     ipvs: At[Ipvs] | None = None
     further: tuple[At[str], ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)

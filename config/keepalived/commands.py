@@ -6,39 +6,94 @@ import re
 from typing import Final
 
 from config import codes
+from config.keepalived.block import Block
 from config.keepalived.statements import Statement
-from config.reading import Reading
+from config.model import Argv
+from config.reading import Reading, shown
 
+COMMAND_LIMIT_BYTES: Final = 8192
+FOLDERS: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""Where a program without a path is looked for: the PATH a service is started with."""
 _ARGUMENT: Final = re.compile(r"\s*(?:((?:[^\s'\"\\]|\\.|'[^']*'|\"[^\"]*\")+))", re.DOTALL)
 _PART: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|([^'\"\\]+)", re.DOTALL)
 _SHELL: Final = re.compile(r"[|&<>]|;$|^\$\(")
 _PLACEHOLDERS: Final = ("{address}", "{port}", "{virtual_address}", "{virtual_port}")
+_PROGRAM: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 
 
-def command(statement: Statement, limit_bytes: int, reading: Reading) -> tuple[str, ...]:
-    """The program and its arguments; empty, told, when there is none that can be run."""
+def command(statement: Statement, reading: Reading) -> Argv:
+    """A check's program and its arguments; empty, told, when there is none that can be run."""
     words = tuple(at.value for at in statement.words[1:])
     place = statement.words[1].place if words else statement.place
-    found = split(words[0]) if len(words) == 1 else words
+    found = _with_path(split(words[0]) if len(words) == 1 else words, reading)
     if not found or not found[0].startswith("/"):
-        reading.error(codes.MALFORMED, place, "a command begins with a program's absolute path", 'misc_path "/..."')
+        message = "a command begins with a program's absolute path"
+        hint = f'{statement.keyword} "/..."; a program without a path is looked for in {", ".join(FOLDERS)}'
+        reading.error(codes.MALFORMED, place, message, hint)
         return ()
-    if sum(len(one.encode(errors="surrogatepass")) for one in found) > limit_bytes:
-        reading.error(codes.TOO_LARGE, place, f"a command of more than {limit_bytes} bytes")
-        return ()
-    if any(not c.isprintable() and c not in "\n\t" for one in found for c in one):
-        reading.error(codes.MALFORMED, place, "a control character in a command")
+    if not _fits(found):
+        reading.error(codes.MALFORMED, place, f"a command of more than {COMMAND_LIMIT_BYTES} bytes, or not of text")
         return ()
     if any(mark in one for one in found for mark in _PLACEHOLDERS):
         message = "lvsd fills in {address}, {port} and the like in a command"
         reading.warning(codes.FORCED, place, message, "keepalived does not")
-    if any(_SHELL.search(one) for one in found[1:]):
-        message = "there is no shell: | & < > and ; are arguments like any other"
-        reading.warning(codes.NOT_TAKEN, place, message, "keepalived has none either; put it into a script")
+    _note_shell(statement, found, reading)
     return found
 
 
-def split(text: str) -> tuple[str, ...]:
+def hook(block: Block, keyword: str, reading: Reading) -> Argv:
+    """The command to run at a change; empty for none, and, told, for one that cannot be run.
+
+    keepalived takes its arguments from the first word, in quotes, and the words after it for a user and a group.
+    """
+    statement = block.get(keyword)
+    if statement is None:
+        return ()
+    if len(statement.words) == 1:
+        reading.error(codes.NO_VALUE, statement.place, f"`{keyword}` has no value", f'{keyword} "/path/to/program"')
+        return ()
+    found = _with_path(split(statement.words[1].value), reading)
+    if not found or not found[0].startswith("/") or not _fits(found):
+        message = f"`{keyword}` names no program that is found, and is left out"
+        hint = f"keepalived runs nothing then either; write its absolute path (looked for in {', '.join(FOLDERS)})"
+        reading.warning(codes.LEFT_OUT, statement.words[1].place, message, hint)
+        return ()
+    others = statement.words[2:]
+    if others:
+        message = f"{shown(others[0].value)} is the user to keepalived: lvsd's hooks have one user for all"
+        hint = "`command_user` in lvsd.yaml; arguments go into the quotes"
+        reading.warning(codes.PASSED_OVER, others[0].place, message, hint)
+    _note_shell(statement, found, reading)
+    return found
+
+
+def _fits(found: Argv) -> bool:
+    size = sum(len(one.encode(errors="surrogatepass")) for one in found)
+    return size <= COMMAND_LIMIT_BYTES and all(c.isprintable() or c in "\n\t" for one in found for c in one)
+
+
+def _with_path(found: Argv, reading: Reading) -> Argv:
+    """A program without a path is looked for, as keepalived does."""
+    if not found or not _PROGRAM.fullmatch(found[0]):
+        return found
+    for folder in FOLDERS:
+        path = f"{folder}/{found[0]}"
+        try:
+            if path in reading.files.glob(path, "/"):
+                return (path, *found[1:])
+        except OSError:
+            continue
+    return found
+
+
+def _note_shell(statement: Statement, found: Argv, reading: Reading) -> None:
+    if any(_SHELL.search(one) for one in found[1:]):
+        message = "there is no shell: | & < > and ; are arguments like any other"
+        place = statement.words[1].place
+        reading.warning(codes.NOT_TAKEN, place, message, "keepalived has none either; put it into a script")
+
+
+def split(text: str) -> Argv:
     """A text to arguments: quotes group, a backslash takes the next character as it is."""
     found = []
     for argument in _ARGUMENT.finditer(text):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from config import codes
@@ -44,6 +45,18 @@ class Definitions:
         else:
             self._values[found[1]] = found[2].rstrip()
         return True
+
+    @contextmanager
+    def holding(self, values: Mapping[str, str]) -> Iterator[None]:
+        """Some names have these values for a while."""
+        before = {name: self._values[name] for name in values if name in self._values}
+        self._values.update(values)
+        try:
+            yield
+        finally:
+            for name in values:
+                del self._values[name]
+            self._values.update(before)
 
     def fill_in(self, text: str, file: str, number: int) -> Iterator[Line]:
         """The line with its definitions filled in; several where a value has several lines."""

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from config.keepalived.block import CHANGES, PASSED_OVER, Block, Told, note
+from config.keepalived.mails import default_alert, read_mail
 from config.keepalived.statements import Statement
 from config.keepalived.values import seconds, switch, whole
 from config.keepalived.vrrp_words import GLOBALS
-from config.model import GratuitousArp
+from config.model import GratuitousArp, Mail
 from config.reading import Reading
 
-DOWN_TIMER_ADVERTS = 3
-REPEAT_LIMIT = 100
-DELAY_LIMIT = 3600.0
-REFRESH_LIMIT = 86400.0
+DOWN_TIMER_ADVERTS: Final = 3
+REPEAT_LIMIT: Final = 100
+DELAY_LIMIT: Final = 3600.0
+REFRESH_LIMIT: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Globals:
-    """The defaults of every instance. `version` is None where global_defs do not say."""
+    """The defaults of every instance and virtual server. What is None global_defs do not say.
+
+    `block` holds what is read elsewhere.
+    """
 
     version: int | None = None
     strict: bool = False
     gratuitous_arp: GratuitousArp = field(default_factory=GratuitousArp)
+    mail: Mail | None = None
+    mails_by_default: bool | None = None
+    block: Block | None = None
 
 
 def read_globals(found: Sequence[Statement], reading: Reading) -> Globals:
@@ -39,7 +47,14 @@ def read_globals(found: Sequence[Statement], reading: Reading) -> Globals:
     if switch(block.get("vrrp_min_garp"), reading):
         burst = GratuitousArp(1, 0.0, burst.refresh)
     note_down_timer(block.get("vrrp_down_timer_adverts"), reading)
-    return Globals(number.value if number else None, switch(block.get("vrrp_strict"), reading), burst)
+    return Globals(
+        number.value if number else None,
+        switch(block.get("vrrp_strict"), reading),
+        burst,
+        read_mail(block, reading),
+        default_alert(block, reading),
+        block,
+    )
 
 
 def gratuitous_arp(block: Block, prefix: str, outer: GratuitousArp, reading: Reading) -> GratuitousArp:

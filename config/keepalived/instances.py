@@ -7,6 +7,7 @@ not go with `state MASTER`; strict mode does without a password; addresses are /
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from config import codes
@@ -30,20 +31,26 @@ LONGEST_INTERVAL: Final = 255.0
 SHORTEST_INTERVAL: Final = 0.01
 
 
-def read_instances(
-    found: list[Statement], scripts: frozenset[str], settings: Globals, reading: Reading
-) -> list[BuiltInstance]:
-    """The instances, each name once; `scripts` are the names of the vrrp_scripts."""
-    built: dict[str, BuiltInstance | None] = {}
+def instance_blocks(found: list[Statement], reading: Reading) -> dict[str, Block]:
+    """The instances' blocks by name, each once."""
+    blocks: dict[str, Block] = {}
     for statement in found:
         name = _name(statement, reading)
-        if name is not None and name in built:
+        if name is not None and name in blocks:
             message = f"vrrp_instance {shown(name)} is here for the second time"
             hint = "keepalived leaves this one out, and so is it here"
             reading.warning(codes.LEFT_OUT, statement.place, message, hint)
         elif name is not None:
-            built[name] = _instance(name, Block(statement, INSTANCE, reading), scripts, settings, reading)
-    return [one for one in built.values() if one is not None]
+            blocks[name] = Block(statement, INSTANCE, reading)
+    return blocks
+
+
+def read_instances(
+    blocks: Mapping[str, Block], scripts: frozenset[str], settings: Globals, reading: Reading
+) -> list[BuiltInstance]:
+    """The instances; `scripts` are the names of the vrrp_scripts."""
+    built = (_instance(name, block, scripts, settings, reading) for name, block in blocks.items())
+    return [one for one in built if one is not None]
 
 
 def _name(statement: Statement, reading: Reading) -> str | None:

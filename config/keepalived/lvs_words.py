@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from config.keepalived.block import CHANGES, PASSED_OVER, Told, Vocabulary, all_of
-from config.keepalived.vrrp_words import MAIL, SCRIPTS, SNMP, TUNING
+from config.keepalived.vrrp_words import SNMP, TUNING
 
 _INHERITED: Final = ("delay_loop", "retry", "delay_before_retry", "connect_timeout")
-_NOT_SIPPED: Final = Told(
-    PASSED_OVER, "the first probe comes within a second, at a moment of its own for each real server"
-)
-_ALPHA: Final = frozenset(("alpha",))  # lvsd always waits for a real server's first success
+_AS_EVER: Final = frozenset(("alpha", "warmup"))
+"""lvsd always waits for a real server's first success, and its first probe comes within a second."""
 
 SERVER: Final = Vocabulary(
     "virtual_server",
@@ -25,14 +23,21 @@ SERVER: Final = Vocabulary(
             "protocol",
             "persistence_timeout",
             "persistence_granularity",
+            "persistence_engine",
+            "weight",
             "ops",
             "virtualhost",
             "inhibit_on_failure",
             "ip_family",
             "sorry_server",
             "sorry_server_lvs_method",
+            "sorry_server_inhibit",
             "quorum",
             "hysteresis",
+            "quorum_up",
+            "quorum_down",
+            "omega",
+            "smtp_alert",
             *(f"flag-{number}" for number in (1, 2, 3)),
             "sh-port",
             "sh-fallback",
@@ -42,20 +47,14 @@ SERVER: Final = Vocabulary(
     ),
     several=frozenset(("real_server",)),
     told={
-        **all_of("sorry_server_inhibit", Told(PASSED_OVER, "real servers leave as they do when they fail")),
-        **all_of("persistence_engine", Told(CHANGES, "lvsd keeps clients together by address only yet")),
-        **all_of("quorum_up quorum_down", SCRIPTS),
         **all_of(
             "ha_suspend",
             Told(PASSED_OVER, "real servers are checked on both balancers, so that a failover finds a true table"),
         ),
-        **all_of("smtp_alert", MAIL),
-        **all_of("omega", Told(PASSED_OVER, "at its end lvsd runs no scripts and leaves the table as it is")),
-        **all_of("warmup", _NOT_SIPPED),
         **all_of("nat_mask", Told(PASSED_OVER, "keepalived does not know it any more either")),
         **all_of("snmp_name", SNMP),
     },
-    silent=_ALPHA,
+    silent=_AS_EVER,
 )
 
 REAL: Final = Vocabulary(
@@ -70,23 +69,31 @@ REAL: Final = Vocabulary(
             "lthreshold",
             "inhibit_on_failure",
             "virtualhost",
+            "notify_up",
+            "notify_down",
+            "smtp_alert",
         )
     ),
-    several=frozenset(("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "MISC_CHECK")),
+    several=frozenset(
+        (
+            "TCP_CHECK",
+            "HTTP_GET",
+            "SSL_GET",
+            "SMTP_CHECK",
+            "DNS_CHECK",
+            "UDP_CHECK",
+            "PING_CHECK",
+            "MISC_CHECK",
+        )
+    ),
     told={
-        **all_of("notify_up notify_down", SCRIPTS),
-        **all_of("smtp_alert", MAIL),
-        **all_of("warmup", _NOT_SIPPED),
         **all_of("snmp_name", SNMP),
         **all_of(
-            "DNS_CHECK PING_CHECK UDP_CHECK BFD_CHECK FILE_CHECK",
-            Told(
-                CHANGES,
-                "lvsd has no such check yet; the server would count as healthy",
-                "TCP_CHECK, or MISC_CHECK with a command",
-            ),
+            "BFD_CHECK FILE_CHECK",
+            Told(CHANGES, "lvsd has no such check; the server would count as healthy", "MISC_CHECK with a command"),
         ),
     },
+    silent=_AS_EVER,
 )
 
 _SOURCE: Final = Told(PASSED_OVER, "probes leave from the address the kernel chooses")
@@ -94,17 +101,28 @@ _MARKED: Final = Told(CHANGES, "the probe would take another way than the client
 _CHECK_TOLD: Final = {
     **all_of("bindto bind_port bind_if", _SOURCE),
     **all_of("fwmark", _MARKED),
-    **all_of("warmup", _NOT_SIPPED),
     **all_of("log_all_failures", Told(PASSED_OVER, "lvsctl status tells the last outcome")),
 }
 _CHECK: Final = frozenset((*_INHERITED, "connect_ip", "connect_port"))
 
-TCP: Final = Vocabulary("TCP_CHECK", _CHECK | {"nb_get_retry"}, told=_CHECK_TOLD, silent=_ALPHA)
+TCP: Final = Vocabulary("TCP_CHECK", _CHECK | {"nb_get_retry"}, told=_CHECK_TOLD, silent=_AS_EVER)
+PING: Final = Vocabulary("PING_CHECK", _CHECK | {"nb_get_retry"}, told=_CHECK_TOLD, silent=_AS_EVER)
+DNS: Final = Vocabulary("DNS_CHECK", _CHECK | {"nb_get_retry", "type", "name"}, told=_CHECK_TOLD, silent=_AS_EVER)
+UDP: Final = Vocabulary(
+    "UDP_CHECK",
+    _CHECK | {"nb_get_retry", "payload", "require_reply", "min_reply_length", "max_reply_length"},
+    told=_CHECK_TOLD,
+    silent=_AS_EVER,
+)
 SMTP: Final = Vocabulary(
-    "SMTP_CHECK", _CHECK | {"helo_name"}, several=frozenset(("host",)), told=_CHECK_TOLD, silent=_ALPHA
+    "SMTP_CHECK",
+    _CHECK | {"nb_get_retry", "helo_name"},
+    several=frozenset(("host",)),
+    told=_CHECK_TOLD,
+    silent=_AS_EVER,
 )
 SMTP_HOST: Final = Vocabulary(
-    "host", frozenset(("connect_ip", "connect_port", "connect_timeout")), told=_CHECK_TOLD, silent=_ALPHA
+    "host", frozenset(("connect_ip", "connect_port", "connect_timeout")), told=_CHECK_TOLD, silent=_AS_EVER
 )
 HTTP: Final = Vocabulary(
     "HTTP_GET or SSL_GET",
@@ -116,12 +134,7 @@ HTTP: Final = Vocabulary(
         **all_of("fast_recovery", Told(PASSED_OVER, "one success brings a real server back")),
         **all_of("tls_compliant", Told(PASSED_OVER, "lvsd always speaks TLS as its standard says")),
     },
-    silent=_ALPHA,
-)
-_DIGEST: Final = Told(
-    CHANGES,
-    "lvsd does not compare digests, and a wrong page would count as healthy",
-    "regex, or lvsd.yaml's `receive`, for a text of the page",
+    silent=_AS_EVER,
 )
 _REGEX: Final = Told(
     CHANGES,
@@ -130,9 +143,8 @@ _REGEX: Final = Told(
 )
 URL: Final = Vocabulary(
     "url",
-    frozenset(("path", "status_code", "virtualhost", "regex", "regex_options")),
+    frozenset(("path", "status_code", "virtualhost", "regex", "regex_options", "digest")),
     told={
-        **all_of("digest", _DIGEST),
         **all_of("regex_no_match regex_min_offset regex_max_offset", _REGEX),
         **all_of("regex_stack", TUNING),
         **all_of("tls_compliant", Told(PASSED_OVER, "lvsd always speaks TLS as its standard says")),
@@ -140,15 +152,10 @@ URL: Final = Vocabulary(
 )
 MISC: Final = Vocabulary(
     "MISC_CHECK",
-    frozenset((*_INHERITED, "misc_path", "misc_timeout")),
+    frozenset((*_INHERITED, "nb_get_retry", "misc_path", "misc_timeout", "misc_dynamic")),
     told={
-        **all_of(
-            "misc_dynamic",
-            Told(CHANGES, "lvsd takes 0 for up and anything else for down; weights are not read from the exit status"),
-        ),
         **all_of("user", Told(PASSED_OVER, "lvsd runs commands as its checker's user", "`checker_user` in lvsd.yaml")),
-        **all_of("warmup", _NOT_SIPPED),
         **all_of("log_all_failures", Told(PASSED_OVER, "lvsctl status tells the last outcome")),
     },
-    silent=_ALPHA,
+    silent=_AS_EVER,
 )

@@ -9,7 +9,8 @@ from config import codes
 from config.keepalived.block import Block
 from config.keepalived.globals import read_globals
 from config.keepalived.groups import read_groups
-from config.keepalived.instances import note_sync_groups, read_instances
+from config.keepalived.instances import instance_blocks, note_sync_groups, read_instances
+from config.keepalived.kernel import read_kernel
 from config.keepalived.services import read_services
 from config.keepalived.source import Source
 from config.keepalived.statements import Statement, statements
@@ -41,13 +42,16 @@ def read_keepalived(path: str, text: str, reading: Reading) -> Part:
     settings = read_globals(whole.every("global_defs"), reading)
     scripts = whole.every("vrrp_script")
     instances = whole.every("vrrp_instance")
-    built = read_instances(instances, _names(scripts), settings, reading)
+    blocks = instance_blocks(instances, reading)
+    built = read_instances(blocks, _names(scripts), settings, reading)
+    routers = {one.instance.name: one.instance.virtual_router_id for one in built}
+    kernel = read_kernel(settings.block, list(blocks.values()), routers, reading)
     _note_unused(scripts, instances, reading)
     names = frozenset(one.words[1].value for one in instances if len(one.words) > 1)
     note_sync_groups(whole.every("vrrp_sync_group"), names, reading)
     groups = read_groups(whole.every("virtual_server_group"), reading)
-    services = read_services(whole.every("virtual_server"), groups, reading)
-    return Part(tuple(services), tuple(built))
+    services = read_services(whole.every("virtual_server"), groups, settings, reading)
+    return Part(tuple(services), tuple(built), ipvs=kernel, sources=source.sources)
 
 
 def _names(found: list[Statement]) -> frozenset[str]:

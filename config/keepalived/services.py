@@ -7,28 +7,31 @@ virtual server's port.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from config import codes
 from config.build_service import ONE_PACKET_FLAG, Built, Virtual
 from config.keepalived.block import Block
-from config.keepalived.forwarding import method_of
+from config.keepalived.forwarding import NAT, Method, method_of
+from config.keepalived.globals import Globals
 from config.keepalived.groups import Entry, endpoint
-from config.keepalived.lvs_words import SERVER
-from config.keepalived.real_servers import Frame, read_real_servers
+from config.keepalived.lvs_words import REAL, SERVER
+from config.keepalived.mails import mail_of
+from config.keepalived.quorum import read_quorum
+from config.keepalived.real_servers import Frame, failure_of, read_real_servers, weight_of
+from config.keepalived.scheduling import read_persistence, read_scheduler
 from config.keepalived.sorry import read_sorry_server
 from config.keepalived.statements import Statement, no_more
-from config.keepalived.values import sole_word, switch, whole, word
-from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
-from config.network import Netmask, is_ipv6
-from config.nodes import At, Scalar
-from config.reading import Reading, did_you_mean, shown
-from config.words import SCHEDULER_FLAGS, SCHEDULERS, Forwarding, Protocol
+from config.keepalived.values import sole_word, word
+from config.model import FirewallMark, Mail, VirtualEndpoint, VirtualService
+from config.network import is_ipv6
+from config.reading import Reading, shown
+from config.words import OnFailure, Protocol
 
-BARE_PERSISTENCE: Final = 360
-PERSISTENCE_LIMIT: Final = 31 * 86400
 _PROTOCOLS: Final = {one.name: one for one in Protocol}
+_HOOKS: Final = ("quorum_up", "quorum_down", "notify_up", "notify_down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,27 @@ class _Settings:
     protocol: Protocol
     scheduler: str
     flags: int
-    method: Forwarding
-    persistence_seconds: int
-    granularity: At[int] | None
+    method: Method
+    on_failure: OnFailure
+    weight: int
+    mail: Mail | None
+    reals: tuple[Block, ...]
+    grouped: bool
 
 
-def read_services(found: list[Statement], groups: dict[str, list[Entry]], reading: Reading) -> list[Built]:
+def read_services(
+    found: list[Statement], groups: dict[str, list[Entry]], settings: Globals, reading: Reading
+) -> list[Built]:
     """The services of every virtual_server; a group makes one of each of its entries."""
     built: list[Built] = []
     for statement in found:
         entries = _entries(statement, groups, reading)
         block = Block(statement, SERVER, reading)
-        settings = _settings(block, reading)
+        inside = _settings(block, settings, reading)
+        if len(entries) > 1:
+            _note_hooks(block, inside.reals, len(entries), reading)
         for entry in entries:
-            service = _service(entry, block, settings, reading)
+            service = _service(entry, block, inside, reading)
             if service is not None:
                 built.append(service)
     return _without_doubles(built, reading)
@@ -75,16 +85,28 @@ def _entries(statement: Statement, groups: dict[str, list[Entry]], reading: Read
     return groups.get(name.value, [])
 
 
-def _settings(block: Block, reading: Reading) -> _Settings:
-    scheduler, words = _scheduler(block, reading)
+def _settings(block: Block, settings: Globals, reading: Reading) -> _Settings:
+    scheduler, flags = read_scheduler(block, reading)
+    reals = tuple(Block(one, REAL, reading) for one in block.every("real_server"))
     return _Settings(
         _protocol(block, reading),
         scheduler,
-        _flags(block, words, reading),
+        flags,
         _method(block, reading),
-        _persistence_seconds(block, reading),
-        _granularity(block, reading),
+        failure_of(block, OnFailure.REMOVE, reading),
+        weight_of(block, 1, reading),
+        mail_of(block, reals, settings.mail, settings.mails_by_default, reading),
+        reals,
+        len(block.statement.words) > 1 and block.statement.words[1].value == "group",
     )
+
+
+def _note_hooks(block: Block, reals: Sequence[Block], count: int, reading: Reading) -> None:
+    """keepalived counts a group's quorum once, lvsd for each of its addresses."""
+    for one in (block, *reals):
+        for statement in (found for hook in _HOOKS if (found := one.get(hook)) is not None):
+            message = f"`{statement.keyword}` runs for each of the group's {count} addresses and marks"
+            reading.warning(codes.REPEATED, statement.place, message, "keepalived runs it once for all of them")
 
 
 def _protocol(block: Block, reading: Reading) -> Protocol:
@@ -104,78 +126,13 @@ def _protocol(block: Block, reading: Reading) -> Protocol:
     return Protocol.UDP
 
 
-def _scheduler(block: Block, reading: Reading) -> tuple[str, tuple[At[str], ...]]:
-    """The scheduler and the words after it, which are its flags."""
-    statement = block.get("lb_algo", "lvs_sched")
-    at = word(statement, reading) if statement else None
-    if statement is None or at is None:
-        message = "no `lb_algo` is said: the scheduler is wlc"
-        reading.warning(codes.DEFAULTED, block.statement.place, message, "keepalived's default")
-        return "wlc", ()
-    if at.value not in SCHEDULERS:
-        hint = f"keepalived takes wlc, and so is it here; {did_you_mean(at.value, SCHEDULERS)}"
-        reading.warning(codes.NOT_TAKEN, at.place, f"{shown(at.value)} is not a scheduler", hint)
-        return "wlc", ()
-    return at.value, statement.words[2:]
-
-
-def _flags(block: Block, words: tuple[At[str], ...], reading: Reading) -> int:
-    bits = ONE_PACKET_FLAG if switch(block.get("ops"), reading) else 0
-    for flag, bit in SCHEDULER_FLAGS.items():
-        if switch(block.get(flag), reading):
-            bits |= bit
-    for at in words:
-        if at.value not in SCHEDULER_FLAGS:
-            hint = did_you_mean(at.value, SCHEDULER_FLAGS)
-            reading.warning(codes.UNKNOWN_KEYWORD, at.place, f"{shown(at.value)} is not a scheduler's flag", hint)
-        bits |= SCHEDULER_FLAGS.get(at.value, 0)
-    return bits
-
-
-def _method(block: Block, reading: Reading) -> Forwarding:
+def _method(block: Block, reading: Reading) -> Method:
     statement = block.get("lb_kind", "lvs_method")
     if statement is None:
         message = "no `lb_kind` is said: the forwarding method is NAT"
         reading.warning(codes.DEFAULTED, block.statement.place, message, "keepalived's default")
-        return Forwarding.MASQUERADE
-    return method_of(statement, Forwarding.MASQUERADE, reading)
-
-
-def _persistence_seconds(block: Block, reading: Reading) -> int:
-    """0 for none."""
-    statement = block.get("persistence_timeout")
-    if statement is None:
-        return 0
-    if len(statement.words) == 1:
-        return BARE_PERSISTENCE
-    at = whole(statement, 0, PERSISTENCE_LIMIT, "none", reading)
-    return at.value if at else 0
-
-
-def _granularity(block: Block, reading: Reading) -> At[int] | None:
-    statement = block.get("persistence_granularity")
-    at = sole_word(statement, reading) if statement else None
-    return None if at is None else Netmask().read(Scalar(at.value, plain=True, place=at.place), reading)
-
-
-def _persistence(entry: Entry, settings: _Settings, reading: Reading) -> Persistence | None:
-    virtual = _virtual(entry, settings)
-    longest = 128 if entry.ipv6 else 32
-    seconds = settings.persistence_seconds
-    if not seconds and isinstance(virtual, VirtualEndpoint) and virtual.port == 0:
-        message = f"port 0 (every port) needs persistence: {BARE_PERSISTENCE} s are taken"
-        reading.warning(codes.DEFAULTED, entry.place, message, "keepalived's default; say `persistence_timeout`")
-        seconds = BARE_PERSISTENCE
-    if not seconds:
-        if settings.granularity is not None:
-            message = "`persistence_granularity` has no effect without `persistence_timeout`"
-            reading.warning(codes.NO_EFFECT, settings.granularity.place, message)
-        return None
-    netmask = settings.granularity
-    if netmask is not None and netmask.value > longest:
-        message = f"a netmask of {netmask.value} bits does not fit the service's family"
-        reading.error(codes.OUT_OF_RANGE, netmask.place, message, f"from 1 to {longest}")
-    return Persistence(seconds, netmask.value if netmask else longest)
+        return NAT
+    return method_of(statement, NAT, reading)
 
 
 def _virtual(entry: Entry, settings: _Settings) -> Virtual:
@@ -188,21 +145,40 @@ def _service(entry: Entry, block: Block, settings: _Settings, reading: Reading) 
     family = block.get("ip_family")
     entry = _of_family(entry, family, reading) if family else _of_real_servers(entry, block)
     virtual = _virtual(entry, settings)
-    if settings.flags & ONE_PACKET_FLAG and entry.mark is None and settings.protocol is not Protocol.UDP:
-        ops = block.get("ops") or block.statement
-        reading.error(codes.ONE_PACKET, ops.place, f"`ops` needs UDP, this is {settings.protocol.name}", "protocol UDP")
-    frame = Frame(block, virtual, settings.method, entry.port)
-    servers, on_failure = read_real_servers(frame, reading)
+    _check_one_packet(entry, block, settings, reading)
+    frame = Frame(
+        block, settings.reals, virtual, settings.method, entry.port, settings.on_failure, settings.weight,
+        settings.grouped,
+    )  # fmt: skip
+    servers = read_real_servers(frame, reading)
     if not servers:
         message = "this virtual_server has no real server and is left out"
         reading.warning(codes.LEFT_OUT, block.statement.place, message, "keepalived leaves it out too")
         return None
-    persistence = _persistence(entry, settings, reading)
-    fallback = read_sorry_server(frame, servers, reading)
+    quorum = read_quorum(block, servers, reading)
     service = VirtualService(
-        _name(virtual), virtual, settings.scheduler, servers, settings.flags, persistence, on_failure, fallback
+        _name(virtual),
+        virtual,
+        settings.scheduler,
+        servers,
+        settings.flags,
+        read_persistence(block, virtual, entry.ipv6, entry.place, reading),
+        settings.on_failure,
+        read_sorry_server(frame, servers, reading),
+        quorum.weight,
+        quorum.hysteresis,
+        quorum.on_up,
+        quorum.on_down,
+        quorum.on_stop,
+        settings.mail,
     )
     return Built(service, entry.place)
+
+
+def _check_one_packet(entry: Entry, block: Block, settings: _Settings, reading: Reading) -> None:
+    if settings.flags & ONE_PACKET_FLAG and entry.mark is None and settings.protocol is not Protocol.UDP:
+        ops = block.get("ops") or block.statement
+        reading.error(codes.ONE_PACKET, ops.place, f"`ops` needs UDP, this is {settings.protocol.name}", "protocol UDP")
 
 
 def _of_family(entry: Entry, family: Statement, reading: Reading) -> Entry:

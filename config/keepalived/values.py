@@ -119,3 +119,11 @@ def _unicast(text: str) -> str | None:
     zone = isinstance(found, ipaddress.IPv6Address) and found.scope_id
     unfit = zone or found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255"
     return None if unfit else str(found)
+
+
+def host_name(at: At[str], reading: Reading) -> str | None:
+    """A host's name, perhaps with a port; None, told, when it is none."""
+    if re.fullmatch(r"[A-Za-z0-9_\[][A-Za-z0-9_.:\[\]-]{0,254}", at.value):
+        return at.value
+    reading.error(codes.MALFORMED, at.place, f"{shown(at.value)} is not a host name", "letters, digits, - and .")
+    return None

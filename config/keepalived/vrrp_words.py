@@ -6,8 +6,11 @@ from typing import Final
 
 from config.keepalived.block import CHANGES, PASSED_OVER, Told, Vocabulary, all_of
 
-SCRIPTS: Final = Told(PASSED_OVER, "lvsd runs no script at a change yet")
-MAIL: Final = Told(PASSED_OVER, "lvsd sends no mail yet")
+SCRIPTS: Final = Told(PASSED_OVER, "lvsd runs no script at a change of VRRP yet")
+EVENTS: Final = Told(PASSED_OVER, "lvsd writes no FIFO; `lvsctl events` tells what happens")
+MAIL: Final = Told(PASSED_OVER, "lvsd sends no mail about VRRP yet")
+RELAY: Final = Told(PASSED_OVER, "lvsd's mails go out in its own way")
+USER: Final = Told(PASSED_OVER, "lvsd runs hooks as one user for all", "`command_user` in lvsd.yaml")
 TUNING: Final = Told(PASSED_OVER, "it tunes keepalived's own process")
 SNMP: Final = Told(PASSED_OVER, "lvsd speaks neither SNMP nor D-Bus")
 _LATER_VERSION: Final = Told(PASSED_OVER, "it concerns VRRP version 3, which lvsd does not speak yet")
@@ -85,19 +88,37 @@ GLOBALS: Final = Vocabulary(
             "vrrp_garp_master_refresh_repeat",
             "vrrp_min_garp",
             "vrrp_down_timer_adverts",
+            "router_id",
+            "notification_email_from",
+            "smtp_server",
+            "smtp_alert",
+            "smtp_alert_checker",
+            "no_checker_emails",
+            "lvs_timeouts",
+            "lvs_sync_daemon",
         )
     ),
+    several=frozenset(("notification_email",)),
     told={
+        **all_of("smtp_helo_name smtp_connect_timeout", RELAY),
+        **all_of("smtp_alert_vrrp email_faults no_email_faults", MAIL),
+        **all_of("script_user", USER),
         **all_of(
-            "router_id smtp_helo_name", Told(PASSED_OVER, "it names this router in mails only, and lvsd sends none yet")
+            "enable_script_security",
+            Told(PASSED_OVER, "lvsd looks at no script's rights; the commands of checks run without any of their own"),
         ),
-        **all_of("notification_email notification_email_from smtp_server smtp_connect_timeout email_faults", MAIL),
-        **all_of("smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails", MAIL),
-        **all_of("script_user enable_script_security max_auto_priority min_auto_priority_delay", TUNING),
-        **all_of("notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script", SCRIPTS),
-        **all_of("lvs_notify_fifo lvs_notify_fifo_script fifo_write_vrrp_states_on_reload", SCRIPTS),
-        **all_of("startup_script shutdown_script startup_script_timeout shutdown_script_timeout", SCRIPTS),
-        **all_of("vrrp_notify_priority_changes rs_init_notifies checker_log_all_failures", SCRIPTS),
+        **all_of("max_auto_priority min_auto_priority_delay", TUNING),
+        **all_of("notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script", EVENTS),
+        **all_of("lvs_notify_fifo lvs_notify_fifo_script fifo_write_vrrp_states_on_reload", EVENTS),
+        **all_of(
+            "startup_script shutdown_script startup_script_timeout shutdown_script_timeout",
+            Told(
+                PASSED_OVER, "lvsd runs nothing when it starts and stops", "ExecStartPre and ExecStopPost of its unit"
+            ),
+        ),
+        **all_of("vrrp_notify_priority_changes", SCRIPTS),
+        **all_of("rs_init_notifies", Told(PASSED_OVER, "what runs at a change does not run for the first standing")),
+        **all_of("checker_log_all_failures", Told(PASSED_OVER, "lvsctl status tells the last outcome")),
         **all_of("vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat", _LOWER),
         **all_of(
             "vrrp_garp_interval vrrp_gna_interval vrrp_garp_extra_if", Told(PASSED_OVER, "lvsd sends a burst at once")
@@ -113,13 +134,8 @@ GLOBALS: Final = Vocabulary(
                 CHANGES, "lvsd reads the interface from the instance only", "write `interface` in every vrrp_instance"
             ),
         ),
-        **all_of(
-            "lvs_sync_daemon",
-            Told(PASSED_OVER, "connections are not carried to the other balancer yet: those of a failover are lost"),
-        ),
         **all_of("lvs_flush", Told(PASSED_OVER, "lvsd adopts the table it finds and changes only what differs")),
         **all_of("lvs_flush_on_stop", Told(PASSED_OVER, "lvsd leaves the table when it stops")),
-        **all_of("lvs_timeouts", Told(PASSED_OVER, "the kernel's timeouts stay as they are", "ipvsadm --set")),
         **all_of("process_names checker_process_name bfd_process_name dynamic_interfaces umask", TUNING),
         **all_of("vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs lvs_netlink_cmd_rcv_bufs", TUNING),
         **all_of("lvs_netlink_monitor_rcv_bufs vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier disable_local_igmp", TUNING),
@@ -157,6 +173,8 @@ INSTANCE: Final = Vocabulary(
             "garp_master_refresh_repeat",
             "down_timer_adverts",
             "preempt_delay",
+            "lvs_sync_daemon_interface",
+            "lvs_sync_daemon",
         )
     ),
     several=frozenset(("virtual_ipaddress", "track_interface", "track_script")),
@@ -187,10 +205,6 @@ INSTANCE: Final = Vocabulary(
         **all_of("no_accept", _ANSWERS),
         **all_of("lower_prio_no_advert higher_prio_send_advert garp_lower_prio_delay garp_lower_prio_repeat", _LOWER),
         **all_of("garp_extra_if", Told(PASSED_OVER, "lvsd announces on the address's own interface")),
-        **all_of(
-            "lvs_sync_daemon_interface lvs_sync_daemon",
-            Told(PASSED_OVER, "connections are not carried to the other balancer yet: those of a failover are lost"),
-        ),
         **all_of("native_ipv6 old_unicast_checksum v3_checksum_as_v2 owner_ignore_adverts", _LATER_VERSION),
         **all_of("auth_hmac", Told(CHANGES, "lvsd knows the simple password only; the peer would not accept it")),
         **all_of("promote_secondaries timer_expired_backup thread_timer_expired debug linkbeat_use_polling", TUNING),

@@ -7,6 +7,7 @@ import pytest
 from config import codes
 from tests.unit.config.keepalived.conf import INSTANCE, SERVER, codes_of, put
 
+MAILED = "global_defs {\n notification_email {\n a@example.net\n }\n smtp_server 192.0.2.25\n}\n" + SERVER
 TEXTS = {
     codes.UNBALANCED: INSTANCE + "}\n",
     codes.UNKNOWN_KEYWORD: INSTANCE + "bogus\n",
@@ -20,11 +21,13 @@ TEXTS = {
     codes.DEFAULTED: put(SERVER, "    protocol TCP\n", ""),
     codes.FORCED: put(SERVER, "192.0.2.11 80", "192.0.2.11 81"),
     codes.MIXED: put(
-        SERVER, "    }\n}\n", "    }\n    real_server 192.0.2.12 80 {\n inhibit_on_failure\nTCP_CHECK {\n}\n}\n}\n"
+        MAILED, "    }\n}\n", "    }\n    real_server 192.0.2.12 80 {\n smtp_alert off\nTCP_CHECK {\n}\n}\n}\n"
     ),
     codes.UNCHECKED: SERVER.replace("TCP_CHECK {\n            connect_timeout 3\n        }", ""),
     codes.DEFINITION: put(INSTANCE, "eth0", "eth0 ${X}"),
     codes.INCLUDE_EMPTY: INSTANCE + "include none\n",
+    codes.REPEATED: "virtual_server_group G {\n 192.0.2.1-2 80\n}\n"
+    + put(put(SERVER, "192.0.2.100 80", "group G"), "TCP_CHECK", "notify_up /bin/true\nTCP_CHECK"),
 }
 
 

@@ -144,8 +144,68 @@ def test_a_condition_without_a_host_name() -> None:
     assert codes_of("@lb1 vrrp_script x {\n" + INSTANCE)[0] == "1:1 CFG001"
 
 
-def test_templates_are_told() -> None:
-    assert codes_of("~SEQ(n,1,1,3) include $n.conf\n" + INSTANCE) == ["1:1 CFG202"]
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("~SEQ(n,1,1,3) 192.0.2.${n}", ["192.0.2.1", "192.0.2.2", "192.0.2.3"]),
+        ("~SEQ(n, 8, 9) 192.0.2.$n", ["192.0.2.8", "192.0.2.9"]),
+        ("~SEQ(n,2) 192.0.2.$n", ["192.0.2.1", "192.0.2.2"]),
+        ("~SEQ(n,9,-3,3) 192.0.2.$n", ["192.0.2.9", "192.0.2.6", "192.0.2.3"]),
+        ("~SEQ(n,9,8) 192.0.2.$n", ["192.0.2.9", "192.0.2.8"]),
+        ("~SEQx(n,0x10,8,0x20) 192.0.2.$n", ["192.0.2.10", "192.0.2.18", "192.0.2.20"]),
+        ("~LST(n, 5, 7) 192.0.2.$n", ["192.0.2.5", "192.0.2.7"]),
+        ("~LST({a, b}, {1,2}, {3,4}) 192.0.${a}.${b}", ["192.0.1.2", "192.0.3.4"]),
+        (
+            "~LST(a,1,2) ~SEQ(b,3,4) 192.0.${a}.${b}",
+            ["192.0.1.3", "192.0.1.4", "192.0.2.3", "192.0.2.4"],
+        ),
+        ("~SEQ(n,1,2) $LINE", ["198.51.100.1", "198.51.100.2"]),
+    ],
+)
+def test_a_line_that_stands_for_several(line: str, lines: list[str]) -> None:
+    text = "$LINE=198.51.100.${n}\n" + put(INSTANCE, "192.0.2.100/24", line)
+    assert codes_of(text) == []
+    assert [one.address for one in instance(text).addresses] == lines
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "~SEQ()",
+        "~SEQ(n)",
+        "~SEQ(n,1,0,3)",
+        "~SEQ(n,3,1,1)",
+        "~SEQ(n,a)",
+        "~SEQ(n,1,2,3,4)",
+        "~SEQ(n,1,99999)",
+        "~SEQ(1,2)",
+        "~SEQ(n,1",
+        "~LST(n)",
+        "~LST({a,b},{1})",
+        "~SEQ(n,1,2) " * 9,
+    ],
+)
+def test_a_line_that_does_not_repeat_as_it_is_written(head: str) -> None:
+    assert {one.split()[1] for one in codes_of(f"{head} x\n" + INSTANCE)} == {"CFG017"}
+
+
+def test_a_name_is_what_it_was_before_after_a_repetition() -> None:
+    text = put("$n=7\n" + INSTANCE, "192.0.2.100/24", "~SEQ(n,1,2) 192.0.2.$n\n192.0.2.$n\n~SEQ(m,1) 192.0.3.${m}\n")
+    assert [one.address for one in instance(text).addresses] == ["192.0.2.1", "192.0.2.2", "192.0.2.7", "192.0.3.1"]
+    assert codes_of(put(INSTANCE, "192.0.2.100/24", "~SEQ(n,1) 192.0.2.$n\n192.0.2.2 ${n}")) == [
+        "8:11 CFG213w",
+        "8:11 CFG201w",
+    ]
+
+
+def test_a_random_value_is_refused() -> None:
+    assert codes_of(put(INSTANCE, "priority 150", "priority ${_RANDOM 1 9}")) == ["5:14 CFG213", "5:14 CFG204w"]
+
+
+def test_what_is_included_is_among_the_sources() -> None:
+    found = loaded(INSTANCE + "include more.conf\n", more_conf="! nothing\n")
+    assert found.sources == {NAME: INSTANCE + "include more.conf\n", "more.conf": "! nothing\n"}
+    assert "nothing" not in repr(found)
 
 
 def test_includes_stand_where_they_are_written() -> None:

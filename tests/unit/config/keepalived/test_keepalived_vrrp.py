@@ -217,7 +217,6 @@ def test_what_would_change_who_holds_an_address_is_an_error(line: str) -> None:
         "use_vmac",
         "no_accept",
         "mcast_src_ip 192.0.2.1",
-        "lvs_sync_daemon_interface eth0",
         "garp_master_refresh_repeat 2",
         "lower_prio_no_advert",
     ],
@@ -262,8 +261,8 @@ def test_groups() -> None:
 
 def test_global_words_are_told() -> None:
     text = "global_defs {\n notification_email {\n  a@example.net\n }\n router_id lb1\n bogus\n}\n" + INSTANCE
-    assert codes_of(text) == ["2:2 CFG203w", "5:2 CFG203w", "6:2 CFG201w"]
-    assert told(text)[1].startswith("5:2: warning: `router_id` is passed over: it names this router in mails only")
+    assert codes_of(text) == ["2:2 CFG034w", "6:2 CFG201w"]
+    assert told(text)[0].startswith("2:2: warning: `notification_email` without a `smtp_server`: no mail is sent")
 
 
 @pytest.mark.parametrize(
