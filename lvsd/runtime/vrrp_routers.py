@@ -5,7 +5,6 @@ Everything it touches is behind Network, so that tests can stand in for it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
 from math import inf
@@ -14,6 +13,7 @@ from config.model import VirtualAddress, VrrpInstance
 from lvsd.runtime.journal import tell
 from lvsd.runtime.vrrp_held import HeldFile
 from lvsd.runtime.vrrp_router import Key, Network, Place, Router, bare, key_of, place_of, status_of
+from lvsd.runtime.vrrp_voice import Voice
 from lvsd.vrrp.drops import Dropped
 from lvsd.vrrp.events import (
     AddressLost,
@@ -38,18 +38,17 @@ from lvsd.vrrp.events import (
     Weighed,
     Whisper,
 )
-from lvsd.vrrp.frames import MAC_BYTES, announcement
-from lvsd.vrrp.groups import common_fault, orders
+from lvsd.vrrp.groups import orders
 from lvsd.vrrp.instance import step
-from lvsd.vrrp.ip import Datagram, address_text, packed
+from lvsd.vrrp.ip import Datagram, address_text
+from lvsd.vrrp.links import links, weight
 from lvsd.vrrp.messages import Cause, Configure, Failover, Role, VrrpStatus, Weight, Weights
 from lvsd.vrrp.moves import ADDRESS_LIST
-from lvsd.vrrp.packet import Kind, Wire, decode, encode, virtual_router_id
-from lvsd.vrrp.sight import Sight, interface_weight, link_of, lost_addresses
+from lvsd.vrrp.packet import Kind, Wire, decode, virtual_router_id
+from lvsd.vrrp.sight import Sight, lost_addresses
 from lvsd.vrrp.state import Instance
 from netlink.errors import NetlinkError
 
-IDENTIFICATION_LIMIT = 0xFFFF
 RESUME_PATIENCE_SECONDS = 3.0
 """Addresses of a predecessor are kept that long without a configuration; then a peer has taken them over."""
 
@@ -63,6 +62,7 @@ class Routers:
     def __init__(self, network: Network, held_file: HeldFile, now: float, *, restarted: bool) -> None:
         """`restarted`: a predecessor ended without giving up; what it held is kept for a while."""
         self._network = network
+        self._voice = Voice(network)
         self._held_file = held_file
         self._routers: dict[Key, Router] = {}
         self._inherited = set(held_file.inherited)
@@ -92,12 +92,12 @@ class Routers:
         for key in [key for key in self._routers if key not in configs]:
             self._step(self._routers[key], Shutdown(Cause.RELOAD), now)
             del self._routers[key]
-        links = self._survey(configs.values())
+        found = self._survey(configs.values())
         for key, config in reversed(configs.items()):
             if key in self._routers:
-                self._change(self._routers[key], config, links[key], now)
+                self._change(self._routers[key], config, found[key], now)
             else:
-                self._begin(key, config, links[key], now)
+                self._begin(key, config, found[key], now)
         self._resuming, self._patience_ends_at = False, inf
         self._settle(now)
         self._disown()
@@ -122,7 +122,7 @@ class Routers:
     def _begin(self, key: Key, config: VrrpInstance, link: Link, now: float) -> None:
         router = self._routers[key] = Router(Instance(config))
         self._step(router, LinkChanged(link), now)
-        self._step(router, Weighed(self._weight(config)), now)
+        self._step(router, Weighed(weight(config, self._sight, self._weights)), now)
         self._step(router, Resume() if self._was_active(config) else Start(), now)
 
     def _was_active(self, config: VrrpInstance) -> bool:
@@ -144,10 +144,10 @@ class Routers:
     def look(self, now: float) -> None:
         """Something about links or addresses has changed: see what is so now."""
         self._look_at = inf
-        links = self._survey(router.instance.config for router in self._routers.values())
+        found = self._survey(router.instance.config for router in self._routers.values())
         for key, router in self._routers.items():
             config = router.instance.config
-            self._see(router, LinkChanged(links[key]), now)
+            self._see(router, LinkChanged(found[key]), now)
             self._weigh_one(router, now)
             lost = lost_addresses(config, self._sight)
             if lost and router.instance.role is Role.ACTIVE:
@@ -160,31 +160,13 @@ class Routers:
         listed = tuple(configs)
         self._sight = self._network.look()
         self._network.listen_on({place_of(config) for config in listed})
-        virtual = frozenset(address.address for config in listed for address in config.addresses)
-        links = {config.name: self._link(config, virtual) for config in listed}
-        return {key_of(config): self._common(config, listed, links) for config in listed}
-
-    def _link(self, config: VrrpInstance, virtual: frozenset[str]) -> Link:
-        link = link_of(config, self._sight, virtual)
-        tracked = self._weights.get(config.name)
-        fault = interface_weight(config, self._sight)[1] or (tracked.fault if tracked else "")
-        return Link(link.source, fault) if link.fit and fault else link
-
-    @staticmethod
-    def _common(config: VrrpInstance, listed: tuple[VrrpInstance, ...], links: dict[str, Link]) -> Link:
-        if not config.sync_group:
-            return links[config.name]
-        members = {one.name: links[one.name] for one in listed if one.sync_group == config.sync_group}
-        return common_fault(members, config.name)
-
-    def _weight(self, config: VrrpInstance) -> int:
-        tracked = self._weights.get(config.name)
-        return interface_weight(config, self._sight)[0] + (tracked.delta if tracked else 0)
+        found = links(listed, self._sight, self._weights)
+        return {key_of(config): found[config.name] for config in listed}
 
     def _weigh_one(self, router: Router, now: float) -> None:
-        weight = self._weight(router.instance.config)
-        if weight != router.instance.weighed:
-            self._step(router, Weighed(weight), now)
+        delta = weight(router.instance.config, self._sight, self._weights)
+        if delta != router.instance.weighed:
+            self._step(router, Weighed(delta), now)
 
     def _settle(self, now: float) -> None:
         """Have the members of each sync group follow each other."""
@@ -260,53 +242,17 @@ class Routers:
     def _do(self, router: Router, effect: Effect, now: float) -> None:
         match effect:
             case Send(priority):
-                self._send(router, priority)
+                self._voice.advertise(router, priority)
             case Claim(addresses):
                 self._claim(router, addresses, now)
             case Whisper(kind, priority, to):
-                self._whisper(router, kind, priority, to)
+                self._voice.whisper(router, kind, priority, to)
             case Release(addresses):
                 self._release(router, addresses)
             case Announce(addresses, rounds):
-                self._announce(addresses, rounds)
+                self._voice.announce(addresses, rounds, self._sight)
             case Tell(level, event, fields):
                 tell(level, event, instance=router.instance.config.name, **dict(fields))
-
-    def _send(self, router: Router, priority: int) -> None:
-        if router.wire is None:
-            return
-        router.identification = router.identification % IDENTIFICATION_LIMIT + 1
-        try:
-            self._send_to_all(router.wire, place_of(router.instance.config), priority, router.identification)
-        except OSError as error:
-            if not router.mute:
-                tell("error", "advertisement_not_sent", instance=router.instance.config.name, error=str(error))
-            router.mute = True
-            return
-        router.sent += 1
-        router.mute = False
-
-    def _send_to_all(self, wire: Wire, place: Place, priority: int, identification: int) -> None:
-        """To the group, or to each peer; one that cannot be reached keeps it from none of the others."""
-        failed: OSError | None = None
-        for destination in wire.destinations:
-            try:
-                packet = encode(wire, priority, identification, destination)
-                self._network.send(place, packet, wire.source, destination)
-            except OSError as error:
-                failed = error
-        if failed is not None:
-            raise failed
-
-    def _whisper(self, router: Router, kind: Kind, priority: int, to: str) -> None:
-        """To one router. Nobody depends on it, so that a failure is not told."""
-        if router.wire is None:
-            return
-        router.identification = router.identification % IDENTIFICATION_LIMIT + 1
-        destination = packed(to)
-        words = encode(router.wire, priority, router.identification, destination, kind)
-        with contextlib.suppress(OSError):
-            self._network.send(place_of(router.instance.config), words, router.wire.source, destination)
 
     def _claim(self, router: Router, addresses: tuple[VirtualAddress, ...], now: float) -> None:
         self._write_held(addresses)
@@ -331,19 +277,6 @@ class Routers:
             self._network.delete(address)
         except NetlinkError as error:
             tell("error", "virtual_address_not_removed", address=address.address, error=str(error))
-
-    def _announce(self, addresses: tuple[VirtualAddress, ...], rounds: int) -> None:
-        frames = [
-            (address.interface, announcement(interface.mac, address.address, router=self._sight.forwards_ipv6))
-            for address in addresses
-            if (interface := self._sight.interfaces.get(address.interface)) and len(interface.mac) == MAC_BYTES
-        ]
-        try:
-            for _ in range(rounds):
-                for interface_name, frame in frames:
-                    self._network.announce(interface_name, frame)
-        except OSError as error:
-            tell("warning", "announcement_not_sent", error=str(error))
 
     def _disown(self) -> None:
         """Remove what a predecessor left and no instance holds now."""
