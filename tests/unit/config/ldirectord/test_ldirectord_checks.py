@@ -205,6 +205,7 @@ def test_connects_that_would_find_nothing() -> None:
     assert told(none) == ["3:15 CFG108"]
     assert check(none.replace("=3", "=0")).kind == NoCheck()
     assert told(lines("checktype=1000001")) == ["3:15 CFG015"]
+    assert told(lines("checktype=1000000")) == []
 
 
 def test_external() -> None:

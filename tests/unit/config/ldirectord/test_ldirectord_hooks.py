@@ -81,6 +81,9 @@ def test_a_mail_whole() -> None:
     assert service(text + lines("emailalertstatus=none")).mail is None
     assert service(lines()).mail is None
     assert told(text + lines("servicename=x")) == []
+    assert service("emailalert=a@b\nsmtp=mx # ours\n" + lines()).mail == Mail(("a@b",), smtp="mx")
+    assert told("emailalert=a@b\nsmtp=mx # ours\n" + lines()) == []
+    assert service("emailalert=a@b\nemailalertstatus=\n" + lines()).mail is None
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,7 @@ def test_nobody_to_write_to() -> None:
 
 def test_what_is_said_of_mails_nobody_gets() -> None:
     text = "emailalertfrom=a@b\nemailalertfreq=5\nsmtp=mx\n" + lines("servicename=x", "emailalertfreq=7", "comment=")
+    assert told("emailalertfreq=0\nemailalertstatus=none\n" + lines()) == []
     assert told(text) == ["1:16 CFG109", "2:16 CFG109", "3:6 CFG109", "6:17 CFG109", "7:20 CFG109"]
 
 
@@ -183,8 +187,10 @@ def test_execute_reads_another_file(written: str, path: str) -> None:
 
 
 def test_execute_takes_ldirectords_folders_first() -> None:
-    texts = {"ldirectord.cf": "execute=a.cf\n" + lines(), "/etc/ha.d/a.cf": OTHER, "a.cf": "nonsense=1\n"}
-    assert load(["ldirectord.cf"], FilesInMemory(texts)).config is not None
+    texts = {"ldirectord.cf": "execute=a.cf\n" + lines(), "a.cf": "nonsense=1\n"}
+    for folder in ("/", "/etc/ha.d/conf/", "/etc/ha.d/"):
+        texts[f"{folder}a.cf"] = OTHER
+        assert list(load(["ldirectord.cf"], FilesInMemory(texts)).sources)[1] == f"{folder}a.cf"
 
 
 def test_execute_several_files_and_one_twice() -> None:

@@ -123,6 +123,8 @@ def test_a_shared_secret_everyone_reads() -> None:
 def test_sip() -> None:
     assert kind("service=sip", 'login="probe@example.net"') == SipCheck("probe@example.net", tcp=True)
     assert kind("service=sip", "protocol=udp") == SipCheck("ldirectord@lb1.example.net")
+    mark = check("virtual=5\n    real=192.0.2.12 gate\n    service=sip\n")
+    assert (mark.kind, mark.port) == (SipCheck("ldirectord@lb1.example.net", tcp=True), 5060)
     for login in ("a b", "<a>", "é", "a\\", "a@b@c", "@b"):
         assert told(lines("service=sip", f'login="{login}"')) == ["4:11 CFG017"]
 
@@ -175,7 +177,7 @@ def test_a_whole_url_over_tls_and_ipv6() -> None:
 @pytest.mark.parametrize(
     ("url", "code"),
     [("http://nowhere.example/a", "CFG105"), ("http://:80/a", "CFG017"), ("http://192.0.2.9:0/", "CFG017"),
-     ("http://192.0.2.9:70000/", "CFG017"), ("https://192.0.2.9/", "CFG109")],
+     ("http://192.0.2.9:65536/", "CFG017"), ("https://192.0.2.9/", "CFG109")],
 )  # fmt: skip
 def test_a_url_that_cannot_be_asked(url: str, code: str) -> None:
     assert told(WEB + f'    real=192.0.2.12:80 gate "{url}", "b"\n') == [f"2:10 {code}"]
@@ -193,6 +195,8 @@ def test_http_proxy() -> None:
     for written, url in (("http://a.example/", "http://a.example/"), ("a/b", "http://192.0.2.12:80/a/b")):
         assert check(own.format(written)).kind == HttpCheck(proxy_url=url, expect=Expect(text="x"))
     assert told(own.format("https://a.example/")) == ["2:10 CFG017"]
+    inferred = 'virtual=192.0.2.100:3128\n    real=192.0.2.12 gate "a", "x"\n'
+    assert check(inferred).kind == HttpCheck(proxy_url="http://192.0.2.12:3128/a", expect=Expect(text="x"))
     for request in ("www.example.net/", "https://www.example.net/"):
         assert told(lines("service=http_proxy", f'request="{request}"')) == ["4:13 CFG017"]
     assert told(lines("service=http_proxy")) == ["1:1 CFG017"]

@@ -64,6 +64,7 @@ def test_a_real_server_whole() -> None:
         ("gate weight 7 l:50 u:100", 7, "`weight`"),
         ('gate 7, "a", "b" l:50, u:100', 7, "`,,`"),
         ('"gate" 7', 7, '`"`'),
+        ("-gate 7", 7, "`-`"),
         ('gate "a", "b" 7', 7, '`"a", "b"`'),
     ],
 )
