@@ -70,9 +70,9 @@ class Health(msgspec.Struct, frozen=True):
         )
 
 
-def unproven(known: State, now: float) -> Health:
-    """The health of a check that was not probed yet: whoever assigned it believes `known`."""
-    return Health(known, now)
+def unproven(known: State, now: float, weight: int | None = None) -> Health:
+    """The health of a check that was not probed yet: whoever assigned it believes `known`, and that weight."""
+    return Health(known, now, weight=weight)
 
 
 def worth_telling(before: Health, after: Health) -> bool:

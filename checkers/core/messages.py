@@ -38,13 +38,18 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class AssignedCheck(msgspec.Struct, frozen=True):
-    """One check for the worker to run. `known` is what the director believes: a restarted worker goes on from it."""
+    """One check for the worker to run.
+
+    `known` is what the director believes, `weight` what the real server asked for last: a restarted worker goes on
+    from there.
+    """
 
     id: str
     target: Target
     check: AnyCheck
     timing: Timing
     known: State = State.UNKNOWN
+    weight: int | None = None
 
 
 class Assign(msgspec.Struct, frozen=True, tag="assign"):

@@ -66,7 +66,7 @@ class Watch:
         for identity in change.ended:
             self._let_go(self._watched.pop(identity))
         for check in change.started:
-            self._start(check, unproven(check.known, now), None)
+            self._start(check, unproven(check.known, now, check.weight), None)
         for check in change.replaced:
             before = self._watched[check.id]
             self._start(check, msgspec.structs.replace(before.health, streak=0), self._let_go(before))

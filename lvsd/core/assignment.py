@@ -36,6 +36,7 @@ def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCh
         checked.check.kind,
         checked.check.timing,
         verdict.state if verdict is not None else State.UNKNOWN,
+        verdict.weight if verdict is not None else None,
     )
 
 

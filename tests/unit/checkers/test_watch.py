@@ -282,6 +282,18 @@ async def test_connections_stand_in_for_the_whole_check() -> None:
     await world.watch.stop(1.0)
 
 
+async def test_a_weight_that_is_known_outlives_a_failure() -> None:
+    world = World()
+    world.fake.answers["a"] = DOWN
+    known = AssignedCheck("a", Target("192.0.2.1", 80), TcpCheck(), Timing(interval=0.01, fall=1000), State.UP, 5)
+    world.watch.assign([known])
+    await until(lambda: world.probes("a") > 1)
+    verdict = world.watch.verdict("a")
+    assert verdict is not None
+    assert (verdict.state, verdict.weight) == (State.UP, 5)
+    await world.watch.stop(1.0)
+
+
 async def test_a_weight_is_news_at_once() -> None:
     world = World()
     world.watch.assign([check("a")])
