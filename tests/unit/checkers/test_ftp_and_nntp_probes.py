@@ -122,8 +122,7 @@ async def test_a_file_without_end_is_read_to_the_limit() -> None:
     server = Ftp(b"x" * (COURTESY_BYTES * 40))
     assert await server.find(check) == Healthy("the file's beginning was read")
     found = await Ftp(b"x" * (BODY_LIMIT_BYTES * 3)).find(FILE)
-    assert isinstance(found, Unhealthy)
-    assert found.reason is Reason.TOO_LARGE
+    assert found == Unhealthy(Reason.TOO_LARGE, "the expected was not found in as much as a check reads")
 
 
 async def test_a_data_port_that_nobody_answers_is_named() -> None:

@@ -114,6 +114,14 @@ async def test_lengths_in_long_form_are_read() -> None:
     assert found == Healthy("bound")
 
 
+@pytest.mark.parametrize("code", [b"\x0a\x00", b"\x0a\x05\x00\x00\x00\x00\x00", b"\x02\x01\x00", b""])
+async def test_a_result_without_a_code_is_no_success(code: bytes) -> None:
+    body = b"\x02\x01\x01\x61" + bytes((len(code) + 4,)) + code + b"\x04\x00\x04\x00"
+    found, _ = await told(LdapCheck(), bytes((0x30, len(body))) + body)
+    assert isinstance(found, Unhealthy)
+    assert found.reason is Reason.GARBLED
+
+
 async def test_over_tls() -> None:
     handler, heard = turns(BOUND)
     async with serving(handler, server_context()) as port:
