@@ -50,9 +50,11 @@ def read_real_servers(frame: Frame, reading: Reading) -> tuple[RealServer, ...]:
             reading.error(codes.NO_VALUE, block.statement.place, "`real_server` names no address")
             continue
         entry = endpoint(words[1:], reading)
-        if entry is None or entry.mark is not None or not fits(entry, frame, reading):
+        own = block.get("lvs_method", "lb_kind")
+        method = method_of(own, frame.method, reading) if own else frame.method
+        if entry is None or entry.mark is not None or not fits(entry, method, frame, reading):
             continue
-        server = _real_server(entry, bool(words[2:]), block, frame, reading)
+        server = _real_server(entry, method, block, frame, reading)
         key = server.address, server.port
         if key in found:
             message = f"the real server {server.address} port {server.port} is listed twice"
@@ -63,24 +65,22 @@ def read_real_servers(frame: Frame, reading: Reading) -> tuple[RealServer, ...]:
     return tuple(servers)
 
 
-def fits(entry: Entry, frame: Frame, reading: Reading) -> bool:
+def fits(entry: Entry, method: Method, frame: Frame, reading: Reading) -> bool:
     """Whether the address can stand behind the virtual one; keepalived leaves out one of another family."""
     if isinstance(frame.virtual, VirtualEndpoint) and entry.address == frame.virtual.address:
         message = f"the real server {entry.address} is the virtual address itself"
         reading.error(codes.REAL_IS_VIRTUAL, entry.place, message, "give the real server's own address")
         return False
     ipv6 = frame.virtual.ipv6 if isinstance(frame.virtual, FirewallMark) else is_ipv6(frame.virtual.address)
-    if is_ipv6(entry.address) != ipv6 and frame.method.forwarding is not Forwarding.TUNNEL:
+    if is_ipv6(entry.address) != ipv6 and method.forwarding is not Forwarding.TUNNEL:
         message = f"the real server {entry.address} is of another family than its virtual_server and is left out"
         reading.warning(codes.LEFT_OUT, entry.place, message, "keepalived leaves it out too")
         return False
     return True
 
 
-def _real_server(entry: Entry, port_said: bool, block: Block, frame: Frame, reading: Reading) -> RealServer:
-    own = block.get("lvs_method", "lb_kind")
-    method = method_of(own, frame.method, reading) if own else frame.method
-    port = entry.port if port_said else frame.port
+def _real_server(entry: Entry, method: Method, block: Block, frame: Frame, reading: Reading) -> RealServer:
+    port = entry.port if block.statement.words[2:] else frame.port
     used = served_port(port, method.forwarding, entry, frame, reading)
     upper, lower = _thresholds(block, reading)
     check, further = read_checks(block, frame.block, port, used, reading)

@@ -32,10 +32,10 @@ def read_sorry_server(frame: Frame, servers: tuple[RealServer, ...], reading: Re
         reading.error(codes.NO_VALUE, statement.place, "`sorry_server` names no address")
         return ()
     entry = endpoint(statement.words[1:], reading)
-    if entry is None or entry.mark is not None or not fits(entry, frame, reading):
-        return ()
     own = block.get("sorry_server_lvs_method")
     method = method_of(own, frame.method, reading) if own else frame.method
+    if entry is None or entry.mark is not None or not fits(entry, method, frame, reading):
+        return ()
     written = entry.port if statement.words[2:] else frame.port
     port = served_port(written, method.forwarding, entry, frame, reading)
     if any((one.address, one.port) == (entry.address, port) for one in servers):
