@@ -10,7 +10,7 @@ from config.model import RealServer, VirtualService
 from lvsd.core.identity import check_id, endpoint_text
 from lvsd.core.state import Director
 
-WEIGHT_LIMIT = 65535  # the configuration's own limit holds for what a real server asks for, too
+WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
 
 _WORST_FIRST = {State.DOWN: 0, State.UNKNOWN: 1, State.UP: 2}
 
