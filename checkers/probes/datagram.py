@@ -121,7 +121,7 @@ async def _answer(session: Session, port: Datagrams, read: Callable[[bytes], Ans
 def refused_to_send(error: OSError, *, at_once: bool) -> Failed | Stuck:
     """Who is to blame that a datagram cannot leave. `at_once`: nothing was sent before that an error could be of."""
     words = error.strerror or str(error)
-    if error.errno in (OWN_ERRORS_AT_ONCE if at_once else OWN_ERRORS) or error.errno == errno.EMSGSIZE:
+    if error.errno in (OWN_ERRORS_AT_ONCE if at_once else OWN_ERRORS):
         return Stuck(f"cannot send: {words}")
     return _icmp_error(error)
 

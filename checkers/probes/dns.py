@@ -60,7 +60,7 @@ def asked(check: DnsCheck) -> dns.message.Message:
     except (dns.exception.DNSException, UnicodeError, ValueError) as error:
         text = f"not a query: {check.name} {check.record}: {error}"
         raise Stuck(text) from error
-    if dns.rdatatype.is_metatype(kind):
+    if dns.rdatatype.is_metatype(kind) and kind != dns.rdatatype.ANY:
         text = f"not a type of record: {check.record}"
         raise Stuck(text)
     return dns.message.make_query(name, kind)
@@ -91,7 +91,9 @@ def judged(answer: dns.message.Message, check: DnsCheck) -> str:
     if code != dns.rcode.NOERROR:
         raise Failed(Reason.STATUS, dns.rcode.to_text(code))
     kind = dns.rdatatype.from_text(check.record)
-    texts = [record.to_text() for rrset in answer.answer if rrset.rdtype == kind for record in rrset]
+    texts = [
+        record.to_text() for rrset in answer.answer if kind in (rrset.rdtype, dns.rdatatype.ANY) for record in rrset
+    ]
     if check.expect == Expect() and (texts or not check.answer_needed):
         return escaped(texts[0]) if texts else "NOERROR"
     for text in texts:

@@ -18,7 +18,8 @@ ANY_DIGIT = "x"
 
 async def probe(session: Session, check: UdpCheck) -> Outcome:
     """Healthy at the first datagram that comes back and fits; without need of one, when nobody objects."""
-    holds(b"", check.expect)  # a mistake in the expression is told at once
+    holds(b"", check.expect)  # a mistake in the expression or pattern is told at once
+    begins(b"", check.reply_hex or "")
     with Datagrams(session) as port:
         port.send(check.payload)
         if not _reply_needed(check):

@@ -92,6 +92,11 @@ async def test_a_name_is_found_with_or_without_its_final_dot(regex: str) -> None
     assert await asked(check, server(pointer)) == Healthy("web.example.")
 
 
+async def test_any_record_will_do_where_any_is_asked_for() -> None:
+    check = DnsCheck("www.example.", "ANY", Expect(text="web.example."))
+    assert await asked(check, server(WWW[0])) == Healthy("web.example.")
+
+
 async def test_an_answer_without_the_record() -> None:
     found = await asked(DnsCheck("www.example.", "AAAA"), server(WWW[0]))
     assert found == Unhealthy(Reason.NO_MATCH, "no AAAA record in the answer")
@@ -183,7 +188,7 @@ async def test_over_tcp_nobody_at_the_port() -> None:
         DnsCheck("x" * 64 + ".example.", "A"),
         DnsCheck(record="NOSUCH"),
         DnsCheck(record="AXFR"),
-        DnsCheck(record="ANY"),
+        DnsCheck(record="OPT"),
         DnsCheck(expect=Expect(regex="(")),
     ],
 )

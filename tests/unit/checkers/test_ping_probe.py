@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -81,6 +82,13 @@ async def test_a_host_that_answers(wire: Callable[..., Wire]) -> None:
     [request] = sent
     assert (request[:2], len(request)) == (b"\x08\0", 64)
     assert request[6:8] == b"\0\x01"  # the sequence number
+
+
+async def test_nobody_listens_once_all_probes_are_over(wire: Callable[..., Wire]) -> None:
+    """The socket outlives event loops and its probes."""
+    shared = wire(good)
+    await pinged()
+    assert not asyncio.get_running_loop().remove_reader(shared)
 
 
 async def test_a_host_that_answers_over_ipv6(wire: Callable[..., Wire]) -> None:

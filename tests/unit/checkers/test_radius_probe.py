@@ -150,6 +150,12 @@ def wrong_length(request: bytes) -> bytes:
     return reply(request, ACCEPT)[:-1]
 
 
+def longer_than_it_is(request: bytes) -> bytes:
+    """Signed, with a length beyond its end."""
+    head = struct.pack("!BBH", ACCEPT, request[1], 21)
+    return head + hashlib.md5(head + request[4:20] + SECRET, usedforsecurity=False).digest()
+
+
 def other_code(request: bytes) -> bytes:
     return reply(request, 5)
 
@@ -162,6 +168,7 @@ NO_ANSWERS = [
     broken_attribute,
     empty_attribute,
     wrong_length,
+    longer_than_it_is,
     other_code,
 ]
 
