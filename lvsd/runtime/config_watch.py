@@ -29,7 +29,8 @@ class ConfigWatch:
         self._contents: dict[str, str] = {}
         self._globs: dict[str, list[str]] = {}
         self._known: dict[str, Signature] = {}
-        self._last: dict[str, Signature] = {}
+        self._seen: dict[str, Signature] = {}
+        self._files_seen: dict[str, Signature] = {}
 
     def remember(self, snapshot: Snapshot, missed: Iterable[str], *, accepted: bool) -> tuple[str, ...]:
         """What was read just now: the files among it whose content is another than remembered.
@@ -42,20 +43,26 @@ class ConfigWatch:
         found = tuple(path for path, digest in contents.items() if self._contents.get(path) != digest)
         self._contents = contents if accepted else {**self._contents, **contents}
         self._globs = globs if accepted else {**self._globs, **globs}
-        self._known, self._last = {}, {}
+        self._known, self._seen, self._files_seen = {}, {}, {}
         return found
 
     def look(self) -> bool:
-        """Whether something looks different from when it was compared last, and has lain still since the last look."""
-        places = (*self._contents, *map(_folder, self._globs))
-        now = {path: _signature(path) for path in places}
-        still, self._last = now == self._last, now
-        return still and now != self._known
+        """Whether something looks different from when it was compared last, and no file has moved since the last look.
+
+        A folder may be restless for reasons of its own; files that have come to match in it have to lie still too.
+        """
+        folders = {key: _signature(_folder(key)) for key in self._globs}
+        restless = [key for key, signature in folders.items() if signature != self._known.get(key)]
+        newcomers = [path for key in restless for path in self._matching(key)]
+        files = {path: _signature(path) for path in (*self._contents, *newcomers)}
+        still = files == self._files_seen
+        self._files_seen, self._seen = files, {**files, **folders}
+        return still and any(signature != self._known.get(place) for place, signature in self._seen.items())
 
     def changed(self) -> tuple[str, ...]:
         """The files whose content is another than remembered, now remembered. Reads; may run in a thread."""
         found = []
-        before = dict(self._last)  # from before the reading: what changes meanwhile is seen at the next look
+        before = dict(self._seen)  # from before the reading: what changes meanwhile is seen at the next look
         for path, digest in self._contents.items():
             now = self._digest_of(path)
             if now != digest:

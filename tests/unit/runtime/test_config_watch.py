@@ -86,6 +86,24 @@ def test_a_new_file_that_matches_is_found(watched: Watched) -> None:
     assert watched.settle() == (str(new),)
 
 
+def test_a_new_file_that_is_still_being_written_waits(watched: Watched) -> None:
+    new = watched.directory / "conf.d" / "new.yaml"
+    for text in ("", "daemon:", "daemon: {}\n"):
+        new.write_text(text)
+        assert not watched.watch.look()
+    assert watched.settle() == (str(new),)
+
+
+def test_a_restless_folder_hides_nothing(watched: Watched) -> None:
+    (watched.directory / "conf.d" / "new.yaml").write_text("daemon: {}\n")
+    found: tuple[str, ...] = ()
+    for number in range(4):
+        (watched.directory / "conf.d" / f"unrelated-{number}").touch()
+        if watched.watch.look():
+            found += watched.watch.changed()
+    assert found == (str(watched.directory / "conf.d" / "new.yaml"),)
+
+
 def test_a_file_that_goes_and_comes_back_is_found(watched: Watched) -> None:
     watched.main.rename(watched.directory / "away")
     assert watched.settle() == (str(watched.main),)
