@@ -225,3 +225,13 @@ def test_a_real_server_may_be_its_own_fallback() -> None:
     assert bench.weights(service) == {A: 1, B: 1, C: 1}
     bench.hear({A: DOWN, B: DOWN})
     assert bench.weights(service) == {A: 9}
+
+
+def test_status_tells_when_nobody_serves() -> None:
+    service = alone(replace(TWO, quorum=1))
+    bench = Bench(config(service))
+    bench.hear({A: DOWN, B: DOWN, C: DOWN})
+    text = render.status(views.status(bench.director, bench.now))
+    assert "the quorum is lost: weight 0 is up, 1 is needed; nobody serves" in text
+    bench.hear({A: UP})
+    assert "quorum" not in render.status(views.status(bench.director, bench.now))
