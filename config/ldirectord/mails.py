@@ -13,10 +13,11 @@ from config.model import Mail
 from config.nodes import At
 from config.reading import Reading, shown
 
+RECIPIENTS_LIMIT: Final = 64  # of one mail
 PHASES: Final = frozenset(("starting", "running", "stopping", "reloading"))
 _ADDRESS: Final = re.compile(r"(?!-)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?:@[A-Za-z0-9.-]{1,253})?")
 _IN_BRACKETS: Final = re.compile(r"[^<>]*<([^<>]*)>")
-_COMPANIONS: Final[tuple[Known[object], ...]] = (d.MAIL_REPEAT, d.MAIL_PHASES, d.SMTP, d.SERVICE_NAME, d.COMMENT)
+_COMPANIONS: Final[tuple[Known[object], ...]] = (d.MAIL_REPEAT, d.MAIL_PHASES, d.SMTP)
 
 
 def mail_of(context: Context, reading: Reading) -> Mail | None:
@@ -28,6 +29,9 @@ def mail_of(context: Context, reading: Reading) -> Mail | None:
     to = tuple(one for one in (_address(text, said, reading) for text in _split(said.value)) if one)
     if not to:
         return None
+    if len(to) > RECIPIENTS_LIMIT:
+        message = f"emailalert: more than {RECIPIENTS_LIMIT} recipients"
+        reading.error(codes.TOO_LARGE, said.place, message, "an address that your mail server hands on")
     smtp = context.own.get(d.SMTP) or context.top.get(d.SMTP)
     return Mail(
         to=to,
@@ -79,6 +83,6 @@ def note_without_recipient(context: Context, reading: Reading) -> None:
         return
     for known in _COMPANIONS:
         said = context.own.get(known)
-        if said is not None and said.value not in ("", "none"):
+        if said is not None and said.value not in (0, "none"):
             message = f"{known.name}: it concerns mails, and none are sent without `emailalert`"
             reading.warning(codes.LD_IGNORED, said.place, message, "emailalert=ops@example.net")

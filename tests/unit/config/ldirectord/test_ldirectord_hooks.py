@@ -110,10 +110,16 @@ def test_nobody_to_write_to() -> None:
     assert told("emailalertfrom=-x\n" + lines("emailalert=a@b")) == ["1:16 CFG107"]
 
 
+def test_so_many_recipients_a_mail_can_have() -> None:
+    assert told(lines("emailalert=" + ",".join(["a@b"] * 64))) == []
+    assert told(lines("emailalert=" + ",".join(["a@b"] * 65))) == ["3:16 CFG002"]
+
+
 def test_what_is_said_of_mails_nobody_gets() -> None:
-    text = "emailalertfrom=a@b\nemailalertfreq=5\nsmtp=mx\n" + lines("servicename=x", "emailalertfreq=7", "comment=")
+    text = "emailalertfrom=a@b\nemailalertfreq=5\nsmtp=mx\n" + lines("servicename=x", "emailalertfreq=7", "comment=x")
+    assert told(lines("emailalertfreq=0", "emailalertstatus=none")) == []
     assert told("emailalertfreq=0\nemailalertstatus=none\n" + lines()) == []
-    assert told(text) == ["1:16 CFG109", "2:16 CFG109", "3:6 CFG109", "6:17 CFG109", "7:20 CFG109"]
+    assert told(text) == ["1:16 CFG109", "2:16 CFG109", "3:6 CFG109", "7:20 CFG109"]
 
 
 def test_callback_and_autoreload() -> None:

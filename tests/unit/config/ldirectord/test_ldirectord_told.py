@@ -33,7 +33,7 @@ SILENT_TOP = {"quiescent", "cleanstop", "checktimeout", "negotiatetimeout", "che
 SILENT_SECTION = {
     "quiescent", "cleanstop", "checktimeout", "negotiatetimeout", "failurecount", "service", "checktype", "checkport",
     "request", "receive", "httpmethod", "virtualhost", "scheduler", "persistent", "schedflags", "protocol", "ops",
-    "fallbackcommand", "emailalert", "monitorfile",
+    "fallbackcommand", "emailalert", "monitorfile", "servicename", "comment",
 }  # fmt: skip
 
 
