@@ -16,7 +16,6 @@ import logging
 import os
 import pwd
 import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -30,12 +29,13 @@ from checkers.runtime.log import tell
 from checkers.runtime.sandbox import ParentGone, Refused, confine
 
 TIMEOUT_SECONDS = 30.0
-LATE_SECONDS = 1.0  # a loop that does not come to its own timeout is ended after that
 SENDMAIL = "/usr/sbin/sendmail"
 SENT_EXIT = 0
 NEVER_EXIT = 69  # sysexits.h: EX_UNAVAILABLE
 LATER_EXIT = 75  # EX_TEMPFAIL
 SMTP_PORT = 25
+PORT_LIMIT = 65535
+PORT_DIGITS = len(str(PORT_LIMIT))
 PERMANENT = range(500, 600)
 ANSWER_SHOWN_CHARACTERS = 300
 MEMORY_LIMIT_BYTES = 1024**3
@@ -55,26 +55,22 @@ def main(arguments: list[str] | None = None) -> int:
         if letter.smtp is None:
             return by_sendmail(letter, host, given.user)
         confine(given.user, ())
-        _limit(letter)
+        _limit()
         return asyncio.run(by_smtp(letter, host))
     except (Garbled, Unsendable, Refused, KeyError) as error:
         tell("error", "mail_refused", error=str(error))
         return NEVER_EXIT
     except ParentGone:
         return LATER_EXIT
+    except Exception as error:  # noqa: BLE001 (the outermost guard)
+        tell("error", "mail_fault", error=type(error).__name__)
+        return NEVER_EXIT
 
 
-def _limit(letter: Letter) -> None:
-    """A server that never stops talking costs memory, processor and time within bounds: reading it may be all we do."""
+def _limit() -> None:
+    """A server that never stops talking costs it this much at most."""
     for kind, bound in ((resource.RLIMIT_AS, MEMORY_LIMIT_BYTES), (resource.RLIMIT_CPU, PROCESSOR_LIMIT_SECONDS)):
         resource.setrlimit(kind, (bound, bound))
-
-    def late(*_: object) -> None:
-        _told_failure(letter, "no end of the server's answer")
-        os._exit(LATER_EXIT)
-
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, TIMEOUT_SECONDS + LATE_SECONDS)
 
 
 async def by_smtp(letter: Letter, host: str) -> int:
@@ -117,13 +113,14 @@ async def _converse(letter: Letter, host: str, server: str, port: int) -> int:
 
 
 def endpoint(text: str) -> tuple[str, int]:
-    """Host and port of `host`, `host:port`, an IPv6 address, or `[address]:port`. Raises ValueError."""
+    """Host and port of `host`, `host:port`, an IPv6 address, or `[address]:port`. Raises Unsendable."""
     host, colon, port = text.rpartition(":")
-    if text.startswith("[") and not text.endswith("]"):
-        return host.strip("[]"), int(port)
-    if not colon or ":" in host or text.startswith("["):
+    if not colon or text.endswith("]") or (":" in host and not text.startswith("[")):
         return text.strip("[]"), SMTP_PORT
-    return host, int(port)
+    if not (port.isascii() and port.isdecimal() and len(port) <= PORT_DIGITS and int(port) <= PORT_LIMIT):
+        words = f"{text!r} is not HOST or HOST:PORT"
+        raise Unsendable(words)
+    return host.strip("[]"), int(port)
 
 
 def by_sendmail(letter: Letter, host: str, user: str) -> int:

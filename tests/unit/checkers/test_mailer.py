@@ -101,6 +101,14 @@ def test_where_the_server_is(text: str, expected: tuple[str, int]) -> None:
     assert endpoint(text) == expected
 
 
+@pytest.mark.parametrize("text", ["mx:", "mx:smtp", "mx:-1", "[::1]:x", "mx:²", "mx:65536", "mx:" + "9" * 5000])
+async def test_no_place_of_a_server(text: str) -> None:
+    with pytest.raises(Unsendable):
+        endpoint(text)
+    status, told = await run(msgspec.structs.replace(LETTER, smtp=text))
+    assert (status, "mail_refused" in told, len(told.splitlines())) == (69, True, 1)
+
+
 def test_a_letter_that_is_none() -> None:
     assert decode(encode(LETTER)) == LETTER
     for wrong in (b"", b"{}", b"\xff", b"[" * 100000, b" " * 200000):

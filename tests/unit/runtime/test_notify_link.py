@@ -83,6 +83,17 @@ async def test_what_was_asked_before_it_is_there_comes_then(path: Path) -> None:
     listener.close()
 
 
+async def test_what_the_end_asks_for_finds_a_peer_that_came_just_now(path: Path) -> None:
+    link = NotifyLink(path)
+    link.send(numbered(1))
+    listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
+    link.close()
+    connection = accepted(listener)
+    assert numbers(connection) == [1]
+    connection.close()
+    listener.close()
+
+
 async def test_it_comes_back_when_its_peer_does(path: Path) -> None:
     link = NotifyLink(path)
     listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
