@@ -9,19 +9,32 @@ from config.build_service import Built, build_service, read_defaults
 from config.build_system import build_daemon, build_ipvs
 from config.build_vrrp import BuiltInstance, build_instance
 from config.model import Config
+from config.nodes import Place
 from config.parts import Part
 from config.reading import Reading
-from config.rules import check_instances, check_names, check_services, check_virtual_addresses
+from config.rules import (
+    check_groups,
+    check_instances,
+    check_names,
+    check_services,
+    check_tracks,
+    check_virtual_addresses,
+)
 from config.sections import Fields
 
+Places = dict[tuple[str, str], Place]
+"""Where each service and instance stands, by its table in lvsd.yaml and its name there."""
 
-def build(top: Fields, parts: Sequence[Part], reading: Reading) -> Config | None:
-    """The whole configuration, or None when an error was noted, now or before."""
+
+def build(top: Fields, parts: Sequence[Part], reading: Reading) -> tuple[Config, Places] | None:
+    """The whole configuration and where it stands, or None when an error was noted, now or before."""
     services = [*_services(top, reading), *(one for part in parts for one in part.services)]
     instances = [*_instances(top, reading), *(one for part in parts for one in part.instances)]
     check_names(services, instances, reading)
     check_services(services, reading)
     check_instances(instances, reading)
+    check_groups(instances, reading)
+    check_tracks(services, instances, reading)
     check_virtual_addresses(services, instances, reading)
     daemon = build_daemon(top, parts, reading)
     ipvs = build_ipvs(top, parts, [one.service for one in services], [one.instance for one in instances], reading)
@@ -31,7 +44,10 @@ def build(top: Fields, parts: Sequence[Part], reading: Reading) -> Config | None
         reading.error(codes.NOTHING_TO_DO, place, "neither a service nor a VRRP instance is configured", hint)
     if reading.failed:
         return None
-    return Config(tuple(one.service for one in services), tuple(one.instance for one in instances), daemon, ipvs)
+    places = {(shape.VRRP.name, one.instance.name): one.place for one in instances}
+    places |= {(shape.SERVICES.name, one.service.name): one.place for one in services}
+    config = Config(tuple(one.service for one in services), tuple(one.instance for one in instances), daemon, ipvs)
+    return config, places
 
 
 def _services(top: Fields, reading: Reading) -> list[Built]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from config import codes, shape
-from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from config import codes
+from config import shape_vrrp as shape
+from config.build_tracks import build_tracks
+from config.model import GratuitousArp, VirtualAddress, VrrpHooks, VrrpInstance
 from config.network import Prefix, is_ipv6
 from config.nodes import At, Place
 from config.reading import Reading
@@ -15,7 +18,8 @@ from config.sections import Fields
 
 DEFAULT_VERSION: Final = 3
 VERSION_2: Final = 2
-SUPPORTED_VERSIONS: Final = (VERSION_2,)
+VERSION_3_LIMIT_SECONDS: Final = 40.95  # RFC 9568 section 5.2.7: twelve bits of hundredths
+EXACT: Final = 1e-6  # what a float leaves of a decimal fraction
 PASSWORD_BYTES: Final = 8  # RFC 2338 section 5.3.10: the field's size
 OWNER_PRIORITY: Final = 255
 ADDRESS_LIMIT: Final = 255  # RFC 3768 section 5.3.5: the count is one byte
@@ -33,9 +37,9 @@ class BuiltInstance:
 def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance | None:
     """The instance, every default filled in; None when what identifies it is not known."""
     interface, router_id = said.get(shape.VRRP_INTERFACE), said.get(shape.VIRTUAL_ROUTER_ID)
-    version = _version(said, reading)
+    version = said.value(shape.VERSION, DEFAULT_VERSION)
     addresses = _addresses(said, version, reading)
-    interval, password = _interval(said, version, reading), _password(said, reading)
+    interval, password = _interval(said, version, reading), _password(said, version, reading)
     priority = said.value(shape.PRIORITY, 100)
     if priority == OWNER_PRIORITY:
         message = "priority 255 is for the router that owns the addresses: it takes them whatever `preempt` says"
@@ -53,20 +57,15 @@ def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance |
         password=password,
         preempt=said.value(shape.PREEMPT, default=True),
         gratuitous_arp=_gratuitous_arp(said),
+        unicast_peers=_peers(said, addresses, reading),
+        source=said.value(shape.SOURCE, ""),
+        rfc_checksum=said.value(shape.CHECKSUM, default=False),
+        preempt_delay=_preempt_delay(said, reading),
+        sync_group=said.value(shape.SYNC_GROUP, ""),
+        tracks=build_tracks(said, reading),
+        hooks=_hooks(said),
     )
     return BuiltInstance(instance, router_id.place, tuple(place for _address, place in addresses))
-
-
-def _version(said: Fields, reading: Reading) -> int:
-    at = said.get(shape.VERSION)
-    version = at.value if at else DEFAULT_VERSION
-    refused = said.said(shape.VERSION) and at is None
-    if version not in SUPPORTED_VERSIONS and not refused:
-        place = at.place if at else said.place
-        default = "" if at else ", the default,"
-        message = f"VRRP version {version}{default} is not supported yet"
-        reading.error(codes.VRRP_VERSION, place, message, "version: 2")
-    return version
 
 
 def _addresses(said: Fields, version: int, reading: Reading) -> list[tuple[VirtualAddress, Place]]:
@@ -86,30 +85,97 @@ def _addresses(said: Fields, version: int, reading: Reading) -> list[tuple[Virtu
         if address in found:
             hint = f"the first is on line {places[address].line}"
             reading.error(codes.VRRP_DUPLICATE, prefix.place, f"{address} is listed twice", hint)
-        if version == VERSION_2 and is_ipv6(address):
-            reading.error(codes.FAMILY, prefix.place, f"VRRP version 2 moves IPv4 addresses only, not {address}")
+        advertised = fields.value.value(shape.MOVED_ADVERTISED, default=True)
+        _check_family(address, version, advertised, prefix.place, found, reading)
         interface = fields.value.get(shape.MOVED_INTERFACE) or said.get(shape.VRRP_INTERFACE)
-        found[address] = VirtualAddress(address, prefix.value.length, interface.value if interface else "")
+        name = interface.value if interface else ""
+        found[address] = VirtualAddress(address, prefix.value.length, name, advertised)
         places[address] = prefix.place
+    if found and not any(one.advertised for one in found.values()):
+        reading.error(codes.NO_VALUE, listed.place, "none of the addresses is advertised", "at least one must be")
     return [(found[address], places[address]) for address in found]
 
 
+def _check_family(
+    address: str, version: int, advertised: bool, place: Place, found: Mapping[str, VirtualAddress], reading: Reading
+) -> None:
+    """An advertisement holds addresses of one family, and version 2 only IPv4."""
+    if not advertised:
+        return
+    if version == VERSION_2 and is_ipv6(address):
+        message = f"VRRP version 2 advertises IPv4 addresses only, not {address}"
+        reading.error(codes.FAMILY, place, message, "version: 3, or `advertised: false`")
+        return
+    other = next(
+        (one.address for one in found.values() if one.advertised and is_ipv6(one.address) != is_ipv6(address)), ""
+    )
+    if other:
+        message = f"{address} is not of the family of {other}, and an advertisement holds one family"
+        reading.error(codes.FAMILY, place, message, "`advertised: false`, or an instance of its own")
+
+
+def _peers(said: Fields, addresses: list[tuple[VirtualAddress, Place]], reading: Reading) -> tuple[str, ...]:
+    """Unicast peers: each once, none of them a virtual address, of the family that is advertised."""
+    ipv6 = any(is_ipv6(one.address) for one, _ in addresses if one.advertised)
+    found: dict[str, Place] = {}
+    for peer in said.value(shape.UNICAST_PEERS, ()):
+        if addresses and is_ipv6(peer.value) != ipv6:
+            reading.error(codes.FAMILY, peer.place, f"the peer {peer.value} is not of the addresses' family")
+        if any(one.address == peer.value for one, _ in addresses):
+            reading.error(codes.CONTRADICTION, peer.place, f"the peer {peer.value} is a virtual address")
+        if peer.value in found:
+            reading.warning(codes.NO_EFFECT, peer.place, f"the peer {peer.value} is listed twice")
+        found.setdefault(peer.value, peer.place)
+    source = said.get(shape.SOURCE)
+    if source is not None and source.value in found:
+        reading.error(codes.CONTRADICTION, found[source.value], f"the peer {source.value} is our own `source`")
+    if source is not None and addresses and is_ipv6(source.value) != ipv6:
+        reading.error(codes.FAMILY, source.place, f"the source {source.value} is not of the addresses' family")
+    return tuple(found)
+
+
+def _preempt_delay(said: Fields, reading: Reading) -> float:
+    delay = said.value(shape.PREEMPT_DELAY, 0.0)
+    if delay and not said.value(shape.PREEMPT, default=True):
+        place = said.place_of(shape.PREEMPT_DELAY)
+        reading.warning(codes.NO_EFFECT, place, "`preempt_delay` has no effect with `preempt: false`")
+    return delay
+
+
+def _hooks(said: Fields) -> VrrpHooks:
+    return VrrpHooks(
+        active=said.value(shape.ON_ACTIVE, ()),
+        backup=said.value(shape.ON_BACKUP, ()),
+        fault=said.value(shape.ON_FAULT, ()),
+        stop=said.value(shape.ON_STOP, ()),
+        any=said.value(shape.ON_CHANGE, ()),
+    )
+
+
 def _interval(said: Fields, version: int, reading: Reading) -> float:
-    """RFC 3768 section 5.3.7: version 2 counts whole seconds in one byte."""
+    """RFC 3768 section 5.3.7: whole seconds in one byte. RFC 9568 section 5.2.7: hundredths in twelve bits."""
     at = said.get(shape.ADVERTISEMENT_INTERVAL)
     if at is None:
         return 1.0
     if version == VERSION_2 and (at.value < 1 or at.value != int(at.value)):
         message = "VRRP version 2 advertises in whole seconds"
         reading.error(codes.OUT_OF_RANGE, at.place, message, "from 1s to 255s")
+    if version != VERSION_2 and (
+        at.value > VERSION_3_LIMIT_SECONDS or abs(at.value * 100 - round(at.value * 100)) > EXACT
+    ):
+        message = "VRRP version 3 advertises in steps of 10ms"
+        reading.error(codes.OUT_OF_RANGE, at.place, message, "from 10ms to 40.95s")
     return at.value
 
 
-def _password(said: Fields, reading: Reading) -> Secret | None:
+def _password(said: Fields, version: int, reading: Reading) -> Secret | None:
     at = said.get(shape.AUTHENTICATION)
     if at is None:
         return None
     fields = at.value
+    if version != VERSION_2:
+        message = "VRRP version 3 knows no authentication"
+        reading.warning(codes.NO_EFFECT, at.place, message, "version: 2, on both balancers, or remove it")
     password = fields.get(shape.AUTHENTICATION_PASSWORD)
     if not fields.value(shape.AUTHENTICATION_TYPE, default=True):
         if fields.said(shape.AUTHENTICATION_PASSWORD):

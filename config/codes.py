@@ -55,10 +55,12 @@ VRRP_VERSION: Final = "CFG060"
 VRRP_DUPLICATE: Final = "CFG061"
 VRRP_AUTHENTICATION: Final = "CFG062"
 VRRP_OWNER: Final = "CFG063"
+VRRP_TRACK: Final = "CFG067"
 VIRTUAL_NOT_MOVED: Final = "CFG064"
 
 NOTHING_TO_DO: Final = "CFG070"
 CHECKER_IS_ROOT: Final = "CFG071"
+NOT_CONVERTED: Final = "CFG072"
 
 UNBALANCED: Final = "CFG200"
 UNKNOWN_KEYWORD: Final = "CFG201"
@@ -137,9 +139,11 @@ CODES: Final = {
     VRRP_DUPLICATE: "two VRRP instances share a virtual router id or an address",
     VRRP_AUTHENTICATION: "a VRRP password that does not do what it seems to",
     VRRP_OWNER: "priority 255",
+    VRRP_TRACK: "a VRRP instance tracks something that is not there, or several things in one",
     VIRTUAL_NOT_MOVED: "no VRRP instance moves a service's virtual address",
     NOTHING_TO_DO: "neither a service nor a VRRP instance is configured",
     CHECKER_IS_ROOT: "the checker would run as root",
+    NOT_CONVERTED: "a file that cannot be converted",
     LD_UNKNOWN: "ldirectord.cf: a directive ldirectord does not know there",
     LD_VALUE: "ldirectord.cf: a value ldirectord would refuse",
     LD_INDENTATION: "ldirectord.cf: a line belongs to no virtual service",

@@ -8,9 +8,9 @@ from typing import Final
 from config import codes
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
-from config.model import FirewallMark, VirtualEndpoint
+from config.model import FirewallMark, TrackedService, VirtualEndpoint
 from config.nodes import Place
-from config.reading import Reading
+from config.reading import Reading, nearest
 
 INSTANCES_LIMIT: Final = 64
 ADDRESSES_LIMIT: Final = 512
@@ -52,10 +52,10 @@ def _note_name(name: str, first: Place, second: Place, reading: Reading) -> None
 def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> None:
     """One virtual router id a network, and every address with one instance."""
     _check_size(instances, reading)
-    routers: dict[tuple[str, int], BuiltInstance] = {}
+    routers: dict[tuple[str, int, bool], BuiltInstance] = {}
     movers: dict[str, tuple[BuiltInstance, Place]] = {}
     for built in instances:
-        key = built.instance.interface, built.instance.virtual_router_id
+        key = built.instance.interface, built.instance.virtual_router_id, built.instance.ipv6
         first = routers.setdefault(key, built)
         if first is not built:
             message = f"virtual router id {key[1]} on {key[0]} is instance `{first.instance.name}` already"
@@ -66,6 +66,29 @@ def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> Non
             if mover is not built:
                 message = f"{address.address} is moved by instance `{mover.instance.name}` already"
                 reading.error(codes.VRRP_DUPLICATE, place, message, f"it stands at {where(at, place)}")
+
+
+def check_groups(instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    """A sync group of one keeps nothing together."""
+    members: dict[str, list[BuiltInstance]] = {}
+    for built in instances:
+        if built.instance.sync_group:
+            members.setdefault(built.instance.sync_group, []).append(built)
+    for name, group in members.items():
+        if len(group) == 1:
+            message = f"the sync group `{name}` has one member, `{group[0].instance.name}`"
+            reading.warning(codes.NO_EFFECT, group[0].place, message, "give its name to the others too")
+
+
+def check_tracks(services: Iterable[Built], instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    """A tracked service must be there."""
+    names = {built.service.name for built in services}
+    for built in instances:
+        for track in built.instance.tracks:
+            if isinstance(track, TrackedService) and track.name not in names:
+                message = f"instance `{built.instance.name}` tracks service `{track.name}`, which is not there"
+                known = nearest(track.name, sorted(names))
+                reading.error(codes.VRRP_TRACK, built.place, message, f"did you mean `{known}`?" if known else "")
 
 
 def _check_size(instances: Sequence[BuiltInstance], reading: Reading) -> None:

@@ -1,16 +1,13 @@
-"""Every key of the file itself, of daemon, ipvs and vrrp, declared once; those of services and checks have files of
-their own. Pure.
+"""Every key of the file itself, of daemon and ipvs, declared once; those of services, checks and VRRP instances have
+files of their own. Pure.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from config import codes
-from config.compound import Command, PathKind, VirtualAddressKind
-from config.network import INTERFACE, PORT_LIMIT, MulticastAddress, PrefixKind
-from config.passwords import SecretKind
-from config.problems import Severity
+from config.compound import Command, PathKind
+from config.network import INTERFACE, PORT_LIMIT, MulticastAddress
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section, Table
 from config.shape_checks import CHECK
@@ -23,68 +20,11 @@ from config.shape_services import (
     SERVICE,
     TUNNEL_SECTION,
 )
-from config.strangers import SYNC_STRANGERS, TOP_STRANGERS, VRRP_STRANGERS
+from config.shape_vrrp import AUTHENTICATION_SECTION, GRATUITOUS_ARP_SECTION, MOVED, TRACK_SECTION, VRRP_INSTANCE
+from config.strangers import SYNC_STRANGERS, TOP_STRANGERS
 from config.words import SyncRole
 
 TIMEOUT_LIMIT_SECONDS: Final = 2_147_483  # INT_MAX / HZ with 1000 (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout)
-
-# vrrp
-
-MOVED_ADDRESS = Key("address", PrefixKind(), "ADDRESS/PREFIX, or an address alone (/32).", required=True)
-MOVED_INTERFACE = Key("interface", INTERFACE, "The interface that holds it; the instance's unless given.")
-MOVED = Section("virtual address", "An address VRRP moves.", (MOVED_ADDRESS, MOVED_INTERFACE))
-
-AUTHENTICATION_TYPE = Key(
-    "type", Word("a type of authentication", {"simple": True, "none": False}), "`simple` or `none`.", "simple"
-)
-AUTHENTICATION_PASSWORD = Key("password", SecretKind(), "The shared password; its first 8 bytes count.")
-AUTHENTICATION_SECTION = Section(
-    "authentication", "Authentication of version 2.", (AUTHENTICATION_TYPE, AUTHENTICATION_PASSWORD), VRRP_STRANGERS
-)
-
-ARP_REPEAT = Key("repeat", Integer(1, 100), "How many are sent at once.", "5")
-ARP_DELAY = Key("delay", Duration(0, 3600), "After how long they are sent again; 0 for not again.", "5s")
-ARP_REFRESH = Key("refresh", Duration(0, 86400), "One more each so often while active; 0 for none.", "0s")
-GRATUITOUS_ARP_SECTION = Section(
-    "gratuitous_arp", "How loudly a new active balancer announces itself.", (ARP_REPEAT, ARP_DELAY, ARP_REFRESH)
-)
-
-VRRP_INTERFACE = Key("interface", INTERFACE, "The interface on which advertisements are sent.", required=True)
-VIRTUAL_ROUTER_ID = Key(
-    "virtual_router_id", Integer(1, 255), "The same on both balancers, unique on the network.", required=True
-)
-PRIORITY = Key("priority", Integer(1, 255), "The highest is active. 255 is for the owner of the addresses.", "100")
-VERSION = Key("version", Integer(2, 3), "The version of VRRP; the same on both balancers.", "3")
-ADVERTISEMENT_INTERVAL = Key(
-    "advertisement_interval", Duration(0.01, 255), "Time between advertisements; whole seconds in version 2.", "1s"
-)
-AUTHENTICATION = Key(
-    "authentication", Nested(AUTHENTICATION_SECTION), "Simple password authentication (version 2 only)."
-)
-ADDRESSES = Key(
-    "addresses",
-    Listing(
-        VirtualAddressKind(MOVED, MOVED_ADDRESS),
-        "a list of addresses",
-        hint="write it as a list: [1.1.1.12/24]",
-        when_empty=(codes.NO_VALUE, Severity.ERROR, "the instance moves no address; at least one is needed"),
-    ),
-    "The virtual addresses this instance moves.",
-    required=True,
-)
-PREEMPT = Key("preempt", Boolean(), "Whether the higher priority takes the addresses back when it returns.", "true")
-GRATUITOUS_ARP = Key(
-    "gratuitous_arp", Nested(GRATUITOUS_ARP_SECTION), "How loudly a new active balancer announces itself."
-)
-VRRP_INSTANCE = Section(
-    "vrrp instance",
-    "A virtual router: addresses that move between the balancers.",
-    (
-        VRRP_INTERFACE, VIRTUAL_ROUTER_ID, PRIORITY, VERSION, ADVERTISEMENT_INTERVAL, AUTHENTICATION, ADDRESSES,
-        PREEMPT, GRATUITOUS_ARP,
-    ),
-    VRRP_STRANGERS,
-)  # fmt: skip
 
 # the file
 
@@ -166,6 +106,6 @@ TOP = Section(
 SECTIONS: Final = (
     TOP, DAEMON_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION,
     MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE, AUTHENTICATION_SECTION, MOVED,
-    GRATUITOUS_ARP_SECTION,
+    GRATUITOUS_ARP_SECTION, TRACK_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

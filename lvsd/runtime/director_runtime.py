@@ -118,7 +118,7 @@ class Runtime:
                 self.ask(effect)
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
-                    self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.Configure(generation, instances)))
+                    self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.configuration(generation, instances)))
 
     def ask(self, effect: RunCommand | SendMail | AppendLine) -> None:
         """Have the notify process do it."""

@@ -6,11 +6,12 @@ CLOCK_MONOTONIC.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
 
-from config.model import VrrpInstance
+from config.model import TrackedInterface, VrrpHooks, VrrpInstance
 
 PACKET_LIMIT_BYTES = 65536
 
@@ -108,6 +109,16 @@ class Garbled(Exception):
 
 _from_vrrp = msgspec.msgpack.Decoder(VrrpStatus)
 _to_vrrp: msgspec.msgpack.Decoder[ToVrrp] = msgspec.msgpack.Decoder(ToVrrp)
+
+
+def configuration(generation: int, instances: Iterable[VrrpInstance]) -> Configure:
+    """What the vrrp process has to know of the instances: commands and scripts are the director's matter."""
+    return Configure(generation, tuple(_spoken(instance) for instance in instances))
+
+
+def _spoken(instance: VrrpInstance) -> VrrpInstance:
+    interfaces = tuple(track for track in instance.tracks if isinstance(track, TrackedInterface))
+    return msgspec.structs.replace(instance, tracks=interfaces, hooks=VrrpHooks())
 
 
 def encode(message: ToVrrp | VrrpStatus) -> bytes:

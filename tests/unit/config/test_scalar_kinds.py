@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from config import codes, shape, shape_checks
+from config import codes, shape_checks, shape_vrrp
 from config.nodes import Meaning, Node, Place, Scalar, Sequence, meaning
 from config.problems import Problem
 from config.reading import Reading, nearest, shown
@@ -243,12 +243,12 @@ def test_the_nearest_word() -> None:
 
 @pytest.mark.parametrize("name", ["eth0", "bond0.100", "br-lan", "veth1@if2", "enp0s31f6", "a" * 15])
 def test_interface_names(name: str) -> None:
-    assert read(shape.VRRP_INTERFACE.kind, name) == name
+    assert read(shape_vrrp.VRRP_INTERFACE.kind, name) == name
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a" * 16, "a/b", "a b", "eth0:1"])
 def test_what_is_no_interface_name(name: str) -> None:
-    assert code(shape.VRRP_INTERFACE.kind, quoted(name)) == codes.MALFORMED
+    assert code(shape_vrrp.VRRP_INTERFACE.kind, quoted(name)) == codes.MALFORMED
 
 
 @pytest.mark.parametrize("path", ["/", "/ldirectord.txt", "/a?b=c#d", "/ü"])

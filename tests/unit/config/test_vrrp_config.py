@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from config.model import (
+    GratuitousArp,
+    TrackedFile,
+    TrackedInterface,
+    TrackedProcess,
+    TrackedScript,
+    TrackedService,
+    VirtualAddress,
+    VrrpHooks,
+    VrrpInstance,
+)
 from config.secret import Secret
-from lvsd.vrrp.messages import Cause, Configure, InstanceStatus, Role, VrrpStatus, encode
 from lvsd.vrrp.drops import Drop
+from lvsd.vrrp.messages import Cause, InstanceStatus, Role, VrrpStatus, configuration, encode
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, instance, load_text, told
 
 
@@ -68,8 +79,8 @@ def test_a_long_password_is_told_and_taken() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"name": "→lb0", "version": ""}, "CFG060"),
-        ({"version": "version: →3"}, "CFG060"),
+        ({"version": ""}, ""),
+        ({"version": "version: 3"}, ""),
         ({"version": "version: →4"}, "CFG015"),
         ({"version": "version: →two"}, "CFG013"),
         ({"addresses": "→[]"}, "CFG018"),
@@ -93,15 +104,84 @@ def test_a_long_password_is_told_and_taken() -> None:
         ({"keys": "preempt: →no"}, "CFG013"),
         ({"keys": "gratuitous_arp: {repeat: →0}"}, "CFG015"),
         ({"keys": "→state: MASTER"}, "CFG010"),
+        ({"addresses": "['2001:db8::12/64', →1.1.1.12]", "version": ""}, "CFG043"),
+        ({"addresses": "['2001:db8::12/64', {address: 1.1.1.12, advertised: false}]", "version": ""}, ""),
+        ({"addresses": "→[{address: 1.1.1.12, advertised: false}]"}, "CFG018"),
+        ({"version": "", "keys": "advertisement_interval: 10ms"}, ""),
+        ({"version": "", "keys": "advertisement_interval: 290ms"}, ""),
+        ({"version": "", "keys": "advertisement_interval: 40.95s"}, ""),
+        ({"version": "", "keys": "advertisement_interval: →40.96s"}, "CFG015"),
+        ({"version": "", "keys": "advertisement_interval: →15ms"}, "CFG015"),
+        ({"version": "", "keys": "authentication: →{password: secret}"}, "CFG034"),
+        ({"keys": "unicast_peers: [→'2001:db8::1']"}, "CFG043"),
+        ({"keys": "unicast_peers: [→1.1.1.12]"}, "CFG035"),
+        ({"keys": "unicast_peers: [1.1.1.13, →1.1.1.13]"}, "CFG034"),
+        ({"keys": "source: 1.1.1.14\n    unicast_peers: [→1.1.1.14]"}, "CFG035"),
+        ({"keys": "source: →'2001:db8::1'"}, "CFG043"),
+        ({"keys": "preempt: false\n    →preempt_delay: 5s"}, "CFG034"),
+        ({"keys": "track: [{interface: eth1}, {script: [/bin/true], weight: -5, interval: 2s}]"}, ""),
+        ({"keys": "track: [→{weight: 5}]"}, "CFG067"),
+        ({"keys": "track: [→{interface: eth1, file: /run/x}]"}, "CFG067"),
+        ({"keys": "track: [{interface: eth1, →rise: 2}]"}, "CFG067"),
+        ({"keys": "track: [{process: haproxy, →delay: 2s}]"}, "CFG067"),
+        ({"keys": "track: [{interface: eth1, weight: →254}]"}, "CFG015"),
     ],
 )
 def test_rules(options: dict[str, str], expected: str) -> None:
     assert_told_at_the_marks(text(**options), expected)
 
 
-def test_the_version_must_be_said_until_the_default_is_supported() -> None:
-    assert told(text(version="")) == ["2:3: VRRP version 3, the default, is not supported yet (version: 2) [CFG060]"]
-    assert told(text(version="version: 3")) == ["6:14: VRRP version 3 is not supported yet (version: 2) [CFG060]"]
+def test_version_3_is_what_holds_when_nothing_is_said() -> None:
+    assert instance(text(version="")).version == 3
+
+
+def test_everything_of_version_3_said() -> None:
+    keys = """advertisement_interval: 100ms
+    unicast_peers: 'fe80::14'
+    source: fe80::13
+    checksum: rfc
+    preempt_delay: 30s
+    sync_group: both
+    on_active: [/bin/a]
+    on_backup: [/bin/b]
+    on_fault: [/bin/c]
+    on_stop: [/bin/d]
+    on_change: [/bin/e, x]"""
+    loaded = load_text(text(keys, addresses="[fe80::12/64, {address: 1.1.1.12/24, advertised: false}]", version=""))
+    assert [problem.code for problem in loaded.problems] == ["CFG034"]  # a group of one
+    assert loaded.config is not None
+    found = loaded.config.vrrp[0]
+    assert (found.ipv6, found.advertisement_interval, found.unicast_peers) == (True, 0.1, ("fe80::14",))
+    assert (found.source, found.rfc_checksum, found.preempt_delay, found.sync_group) == ("fe80::13", True, 30.0, "both")
+    assert found.hooks == VrrpHooks(("/bin/a",), ("/bin/b",), ("/bin/c",), ("/bin/d",), ("/bin/e", "x"))
+    assert found.addresses[1] == VirtualAddress("1.1.1.12", 24, "eth0", advertised=False)
+
+
+def test_every_kind_of_track() -> None:
+    keys = """track:
+      - {interface: eth1, weight: -20}
+      - {script: [/usr/bin/chk, now]}
+      - {script: [/usr/bin/chk], name: web, interval: 5s, timeout: 2s, rise: 2, fall: 3, user: nobody, weight: 10}
+      - {file: /run/weight, weight: 2}
+      - {process: haproxy}
+      - {process: nginx, count: 2}
+      - {service: web, delay: 1s}"""
+    web = "services: {web: {virtual: '1.1.1.12:80', real_servers: [1.1.1.17]}}\n"
+    assert instance(text(keys) + web).tracks == (
+        TrackedInterface(-20, "eth1"),
+        TrackedScript(0, "chk", ("/usr/bin/chk", "now"), 1.0, 1.0, 1, 1, ""),
+        TrackedScript(10, "web", ("/usr/bin/chk",), 5.0, 2.0, 2, 3, "nobody"),
+        TrackedFile(2, "/run/weight"),
+        TrackedProcess(0, "haproxy", 1),
+        TrackedProcess(0, "nginx", 2),
+        TrackedService(0, "web", 1.0),
+    )
+
+
+def test_one_virtual_router_id_for_each_family() -> None:
+    both = text(version="") + text(addresses="['2001:db8::12/64']", version="", name="six").replace("vrrp:\n", "")
+    assert codes_of(both) == []
+    assert codes_of(text() + text(addresses="[1.1.1.13/24]", name="other").replace("vrrp:\n", "")) == ["10:24 CFG061"]
 
 
 def test_eight_bytes_of_the_password_count() -> None:
@@ -160,14 +240,15 @@ def many(instances: int, addresses: int) -> str:
 def test_what_may_be_configured_fits_the_messages_of_the_vrrp_process() -> None:
     for instances, addresses in ((64, 8), (2, 255)):
         configured = good(many(instances, addresses)).vrrp
-        encode(Configure(2**31, configured))
+        loud = VrrpHooks(*(("/bin/sh", "x" * 8000),) * 5)
+        encode(configuration(2**31, (msgspec.structs.replace(one, hooks=loud) for one in configured)))
         worst = {kind.value: 2**40 for kind in Drop}
         held = tuple("100.100.100.100/24" for _ in range(addresses))
         fault = "interface interface000000 has no IPv4 address of its own"
         rows = (
             InstanceStatus(
                 one.name, Role.INITIALIZE, 254, "100.100.100.100", 254, 1e9 / 3, Cause.ACTIVE_ROUTER_SILENT, held,
-                2**40, 2**40, worst, 2**40, fault,
+                2**40, 2**40, worst, 2**40, True, ("100.100.100.100",) * 8, fault,
             )
             for one in configured
         )  # fmt: skip
