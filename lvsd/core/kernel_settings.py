@@ -62,31 +62,29 @@ def beside(before: Director, after: Director, event: Event, now: float) -> Step:
         case ConfigChanged():
             return reconfigured(after, now)
         case VrrpHeard():
-            return vrrp_heard(before, after, now)
+            return vrrp_heard(before, after)
         case Ticked():
-            return after, look(after, now)
+            return after, look(after)
         case StopAsked():
             return after, stopped(after)
         case _:  # of no other event the settings depend
             return after, ()
 
 
-def look(director: Director, now: float) -> tuple[Effect, ...]:
-    """Once a second, and whenever what is wanted may have changed. What was refused waits for its back-off."""
-    retry_at = director.settings.retry_at
-    waits = retry_at is not None and now < retry_at
-    return (ReadSettings(),) if concerned(director) and not waits else ()
+def look(director: Director) -> tuple[Effect, ...]:
+    """Once a second, and whenever what is wanted may have changed."""
+    return (ReadSettings(),) if concerned(director) else ()
 
 
 def reconfigured(director: Director, now: float) -> Step:
     """A configuration was taken over: what was read last tells what it changes, unless nothing was."""
     begun = replace(director, settings=replace(director.settings, retry_at=None, failures=0, tried=()))
     if begun.settings.timeouts is None or not concerned(begun):
-        return begun, look(begun, now)
+        return begun, look(begun)
     return _settled(begun, now)
 
 
-def vrrp_heard(before: Director, after: Director, now: float) -> Step:
+def vrrp_heard(before: Director, after: Director) -> Step:
     """VRRP has reported: a changed role is followed at once, whatever was refused before."""
     sync = after.config.ipvs.sync
     if sync is None or sync.role is not SyncRole.FOLLOW:
@@ -94,7 +92,7 @@ def vrrp_heard(before: Director, after: Director, now: float) -> Step:
     if is_active(before, sync.instance) is is_active(after, sync.instance):
         return after, ()
     eager = replace(after, settings=replace(after.settings, retry_at=None, failures=0, tried=()))
-    return eager, look(eager, now)
+    return eager, look(eager)
 
 
 def read(director: Director, event: SettingsRead, now: float) -> Step:

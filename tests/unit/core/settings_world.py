@@ -13,6 +13,7 @@ from netlink.memory import MemoryTable
 from netlink.settings import Setting, StartDaemon
 from netlink.table import SyncDaemon
 
+ENDLESS = 20  # changes because of one event
 INSTANCE = VrrpInstance("lb0", "eth0", 1, 100, 2, ())
 
 
@@ -70,6 +71,7 @@ class SettingsBench:
             started = {one for one in effect.settings if isinstance(one, StartDaemon)}
             assert started <= self.remembered, "a crash here would orphan a daemon"
             self.sent.extend(effect.settings)
+            assert len(self.sent) < ENDLESS, self.sent
             return [SettingsApplied(effect.settings, self.kernel.apply_settings(effect.settings))]
         return []
 
