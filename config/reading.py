@@ -57,7 +57,8 @@ class Reading:
         found = sorted(self._problems, key=lambda one: (rank.get(one.file, len(rank)), one.line, one.column))
         if self._left_out:
             message = f"more than {PROBLEM_LIMIT} problems; the others are not shown"
-            found.append(Problem(codes.TOO_MANY_PROBLEMS, found[0].file, 0, 0, message, "mend these first"))
+            severity = Severity.ERROR if self._failed else Severity.WARNING
+            found.append(Problem(codes.TOO_MANY_PROBLEMS, found[0].file, 0, 0, message, "mend these first", severity))
         return tuple(found)
 
 

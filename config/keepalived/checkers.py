@@ -21,6 +21,7 @@ from config.nodes import Place
 from config.reading import Reading
 
 HELO: Final = "smtpchecker.keepalived.org"
+_OF_THE_OUTER: Final = frozenset("connect_timeout connect_ip connect_port bindto bind_port bind_if fwmark".split())
 CHECKS_LIMIT: Final = 64
 """Checks of one real server."""
 
@@ -55,13 +56,18 @@ def read_checks(
 def _of_checker(
     statement: Statement, real: Block, virtual: Block, ports: tuple[int, int], reading: Reading
 ) -> Iterator[Check]:
-    """What one checker stands for: a check of each of its pages and hosts."""
+    """What one checker stands for: a check of each of its pages and hosts.
+
+    An SMTP_CHECK around hosts is a check of its own when it says something of the connection (measured).
+    """
     kind = _KINDS[statement.keyword]
     levels = Levels(Block(statement, kind.words, reading), real, virtual)
     kinds = list(kind.read(levels, reading))
     found = levels.checker.every("host")
     hosts: list[Block | None] = [Block(one, lvs_words.SMTP_HOST, reading) for one in found]
-    for host in hosts or [None]:
+    if not hosts or any(one.keyword in _OF_THE_OUTER for one in statement.body or ()):
+        hosts.insert(0, None)
+    for host in hosts:
         timing = read_timing(levels, kind.habit, host, reading)
         target = _target(levels.checker, host, reading)
         port = _port(levels.checker, host, ports, kind, statement.place, reading)

@@ -122,7 +122,16 @@ SMTP: Final = Vocabulary(
     silent=_AS_EVER,
 )
 SMTP_HOST: Final = Vocabulary(
-    "host", frozenset(("connect_ip", "connect_port", "connect_timeout")), told=_CHECK_TOLD, silent=_AS_EVER
+    "host",
+    frozenset(("connect_ip", "connect_port", "connect_timeout")),
+    told={
+        **_CHECK_TOLD,
+        **all_of(
+            "retry delay_before_retry delay_loop",
+            Told(PASSED_OVER, "what the SMTP_CHECK around it says counts", "say it there, as keepalived takes it too"),
+        ),
+    },
+    silent=_AS_EVER,
 )
 HTTP: Final = Vocabulary(
     "HTTP_GET or SSL_GET",

@@ -49,17 +49,23 @@ def _flags(block: Block, words: tuple[At[str], ...], reading: Reading) -> int:
 
 
 def read_persistence(block: Block, virtual: Virtual, ipv6: bool, place: Place, reading: Reading) -> Persistence | None:
-    """How clients are kept together; port 0 needs it. `place`: where the virtual address stands."""
+    """How clients are kept together; port 0 needs it, a netmask asks for it. `place`: of the virtual address."""
     seconds, netmask, engine = _seconds(block, reading), _netmask(block, reading), _engine(block, virtual, reading)
     if not seconds and isinstance(virtual, VirtualEndpoint) and virtual.port == 0:
         message = f"port 0 (every port) needs persistence: {BARE_PERSISTENCE} s are taken"
         reading.warning(codes.DEFAULTED, place, message, "keepalived's default; say `persistence_timeout`")
         seconds = BARE_PERSISTENCE
+    if not seconds and netmask is not None:
+        message = f"`persistence_granularity` without `persistence_timeout`: {BARE_PERSISTENCE} s are taken"
+        reading.warning(codes.DEFAULTED, netmask.place, message, "keepalived's default; say `persistence_timeout`")
+        seconds = BARE_PERSISTENCE
     if not seconds:
-        for statement in (block.get("persistence_granularity"), block.get("persistence_engine")):
-            if statement is not None:
-                message = f"`{statement.keyword}` has no effect without `persistence_timeout`"
-                reading.warning(codes.NO_EFFECT, statement.place, message)
+        said = block.get("persistence_engine")
+        if said is not None:
+            message = "`persistence_engine` has no effect without `persistence_timeout`"
+            reading.warning(
+                codes.NO_EFFECT, said.place, message, "keepalived asks the kernel for no persistence either"
+            )
         return None
     longest = 128 if ipv6 else 32
     if netmask is not None and netmask.value > longest:

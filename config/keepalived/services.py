@@ -118,8 +118,8 @@ def _protocol(block: Block, reading: Reading) -> Protocol:
         reading.warning(codes.DEFAULTED, block.statement.place, message, "keepalived's default; say `protocol TCP`")
         return Protocol.UDP
     at = sole_word(statement, reading)
-    if at is not None and at.value in _PROTOCOLS:
-        return _PROTOCOLS[at.value]
+    if at is not None and at.value.upper() in _PROTOCOLS:
+        return _PROTOCOLS[at.value.upper()]
     if at is not None:
         hint = "keepalived ignores it and takes UDP, and so is it here; TCP, UDP or SCTP"
         reading.warning(codes.NOT_TAKEN, at.place, f"{shown(at.value)} is not a protocol", hint)

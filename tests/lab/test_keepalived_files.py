@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.load import load
-from config.model import Config, RealServer, VirtualService
+from config.model import Config, RealServer
+from config.words import OnFailure
 from lvsd.core.desired import kernel_service
 from lvsd.core.identity import service_key
 from netlink.ipvs_socket import IpvsSocket
@@ -37,22 +38,21 @@ FILES = sorted(
 
 
 def wanted(config: Config, begins_empty: bool) -> Table:
-    """Every real server up, or none yet."""
+    """Every real server up, or none yet; a fallback server that stays waits with weight 0."""
     table = {}
     for service in config.services:
-        reals = () if begins_empty else service.real_servers
-        table[service_key(service.virtual)] = Entry(
-            kernel_service(service), {one.key: one for one in (destination(service, real) for real in reals)}
-        )
+        found = [] if begins_empty else [destination(one, one.weight) for one in service.real_servers]
+        found += [destination(one, 0) for one in service.fallback if one.on_failure is OnFailure.QUIESCE]
+        table[service_key(service.virtual)] = Entry(kernel_service(service), {one.key: one for one in found})
     return table
 
 
-def destination(_service: VirtualService, real: RealServer) -> Destination:
+def destination(real: RealServer, weight: int) -> Destination:
     tunnel = real.tunnel
     return Destination(
         DestinationKey(real.address, real.port),
         int(real.forwarding),
-        real.weight,
+        weight,
         real.upper_threshold,
         real.lower_threshold,
         int(tunnel.type),

@@ -9,21 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.keepalived.lvs_words import HTTP, MISC, REAL, SERVER, URL
+from config.keepalived.lvs_words import DNS, HTTP, MISC, REAL, SERVER, SMTP, TCP, UDP, URL
 from config.keepalived.vrrp_words import FILE, GLOBALS, INSTANCE
 from config.load import Loaded, load
 from tests.unit.config.files_in_memory import FilesInMemory
 
 NAME = "keepalived.conf"
-GUIDE = (Path(__file__).parents[1] / "golden/keepalived/guide_lb1.conf").read_text()
+GOLDEN = Path(__file__).parents[1] / "golden/keepalived"
+GUIDE = (GOLDEN / "guide_lb1.conf").read_text()
 KEYWORDS = sorted(
-    set().union(*(one.words() for one in (FILE, GLOBALS, INSTANCE, SERVER, REAL, HTTP, URL, MISC)))
+    set().union(*(one.words() for one in (FILE, GLOBALS, INSTANCE, SERVER, REAL, TCP, HTTP, URL, SMTP, DNS, UDP, MISC)))
     | {"authentication", "auth_type", "auth_pass", "TCP_CHECK", "dev", "fwmark", "group", "include", "url"}
 )
 WORDS = st.one_of(
     st.sampled_from(KEYWORDS),
     st.sampled_from(
-        ["{", "}", "\n", '"', "#", "!", ";", "$A", "$A=", "${A}", "@lb1", "@^lb1", "~SEQ(a,1,2)", "MASTER", "PASS"]
+        ["{", "}", "\n", '"', "#", "!", ";", "$A", "$A=", "${A}", "@lb1", "@^lb1", "~SEQ(A,1,2)", "MASTER", "PASS"]
     ),
     st.sampled_from(
         ["1", "0", "-1", "80", "255", "99999", "1.5", "192.0.2.1", "192.0.2.2/24", "2001:db8::1", "eth0", "NAT"]
@@ -31,6 +32,7 @@ WORDS = st.one_of(
     st.text(max_size=6),
 )
 LIMIT_SECONDS = 2.0
+WILD = [path.read_bytes().decode() for path in sorted((GOLDEN / "wild").glob("*.conf"))]
 
 
 def read(text: str | bytes) -> Loaded:
@@ -68,6 +70,31 @@ def test_the_guides_file_with_a_piece_lost_or_doubled(data: st.DataObject) -> No
     judged(read(GUIDE[:start] + again + GUIDE[end:]))
 
 
+PIECES = st.one_of(WORDS, st.sampled_from(["~SEQ(A,1,3) ", "~LST(A,1,2) ", "~SEQ(", "type gue port 1", "fwmark 1"]))
+
+
+@given(st.data())
+def test_a_file_of_an_administrator_with_pieces_lost_and_strange_ones(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(WILD))
+    for _round in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 30)))
+        text = text[:start] + data.draw(PIECES) + text[end:]
+    judged(read(text))
+
+
+@given(st.data())
+def test_no_line_goes_without_a_word(data: st.DataObject) -> None:
+    """A line that means nothing is told, or it changes what the file means; only a script nobody runs is not read."""
+    lines = data.draw(st.sampled_from(WILD)).split("\n")
+    number = data.draw(st.integers(0, len(lines)))
+    before, after = lines[:number], lines[number:]
+    original, changed = read("\n".join(lines)), read("\n".join([*before, "zzqq 1", *after]))
+    unread = any(line.startswith("vrrp_script") for line in lines)
+    told = any(one.line == number + 1 for one in changed.problems)
+    assert told or unread or original.config is None or changed.config != original.config
+
+
 @given(st.data())
 def test_the_password_shows_nowhere(data: st.DataObject) -> None:
     """Whatever lines and blanks are lost or broken: only one joined to another word may be told as that word."""
@@ -99,6 +126,13 @@ def test_the_password_shows_nowhere(data: st.DataObject) -> None:
         "$A=${A}${A}\n${A}\n" * 40_000,
         "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n}\n}\n" * 30_000,
         "virtual_server_group a {\n" + "192.0.0.1-255 80\n" * 20_000 + "}\n",
+        "~SEQ(a,1,65536) ~SEQ(b,1,65536) x\n",
+        "~SEQ(a,1,65536) ~SEQ(b,1,65536) ~LST(\n" * 3,
+        "~SEQ(a,1,2) " * 5_000,
+        "~SEQ(a,1,65536)" + " " * 60_000 + "x\n",
+        "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n" + "TCP_CHECK {\n}\n" * 20_000 + "}\n}\n",
+        "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n" + "notify_up true\n" * 20_000 + "}\n}\n",
+        "global_defs {\nnotification_email {\n" + "a@b.c\n" * 50_000 + "}\nsmtp_server a\n}\n",
     ],
     ids=lambda text: repr(text[:12]),
 )

@@ -51,7 +51,8 @@ def test_the_whole() -> None:
     [
         ("    protocol TCP\n", "", ["1:1 CFG209w"], {"virtual": VirtualEndpoint(Protocol.UDP, "192.0.2.100", 80)}),
         ("TCP\n", "SCTP\n", [], {"virtual": VirtualEndpoint(Protocol.SCTP, "192.0.2.100", 80)}),
-        ("TCP\n", "tcp\n", ["5:14 CFG204w"], {"virtual": VirtualEndpoint(Protocol.UDP, "192.0.2.100", 80)}),
+        ("TCP\n", "sctp\n", [], {"virtual": VirtualEndpoint(Protocol.SCTP, "192.0.2.100", 80)}),
+        ("TCP\n", "http\n", ["5:14 CFG204w"], {"virtual": VirtualEndpoint(Protocol.UDP, "192.0.2.100", 80)}),
         ("    lb_algo wrr\n", "", ["1:1 CFG209w"], {"scheduler": "wlc"}),
         ("wrr", "best", ["3:13 CFG204w"], {"scheduler": "wlc"}),
         ("lb_algo wrr", "lvs_sched mh mh-port", [], {"scheduler": "mh", "flags": 0x10}),
@@ -130,7 +131,7 @@ def test_what_is_no_tunnel(words: str, problems: list[str]) -> None:
         ("persistence_timeout 0", None, []),
         ("persistence_timeout long", None, ["6:25 CFG204w"]),
         ("persistence_timeout 50\n persistence_granularity 255.255.255.0", Persistence(50, 24), []),
-        ("persistence_granularity 255.255.255.0", None, ["6:5 CFG034w"]),
+        ("persistence_granularity 255.255.255.0", Persistence(360, 24), ["6:29 CFG209w"]),
     ],
 )
 def test_persistence(line: str, persistence: Persistence | None, problems: list[str]) -> None:
@@ -443,6 +444,10 @@ def test_each_page_is_a_check() -> None:
 def test_each_host_of_a_mail_server_is_a_check() -> None:
     text = checked("SMTP_CHECK {\n host {\n connect_port 25\n }\n host {\n connect_ip 192.0.2.77\n }\n}")
     assert [(one.address, one.port) for one in real(text).checks] == [(None, 25), ("192.0.2.77", None)]
+    outer = put(text, "SMTP_CHECK {", "SMTP_CHECK {\n connect_timeout 3")
+    assert [(one.address, one.port) for one in real(outer).checks] == [(None, None), (None, 25), ("192.0.2.77", None)]
+    assert [one.timing.timeout for one in real(outer).checks] == [3.0, 3.0, 3.0]
+    assert codes_of(put(text, "connect_port 25", "retry 2")) == ["9:2 CFG203w"]
 
 
 def test_a_program_is_looked_for() -> None:
