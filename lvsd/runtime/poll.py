@@ -24,5 +24,5 @@ class Poll:
     def wait(self, seconds: float) -> None:
         """Wait that long at most, and call what has to be called."""
         for key, _ in self._selector.select(max(0.0, seconds)):
-            if key.fd in self._selector.get_map():  # a callback before it may have closed this one
+            if self._selector.get_map().get(key.fd) is key:  # a callback before it may have closed this one
                 key.data()
