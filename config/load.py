@@ -36,11 +36,13 @@ class Loaded:
     """What came of a configuration. `config` is None when a problem is an error.
 
     `sources` holds the files' texts, in which secrets may stand: it is hidden from repr and must not be logged.
+    `places` tells where each service and VRRP instance stands, by `services` or `vrrp` and its name.
     """
 
     config: Config | None
     problems: tuple[Problem, ...]
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
 
 def load(paths: Sequence[str], files: Files) -> Loaded:
@@ -57,8 +59,8 @@ def load(paths: Sequence[str], files: Files) -> Loaded:
     top = Fields(Place(split_language(paths[0])[1] if paths else "(no file)"))
     for fields in gathering.tops:
         top = _unite(top, fields, reading)
-    config = build(top, gathering.parts, reading)
-    return Loaded(config, reading.problems(gathering.sources), gathering.sources)
+    config, places = build(top, gathering.parts, reading) or (None, {})
+    return Loaded(config, reading.problems(gathering.sources), gathering.sources, places)
 
 
 class _Gathering:

@@ -192,9 +192,10 @@ class Word(Generic[T]):
         return None
 
     def schema(self) -> Schema:
-        """An enumeration; `true` and `false` are booleans to an editor."""
+        """An enumeration, also in capitals where that is how it is spoken; truths are booleans to an editor."""
         truths = {"true": True, "false": False}
-        return {"enum": [truths.get(word, word) for word in self.words]}
+        capitals = [word.upper() for word, value in self.words.items() if value == word.upper()]
+        return {"enum": [truths.get(word, word) for word in (*self.words, *capitals)]}
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}

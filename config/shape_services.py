@@ -189,10 +189,13 @@ REAL_SERVERS = Key(
     "The real servers: ADDRESS, ADDRESS:PORT or a mapping.",
     required=True,
 )
+FALLBACK_ON_FAILURE = Key(
+    ON_FAILURE.name, ON_FAILURE.kind, "`quiesce` keeps it in the table with weight 0 while it does not serve.", "remove"
+)
 FALLBACK_SERVER = Section(
     "fallback server",
     "A server that is never probed and serves while no real server does.",
-    (REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING, TUNNEL),
+    (REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING, TUNNEL, FALLBACK_ON_FAILURE),
     SERVICE_STRANGERS,
 )
 FALLBACK = Key(

@@ -1,4 +1,4 @@
-"""The `lvsd` command: run the service, validate a configuration, print its schema."""
+"""The `lvsd` command: run the service, validate a configuration, convert one, print its schema."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
-from config.formats import LANGUAGES, with_language
+from config.convert.convert import convert as conversion
+from config.convert.report import as_lines, as_object
+from config.formats import LANGUAGES, OWN, with_language
 from config.load import Loaded, load
 from config.problems import Severity
 from config.schema import json_schema
 from lvsd.ctl.command_line import AbsolutePath, Commands
-from lvsd.runtime.files import SystemFiles
+from lvsd.runtime.files import SystemFiles, write_private
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +27,7 @@ def main() -> None:
     \b
     lvsd check /etc/lvsd/lvsd.yaml      is the file right? every problem, with its line
     lvsd run -c /etc/lvsd/lvsd.yaml     the service, in the foreground
+    lvsd convert /etc/ha.d/ldirectord.cf /etc/keepalived/keepalived.conf -o lvsd.yaml
 
     `lvsctl` looks at and steers a running lvsd. Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
     """
@@ -104,6 +107,46 @@ def check(files: tuple[Path, ...], language: str | None) -> None:
     reals = sum(len(virtual.real_servers) for virtual in config.services)
     counted = ((len(config.services), "service"), (reals, "real server"), (len(config.vrrp), "VRRP instance"))
     click.echo("right: " + ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted))
+
+
+@main.command()
+@click.option(
+    "--from",
+    "language",
+    type=click.Choice([one for one in LANGUAGES if one != OWN]),
+    help="The language of the files; what stands in each tells it unless given.",
+)
+@click.option("-o", "--output", type=AbsolutePath(), help="Where to write it, mode 0600; standard output unless given.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="The report (on standard error) as JSON.")
+@click.argument("files", nargs=-1, required=True, type=AbsolutePath())
+def convert(files: tuple[Path, ...], language: str | None, output: Path | None, force: bool, as_json: bool) -> None:
+    """Write the lvsd.yaml that means the same as a ldirectord.cf, a keepalived.conf or both.
+
+    Passwords are written as they stand in the original. The report on standard error tells what was carried over, what
+    means something else now and what was left behind, each with its line. With an error nothing is written, and the
+    exit status is 1.
+    """
+    if output is not None and output.exists() and not force:
+        click.echo(f"lvsd: {output} is there already (--force writes over it)", err=True)
+        sys.exit(1)
+    converted = conversion([with_language(str(file), language) for file in files], SystemFiles())
+    click.echo(json.dumps(as_object(converted)) if as_json else "\n".join(as_lines(converted)), err=True)
+    if converted.text is None:
+        sys.exit(1)
+    if output is None:
+        click.echo(converted.text, nl=False)
+    else:
+        _write(output, converted.text, force=force)
+
+
+def _write(output: Path, text: str, *, force: bool) -> None:
+    """Write a file whole or not at all; it may hold passwords."""
+    try:
+        write_private(output, text, replace=force)
+    except OSError as error:
+        click.echo(f"lvsd: {output}: {error.strerror or error}", err=True)
+        sys.exit(1)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The configuration's files and environment, read with limits."""
+"""The configuration's files and environment, read with limits; files of ours, written whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import stat
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -59,3 +60,22 @@ def _content(descriptor: int) -> bytes:
     while len(content) <= SIZE_LIMIT_BYTES and (chunk := os.read(descriptor, CHUNK_BYTES)):
         content += chunk
     return bytes(content)
+
+
+def write_private(path: Path, text: str, *, replace: bool) -> None:
+    """Write a file whole or not at all, readable by its owner alone.
+
+    Raises OSError, which is FileExistsError unless what is there may be replaced.
+    """
+    descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(staged, path)  # noqa: PTH105  beside os.link
+        else:
+            os.link(staged, path)  # refuses what is there, also what came there just now
+    finally:
+        Path(staged).unlink(missing_ok=True)
