@@ -46,15 +46,15 @@ class Loop:
         self._mails = Mails(self._poll)
         self._lines = Lines()
         self._peers: list[socket.socket] = []
-        self._listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
+        self._take_signals()  # before anybody can ask for something
+        self._listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
         self._poll.watch(self._listener.fileno(), self._accept)
         self._poll.watch(self._wake_read, self._signalled)
 
     def run(self) -> bool:
         """Until a signal says to end. False when nobody can reach us any more: a successor will be found."""
-        self._take_signals()
         self._notifier.ready()
         tick_at = 0.0
         while not self._stopping:
