@@ -21,7 +21,9 @@ from config.nodes import Place
 from config.reading import Reading
 
 HELO: Final = "smtpchecker.keepalived.org"
-_OF_THE_OUTER: Final = frozenset("connect_timeout connect_ip connect_port bindto bind_port bind_if fwmark".split())
+_OF_THE_OUTER: Final = frozenset(
+    ["connect_timeout", "connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "fwmark"]
+)
 CHECKS_LIMIT: Final = 64
 """Checks of one real server."""
 
