@@ -36,7 +36,8 @@ _IFLA_ADDRESS, _IFLA_NAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_AF_SPEC = 1, 3, 4, 1
 _LINKINFO_KIND = 1
 _IFLA_INET_CONF = 1
 _PROMOTE_SECONDARIES = 20  # IPV4_DEVCONF_PROMOTE_SECONDARIES
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_FLAGS = 1, 2, 3, 4, 8
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 4, 6, 8
+_DEPRECATED = struct.pack("=IIII", 0, 0xFFFFFFFF, 0, 0)  # preferred for 0 s, valid for ever
 
 _UP, _RUNNING = 0x1, 0x40
 _ANY_FAMILY = 0
@@ -55,8 +56,8 @@ def dump_addresses() -> bytes:
     return _ADDRESS_HEADER.pack(_ANY_FAMILY, 0, 0, 0, 0)
 
 
-def new_address(wanted: Address, *, broadcast: str | None = None) -> bytes:
-    """Add the address. Of its flags only NO_DAD is sent."""
+def new_address(wanted: Address, *, broadcast: str | None = None, deprecated: bool = False) -> bytes:
+    """Add the address. Of its flags only NO_DAD is sent. `deprecated`: nothing chooses it as a source by itself."""
     try:
         family = family_of(wanted.address)
         raw = inet_pton(family, wanted.address)
@@ -65,6 +66,8 @@ def new_address(wanted: Address, *, broadcast: str | None = None) -> bytes:
             parts.append(attribute(_IFA_BROADCAST, inet_pton(family, broadcast)))
         if wanted.label:
             parts.append(attribute(_IFA_LABEL, _label(wanted.label)))
+        if deprecated:
+            parts.append(attribute(_IFA_CACHEINFO, _DEPRECATED))
     except (ValueError, OSError, struct.error) as error:
         raise _unspeakable(wanted, error) from error
     return b"".join(parts)

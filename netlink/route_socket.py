@@ -62,13 +62,15 @@ class RouteSocket:
         broadcast: str | None = None,
         scope: int = 0,
         no_dad: bool = False,
+        deprecated: bool = False,
     ) -> bool:
         """Add an address to an interface; False if it was there already, which is left as it is.
 
-        `no_dad` makes an IPv6 address usable at once, without duplicate address detection.
+        `no_dad` makes an IPv6 address usable at once, without duplicate address detection. `deprecated`: nothing that
+        leaves this machine gets it as its source by itself.
         """
         wanted = Address(index, address, prefix_length, label, NO_DAD if no_dad else 0, scope)
-        body = codec.new_address(wanted, broadcast=broadcast)
+        body = codec.new_address(wanted, broadcast=broadcast, deprecated=deprecated)
         return self._change(codec.NEW_ADDRESS, body, CREATE | EXCLUSIVE, frozenset({errno.EEXIST}))
 
     def delete_address(self, index: int, address: str, prefix_length: int) -> bool:

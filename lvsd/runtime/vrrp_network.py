@@ -92,7 +92,9 @@ class SystemNetwork:
             text = f"interface {address.interface} does not exist"
             raise NetlinkError(text, errno=errno.ENODEV)
         # Without duplicate address detection: the network was told who it belongs to, and a second is too long.
-        return self._routes.add_address(index, address.address, address.prefix_length, no_dad=":" in address.address)
+        # Deprecated: chosen as a source it would be refused by real servers that hold it too (packets of a tunnel).
+        ipv6 = ":" in address.address
+        return self._routes.add_address(index, address.address, address.prefix_length, no_dad=ipv6, deprecated=ipv6)
 
     def delete(self, address: VirtualAddress) -> bool:
         """Remove an address; whether it was there. Raises NetlinkError."""

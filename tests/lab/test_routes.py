@@ -101,6 +101,14 @@ def test_ipv6(bench: Bench) -> None:
     assert bench.routes.delete_address(bench.index, "2001:db8::100", 64) is False
 
 
+def test_a_deprecated_address_is_valid_for_ever_and_no_source(bench: Bench) -> None:
+    assert bench.routes.add_address(bench.index, "2001:db8::100", 64, no_dad=True, deprecated=True) is True
+    (found,) = [one for one in bench.routes.addresses(bench.index) if one.address == "2001:db8::100"]
+    assert found.flags & 0x20
+    shown = subprocess.run(["ip", "-6", "address"], check=True, capture_output=True, text=True, timeout=30).stdout
+    assert "valid_lft forever preferred_lft 0sec" in shown
+
+
 def test_the_prefix_length_belongs_to_the_address(bench: Bench) -> None:
     bench.routes.add_address(bench.index, VIP, 32)
     assert bench.routes.delete_address(bench.index, VIP, 24) is False

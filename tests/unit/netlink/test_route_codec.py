@@ -45,16 +45,19 @@ def held(family: Family) -> st.SearchStrategy[Address]:
 ADDRESSES = st.sampled_from(tuple(Family)).flatmap(held)
 
 
-def oracle(address: Address, *, broadcast: str | None, label: bool) -> bytes:
+def oracle(address: Address, *, broadcast: str | None, label: bool, deprecated: bool = False) -> bytes:
     message = ifaddrmsg()
     message["family"] = 10 if ":" in address.address else 2
     message["prefixlen"], message["flags"] = address.prefix_length, address.flags
     message["scope"], message["index"] = address.scope, address.index
-    attributes = [("IFA_LOCAL", address.address), ("IFA_ADDRESS", address.address)]
+    attributes: list[tuple[str, object]] = [("IFA_LOCAL", address.address), ("IFA_ADDRESS", address.address)]
     if broadcast is not None:
         attributes.append(("IFA_BROADCAST", broadcast))
     if label and address.label:
         attributes.append(("IFA_LABEL", address.label))
+    if deprecated:
+        lifetimes = {"ifa_preferred": 0, "ifa_valid": 0xFFFFFFFF, "cstamp": 0, "tstamp": 0}
+        attributes.append(("IFA_CACHEINFO", lifetimes))
     message["attrs"] = attributes
     message.encode()
     return bytes(message.data)[HEADER_BYTES:]
@@ -68,6 +71,12 @@ def test_adding_is_said_as_pyroute2_says_it(address: Address) -> None:
 @given(held(V4), addresses(V4))
 def test_adding_with_a_broadcast_address(address: Address, broadcast: str) -> None:
     assert route_codec.new_address(address, broadcast=broadcast) == oracle(address, broadcast=broadcast, label=True)
+
+
+@given(held(V6))
+def test_adding_a_deprecated_address(address: Address) -> None:
+    expected = oracle(address, broadcast=None, label=True, deprecated=True)
+    assert route_codec.new_address(address, deprecated=True) == expected
 
 
 @given(ADDRESSES)
