@@ -13,8 +13,8 @@ import socket
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from checkers.core.outcome import Outcome, Reason, Unhealthy, escaped
-from checkers.probes.failures import OWN_ERRORS, OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck
+from checkers.core.outcome import Reason
+from checkers.probes.failures import OWN_ERRORS, OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, Unfit
 from checkers.probes.session import Session, numeric
 
 DATAGRAM_LIMIT_BYTES = 65536  # more than UDP can carry
@@ -26,19 +26,6 @@ _IP_RECVERR = 11  # linux/in.h
 _IPV6_RECVERR = 25  # linux/in6.h
 
 Answer = TypeVar("Answer")
-
-
-class Unfit(Exception):
-    """A message that is no answer to what was asked, in words; the real one may still come."""
-
-    def __init__(self, words: str, reason: Reason = Reason.GARBLED) -> None:
-        """`reason`: why the probe failed, should nothing else come."""
-        super().__init__(words)
-        self.reason = reason
-
-    def outcome(self) -> Outcome:
-        """What the deadline will mean."""
-        return Unhealthy(self.reason, escaped(f"no answer that counts: {self}"))
 
 
 class Datagrams:

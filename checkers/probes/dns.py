@@ -13,9 +13,9 @@ import dns.rdata
 import dns.rdatatype
 
 from checkers.core.outcome import Healthy, Outcome, Reason, escaped
-from checkers.probes.datagram import Datagrams, Unfit, exchange
+from checkers.probes.datagram import Datagrams, exchange
 from checkers.probes.expect import holds
-from checkers.probes.failures import Failed, Stuck
+from checkers.probes.failures import Failed, Stuck, Unfit
 from checkers.probes.session import Session
 from config.checks import DnsCheck, Expect
 

@@ -43,6 +43,19 @@ class Stuck(Exception):
         self.words = words
 
 
+class Unfit(Exception):
+    """A message that is no answer to what was asked, in words; the real one may still come."""
+
+    def __init__(self, words: str, reason: Reason = Reason.GARBLED) -> None:
+        """`reason`: why the probe failed, should nothing else come."""
+        super().__init__(words)
+        self.reason = reason
+
+    def outcome(self) -> Outcome:
+        """What the deadline will mean."""
+        return Unhealthy(self.reason, escaped(f"no answer that counts: {self}"))
+
+
 class TooLarge(OSError):
     """A real server sent more than a probe reads."""
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import msgspec
 
-from checkers.probes.datagram import Unfit
+from checkers.probes.failures import Unfit
 from config.checks import Credentials
 
 PACKET_LIMIT_BYTES = 4096  # RFC 2865 section 3

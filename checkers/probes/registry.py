@@ -58,7 +58,7 @@ PROBES: dict[type[AnyCheck], str] = {
 
 LATE: dict[type[AnyCheck], tuple[str, ...]] = {
     HttpCheck: ("anyio._backends._asyncio",),
-    DnsCheck: ("encodings.idna",),
+    DnsCheck: ("idna.uts46data", "encodings.punycode"),
 }
 """What a kind's libraries themselves load only when first used: httpcore its locks, dnspython the names that are not
 ASCII."""

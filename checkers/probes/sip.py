@@ -6,8 +6,8 @@ import asyncio
 import secrets
 
 from checkers.core.outcome import Healthy, Outcome, Reason, escaped
-from checkers.probes.datagram import Datagrams, Unfit, exchange
-from checkers.probes.failures import Failed, Stuck
+from checkers.probes.datagram import Datagrams, exchange
+from checkers.probes.failures import Failed, Stuck, Unfit
 from checkers.probes.session import Session
 from checkers.probes.sip_message import (
     BRANCH_COOKIE,

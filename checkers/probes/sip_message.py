@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from checkers.probes.datagram import Unfit
+from checkers.probes.failures import Unfit
 
 HEAD_LIMIT_BYTES = 16384
 HEADERS_LIMIT = 256

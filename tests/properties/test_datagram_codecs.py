@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkers.probes import dns as dns_probe
-from checkers.probes.datagram import Unfit
-from checkers.probes.failures import Failed, Stuck
+from checkers.probes.failures import Failed, Stuck, Unfit
 from checkers.probes.radius_packet import Code, Request, access_request, hidden, read_reply
 from checkers.probes.sip_message import Asked, options, read_response, well_formed
 from checkers.probes.udp import begins

@@ -33,18 +33,25 @@ from checkers.core.messages import (
 )
 from checkers.core.outcome import Inconclusive, Reason, Unhealthy
 from checkers.core.proof import faults, standing
+from checkers.runtime import icmp
 from config.checks import (
     AnyCheck,
     Credentials,
+    DnsCheck,
     ExternalCheck,
     HttpCheck,
     ImapCheck,
     MysqlCheck,
+    PingCheck,
     PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
     SmtpCheck,
     TcpCheck,
     Timing,
     Tls,
+    UdpCheck,
 )
 from config.secret import Secret
 from tests.unit.checkers.servers import HOST, closed_port
@@ -277,6 +284,20 @@ def test_an_assignment_in_many_parts_of_nothing_and_of_every_kind(running: Runni
     assert "sesame" not in running.logged()
 
 
+def test_it_pings_with_what_it_opened_before_it_gave_all_up(running: Running) -> None:
+    given = icmp.open_ping_sockets()
+    for sock in given.values():
+        sock.close()
+    if len(given) < len(icmp.FAMILIES):
+        pytest.skip("this machine gives no ping sockets")
+    director = running.director
+    director.accept()
+    pinged = [AssignedCheck(host, Target(host, 0), PingCheck(), SOON) for host in (HOST, "::1")]
+    director.assign(1, pinged)
+    director.until(lambda: len(director.known) == 2 and all(v.probes > 0 for v in director.known.values()))
+    assert {verdict.state for verdict in director.known.values()} == {State.UP}, director.known
+
+
 def test_a_garbled_packet_costs_the_connection_and_no_more(running: Running, open_port: int) -> None:
     director = running.director
     director.accept()
@@ -372,10 +393,17 @@ def test_libraries_that_its_user_cannot_reach_are_loaded_before(folder: Path, op
                 ImapCheck(),
                 PopCheck(),
                 SmtpCheck(),
+                DnsCheck("bücher.example."),
+                RadiusCheck(LOGIN, Secret("shared")),
+                SipCheck(),
+                UdpCheck(reply_needed=True),
+                SimpleTcpCheck(),
             ]
             director.assign(1, [check(str(number), open_port, kind) for number, kind in enumerate(kinds)])
-            director.until(lambda: len(director.known) == 6 and all(v.probes > 0 for v in director.known.values()))
-            assert all(isinstance(verdict.outcome, Unhealthy) for verdict in director.known.values()), director.known
+            director.until(lambda: len(director.known) == 11 and all(v.probes > 0 for v in director.known.values()))
+            assert all(isinstance(verdict.outcome, Unhealthy) for verdict in director.known.values()), str(
+                director.known
+            )
         finally:
             process.kill()
             director.hang_up()

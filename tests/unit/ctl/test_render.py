@@ -6,7 +6,28 @@ import pytest
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
-from config.checks import AnyCheck, HttpCheck, ImapCheck, PopCheck, SmtpCheck, TcpCheck, Tls, TlsMode
+from config.checks import (
+    AnyCheck,
+    Credentials,
+    DnsCheck,
+    FtpCheck,
+    HttpCheck,
+    ImapCheck,
+    LdapCheck,
+    NntpCheck,
+    PgsqlCheck,
+    PingCheck,
+    PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
+    SmtpCheck,
+    TcpCheck,
+    Tls,
+    TlsMode,
+    UdpCheck,
+)
+from config.secret import Secret
 from lvsd.control.messages import ChangeReply, ProcessRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core import views
 from lvsd.core.check_words import check_word
@@ -98,6 +119,18 @@ def test_a_plan_says_would_and_a_reload_says_did() -> None:
         (PopCheck(TlsMode.STARTTLS), "pop"),
         (SmtpCheck(TlsMode.IMPLICIT), "smtps"),
         (SmtpCheck(TlsMode.STARTTLS), "submission"),
+        (HttpCheck(proxy_url="http://www.example.net/"), "http_proxy"),
+        (LdapCheck(), "ldap"),
+        (LdapCheck(TlsMode.IMPLICIT), "ldaps"),
+        (PingCheck(), "ping"),
+        (UdpCheck(), "udp"),
+        (DnsCheck(), "dns"),
+        (RadiusCheck(Credentials("", Secret("")), Secret("")), "radius"),
+        (SipCheck(), "sip"),
+        (SimpleTcpCheck(), "simpletcp"),
+        (FtpCheck(Credentials("", Secret(""))), "ftp"),
+        (NntpCheck(), "nntp"),
+        (PgsqlCheck(Credentials("", Secret(""))), "pgsql"),
     ],
 )
 def test_a_check_is_called_as_in_the_configuration(kind: AnyCheck, word: str) -> None:
