@@ -123,6 +123,11 @@ def test_the_server_that_takes_mails(server: str, smtp: str) -> None:
     assert found.smtp == smtp
 
 
+def test_without_a_server_that_takes_them_there_are_no_mails() -> None:
+    assert service("\n".join(("global_defs {", *MAIL[:-1], "}", SERVER))).mail is None
+    assert service("\n".join(("global_defs {", MAIL[-1], "}", SERVER))).mail is None
+
+
 def test_a_service_may_be_silent() -> None:
     head = "\n".join(("global_defs {", *MAIL, "}", ""))
     silent = put(SERVER, "        TCP_CHECK", "        smtp_alert off\n        TCP_CHECK")

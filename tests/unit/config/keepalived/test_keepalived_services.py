@@ -279,6 +279,14 @@ def test_a_real_servers_address(server: str, problem: str) -> None:
     assert codes_of(put(SERVER, "192.0.2.11 80", server) + other)[-1] == problem
 
 
+def test_a_tunnel_of_its_own_may_lead_to_another_family() -> None:
+    text = put(put(SERVER, "192.0.2.11", "2001:db8::11"), CHECKER, f"lvs_method TUN\n{CHECKER}")
+    assert codes_of(text) == []
+    assert real(text).address == "2001:db8::11"
+    tunnelled = put(put(SERVER, "lb_kind DR", "lb_kind TUN"), CHECKER, f"lvs_method DR\n{CHECKER}")
+    assert "6:17 CFG205w" in codes_of(put(tunnelled, "192.0.2.11", "2001:db8::11"))
+
+
 def test_a_weight_for_all() -> None:
     text = with_line("weight 5")
     assert codes_of(text) == []
@@ -399,6 +407,7 @@ def test_the_virtual_host_is_inherited() -> None:
         ("", "HTTP_GET {\n nb_get_retry 3\n url {\n path /\n }\n}", Timing(10.0, 5.0, 1, 4, 3.0)),
         ("", "DNS_CHECK {\n}", Timing(10.0, 5.0, 1, 4)),
         ("", "DNS_CHECK {\n delay_before_retry 2\n}", Timing(10.0, 5.0, 1, 4, 2.0)),
+        ("connect_timeout 0", "TCP_CHECK {\n delay_loop 0.01\n delay_before_retry 0\n}", Timing(0.1, 0.1, 1, 2)),
         ("warmup 3", "PING_CHECK {\n connect_timeout 1.5\n}", Timing(10.0, 1.5, 1, 2, 1.0)),
         ("", "MISC_CHECK {\n misc_path /bin/true\n}", Timing(10.0, 10.0, 1, 1)),
         ("", "MISC_CHECK {\n misc_path /bin/true\n misc_timeout 4\n}", Timing(10.0, 4.0, 1, 1)),
@@ -406,7 +415,7 @@ def test_the_virtual_host_is_inherited() -> None:
 )
 def test_timing(level: str, checker: str, timing: Timing) -> None:
     text = with_line(level, checked(checker))
-    assert codes_of(text) == []
+    assert {one.split()[1] for one in codes_of(text)} == ({"CFG210w"} if timing.interval < 1 else set())
     assert real(text).check.timing == timing
 
 
