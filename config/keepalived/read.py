@@ -6,15 +6,16 @@ import re
 from typing import Final
 
 from config import codes
-from config.keepalived.block import Block
-from config.keepalived.globals import read_globals
+from config.keepalived.block import Block, note
+from config.keepalived.globals import Globals, read_globals
 from config.keepalived.groups import read_groups
 from config.keepalived.instances import instance_blocks, note_sync_groups, read_instances
 from config.keepalived.kernel import read_kernel
 from config.keepalived.services import read_services
 from config.keepalived.source import Source
 from config.keepalived.statements import Statement, statements
-from config.keepalived.vrrp_words import FILE
+from config.keepalived.values import switch
+from config.keepalived.vrrp_words import FILE, MAIL
 from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading, shown
@@ -47,6 +48,7 @@ def read_keepalived(path: str, text: str, reading: Reading) -> Part:
     routers = {one.instance.name: one.instance.virtual_router_id for one in built}
     kernel = read_kernel(settings.block, list(blocks.values()), routers, reading)
     _note_unused(scripts, instances, reading)
+    _note_mails(settings, instances, reading)
     names = frozenset(one.words[1].value for one in instances if len(one.words) > 1)
     note_sync_groups(whole.every("vrrp_sync_group"), names, reading)
     groups = read_groups(whole.every("virtual_server_group"), reading)
@@ -56,6 +58,13 @@ def read_keepalived(path: str, text: str, reading: Reading) -> Part:
 
 def _names(found: list[Statement]) -> frozenset[str]:
     return frozenset(one.words[1].value for one in found if len(one.words) > 1)
+
+
+def _note_mails(settings: Globals, instances: list[Statement], reading: Reading) -> None:
+    """A `smtp_alert` of global_defs is about instances too."""
+    said = settings.block.get("smtp_alert") if settings.block else None
+    if said is not None and instances and switch(said, reading):
+        note(said, MAIL, reading)
 
 
 def _note_unused(scripts: list[Statement], instances: list[Statement], reading: Reading) -> None:

@@ -128,6 +128,11 @@ def test_without_a_server_that_takes_them_there_are_no_mails() -> None:
     assert service("\n".join(("global_defs {", MAIL[-1], "}", SERVER))).mail is None
 
 
+def test_mails_about_instances_are_told() -> None:
+    assert codes_of(settings("smtp_alert")) == ["2:1 CFG203w"]
+    assert codes_of(settings("smtp_alert off")) == []
+
+
 def test_a_service_may_be_silent() -> None:
     head = "\n".join(("global_defs {", *MAIL, "}", ""))
     silent = put(SERVER, "        TCP_CHECK", "        smtp_alert off\n        TCP_CHECK")
