@@ -1,7 +1,7 @@
 """Transcripts of simulated clusters: commands begin with `> `, and everything below is what they made happen.
 
 `LVSD_REWRITE_SCENARIOS=1 pytest tests/scenarios/vrrp` writes them anew. Commit such a change only when you know what
-caused it, and want it. Advertisements in their turn, and those that change nothing, are left out.
+caused it, and want it. Advertisements in their turn, those that change nothing, and who stands by are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lvsd.vrrp.events import Announce, Claim, Effect, Event, Heard, Release, Send, Tell, Wake
+from lvsd.vrrp.events import Announce, Claim, Effect, Event, Heard, Release, Send, Tell, Wake, Whisper
+from lvsd.vrrp.packet import Kind
 from tests.unit.vrrp import samples
 from tests.unit.vrrp.simulation import Cluster, Router
 
@@ -67,14 +68,17 @@ class Play:
 
     def _note(self, now: float, router: Router, event: Event, effects: tuple[Effect, ...]) -> None:
         routine = isinstance(event, Wake) and all(isinstance(effect, Send) for effect in effects)
-        if effects and not routine:
-            what = ", ".join(_words(effect) for effect in effects)
+        shown = [effect for effect in effects if not (isinstance(effect, Whisper) and effect.kind is Kind.STANDBY)]
+        if shown and not routine:
+            what = ", ".join(_words(effect) for effect in shown)
             self.lines.append(f"{now:8.3f} {NAMES[router.number]}  {_event(event):22} {what}")
 
 
 def _event(event: Event) -> str:
     if isinstance(event, Heard):
-        return f"heard {event.advertisement.priority} of {event.advertisement.source}"
+        heard = event.advertisement
+        word = "chosen by" if heard.kind is Kind.HANDOVER else f"heard {heard.priority} of"
+        return f"{word} {heard.source}"
     return type(event).__name__.lower()
 
 
@@ -82,6 +86,8 @@ def _words(effect: Effect) -> str:
     match effect:
         case Send(priority):
             return f"send {priority}"
+        case Whisper(kind, _, to):
+            return f"{kind.name.lower()} to {to}"
         case Claim(addresses):
             return f"claim {len(addresses)}"
         case Release(addresses):
