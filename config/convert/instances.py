@@ -2,34 +2,87 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from config.build_vrrp import DEFAULT_VERSION
 from config.convert.values import Keys, duration, said
 from config.convert.yamltext import Value
-from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from config.model import (
+    AnyTrack,
+    GratuitousArp,
+    TrackedFile,
+    TrackedInterface,
+    TrackedProcess,
+    TrackedScript,
+    TrackedService,
+    VirtualAddress,
+    VrrpInstance,
+)
 
-_DEFAULT_PRIORITY = 100
+_DEFAULT_PRIORITY: Final = 100
 
 
 def instance_keys(instance: VrrpInstance) -> Keys:
     """The instance's keys."""
+    interval, hooks = instance.advertisement_interval, instance.hooks
     return said(
         interface=instance.interface,
         virtual_router_id=instance.virtual_router_id,
         priority=instance.priority if instance.priority != _DEFAULT_PRIORITY else None,
         version=instance.version if instance.version != DEFAULT_VERSION else None,
-        advertisement_interval=duration(instance.advertisement_interval)
-        if instance.advertisement_interval != 1
-        else None,
+        checksum="rfc" if instance.rfc_checksum else None,
+        advertisement_interval=duration(interval) if interval != 1 else None,
         authentication={"type": "simple", "password": instance.password.value} if instance.password else None,
         addresses=[_address(one, instance.interface) for one in instance.addresses],
+        unicast_peers=list(instance.unicast_peers) or None,
+        source=instance.source or None,
         preempt=None if instance.preempt else False,
+        preempt_delay=duration(instance.preempt_delay) if instance.preempt_delay else None,
         gratuitous_arp=_gratuitous_arp(instance.gratuitous_arp) or None,
+        sync_group=instance.sync_group or None,
+        track=[_track(one) | said(weight=one.weight or None) for one in instance.tracks] or None,
+        on_active=list(hooks.active) or None,
+        on_backup=list(hooks.backup) or None,
+        on_fault=list(hooks.fault) or None,
+        on_stop=list(hooks.stop) or None,
+        on_change=list(hooks.any) or None,
     )
 
 
 def _address(address: VirtualAddress, interface: str) -> Value:
     written = f"{address.address}/{address.prefix_length}"
-    return written if address.interface == interface else {"address": written, "interface": address.interface}
+    keys = said(
+        interface=address.interface if address.interface != interface else None,
+        advertised=None if address.advertised else False,
+    )
+    return {"address": written} | keys if keys else written
+
+
+def _track(track: AnyTrack) -> Keys:
+    match track:
+        case TrackedInterface():
+            return {"interface": track.name}
+        case TrackedFile():
+            return {"file": track.path}
+        case TrackedProcess():
+            return {"process": track.name} | said(count=track.count if track.count != 1 else None)
+        case TrackedService():
+            usual = TrackedService().delay
+            return {"service": track.name} | said(delay=_span(track.delay) if track.delay != usual else None)
+        case TrackedScript():
+            return _script(track)
+
+
+def _script(track: TrackedScript) -> Keys:
+    name = track.name if track.name != track.command[0].rpartition("/")[2] else None
+    return {"script": list(track.command)} | said(
+        name=name,
+        interval=duration(track.interval) if track.interval != 1 else None,
+        timeout=duration(track.timeout) if track.timeout != track.interval else None,
+        rise=track.rise if track.rise != 1 else None,
+        fall=track.fall if track.fall != 1 else None,
+        user=track.user or None,
+    )
 
 
 def _gratuitous_arp(bursts: GratuitousArp) -> Keys:

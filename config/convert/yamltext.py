@@ -43,7 +43,7 @@ def _mapping(
         head = f"{indent}{scalar(name)}:"
         one_line = scalar(value) if isinstance(value, str | int) else flow(value)
         fits = len(head) + 1 + len(one_line) <= WIDTH and not _in_lines(value)
-        if isinstance(value, str | int) or (fits and not _opens(here, value)):
+        if isinstance(value, str | int) or not value or (fits and not _opens(here, value)):
             yield f"{head} {one_line}"
         elif isinstance(value, Mapping):
             yield head

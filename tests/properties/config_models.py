@@ -1,0 +1,311 @@
+"""Configurations as the loader makes them: whatever lvsd.yaml can say, and what others' files are read to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import strategies as st
+
+from config.checks import (
+    AnyCheck,
+    Check,
+    Credentials,
+    DnsCheck,
+    Expect,
+    ExternalCheck,
+    FtpCheck,
+    Galera,
+    HttpCheck,
+    ImapCheck,
+    LdapCheck,
+    MysqlCheck,
+    NntpCheck,
+    NoCheck,
+    PgsqlCheck,
+    PingCheck,
+    PopCheck,
+    RadiusCheck,
+    SimpleTcpCheck,
+    SipCheck,
+    SmtpCheck,
+    TcpCheck,
+    Timing,
+    Tls,
+    TlsMode,
+    UdpCheck,
+)
+from config.model import (
+    AnyTrack,
+    Config,
+    ConnectionSync,
+    Daemon,
+    FirewallMark,
+    GratuitousArp,
+    Ipvs,
+    Mail,
+    Persistence,
+    RealServer,
+    Timeouts,
+    TrackedFile,
+    TrackedInterface,
+    TrackedProcess,
+    TrackedScript,
+    TrackedService,
+    Tunnel,
+    VirtualAddress,
+    VirtualEndpoint,
+    VirtualService,
+    VrrpHooks,
+    VrrpInstance,
+)
+from config.secret import Secret
+from config.words import (
+    SCHEDULERS,
+    Forwarding,
+    OnFailure,
+    Protocol,
+    SyncRole,
+    TunnelChecksum,
+    TunnelType,
+)
+
+PRINTABLE: Final = st.characters(codec="utf-8", exclude_categories=["C", "Z"], include_characters=" ")
+TEXTS = st.text(PRINTABLE, max_size=12) | st.sampled_from(
+    ["no", "1", "1.5", "~", "null", "a: b", "# x", "x #y", "-", "- a", "'", '"', "\\d+ 'x'", "[a]", "{a}", "&a", "*a",
+     "!a", "|", ">", "%a", "@a", "`a", "a,b", "12:30", " a", "a ", "---", "...", "?", "? a", "=", "<<", "0x1f", ".5"],
+)  # fmt: skip
+LINES = TEXTS | st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], include_characters=" \n\t"))
+ARGV = st.lists(TEXTS, max_size=3).map(lambda rest: ("/bin/x", *rest))
+MAYBE_ARGV = st.just(()) | ARGV
+PATHS = st.sampled_from(["/etc/x", "/a b/'c'", "/1"])
+CREDENTIALS = st.builds(Credentials, TEXTS, TEXTS.map(Secret))
+EXPECT = st.builds(Expect, text=LINES) | st.builds(Expect, regex=st.sampled_from(["a+", "\\d 'x'", "a\nb"])) | st.just(
+    Expect()
+)  # fmt: skip
+HOSTS = st.sampled_from(["www.example.net", "1.1.1.1", "a_b"])
+TLS = st.builds(Tls, st.none() | HOSTS, st.booleans())
+BYTES = st.binary(max_size=8) | TEXTS.map(str.encode)
+RANGES = st.lists(
+    st.tuples(st.integers(100, 599), st.integers(100, 599)).map(lambda pair: (min(pair), max(pair))),
+    min_size=1, max_size=3,
+).map(tuple)  # fmt: skip
+
+
+WEB = {
+    "path": st.sampled_from(["/", "/x?y=1&z", "/ü", "/#"]),
+    "method": st.sampled_from(["GET", "OPTIONS"]),
+    "virtual_host": st.none() | st.sampled_from(["www.example.net", "www.example.net:8080", "[::1]:80"]),
+    "status": RANGES,
+    "expect": EXPECT,
+    "digest": st.none() | st.just("0123456789abcdef" * 2),
+}
+SQL = {"credentials": CREDENTIALS, "query": LINES, "database": st.none() | TEXTS, "expect": EXPECT}
+MAIL = {"mode": st.sampled_from(TlsMode), "tls": TLS, "credentials": st.none() | CREDENTIALS}
+KINDS: st.SearchStrategy[AnyCheck] = st.one_of(
+    st.just(NoCheck()),
+    st.just(TcpCheck()),
+    st.just(NntpCheck()),
+    st.builds(HttpCheck, tls=st.none() | TLS, **WEB),
+    st.builds(HttpCheck, proxy_url=st.just("http://a/b"), **(WEB | {"path": st.just("/")})),
+    st.builds(MysqlCheck, galera=st.none() | st.sampled_from(Galera), **SQL),
+    st.builds(PgsqlCheck, **SQL),
+    st.builds(ImapCheck, **MAIL),
+    st.builds(PopCheck, **MAIL),
+    st.builds(SmtpCheck, helo=HOSTS, **MAIL),
+    st.builds(LdapCheck, base=st.none() | TEXTS, expect=EXPECT, **MAIL),
+    st.builds(FtpCheck, CREDENTIALS, st.none() | TEXTS, EXPECT),
+    st.builds(
+        DnsCheck, st.sampled_from([".", "example.net", "1.in-addr.arpa"]), st.sampled_from(["A", "NS", "SOA"]), EXPECT,
+        st.booleans(), st.booleans(),
+    ),
+    st.builds(RadiusCheck, CREDENTIALS, TEXTS.map(Secret)),
+    st.builds(SipCheck, st.sampled_from(["lvsd", "a@b", "1"]), st.booleans()),
+    st.builds(SimpleTcpCheck, BYTES, EXPECT, st.booleans()),
+    st.builds(
+        UdpCheck, BYTES, EXPECT, st.booleans(), st.none() | st.sampled_from(["0x", "12", "ff"]),
+        st.none() | st.sampled_from([(0, 0), (1, 2), (5, 5)]),
+    ),
+    st.builds(PingCheck, st.integers(1, 20)),
+    st.builds(ExternalCheck, ARGV, st.booleans()),
+)  # fmt: skip
+SECONDS = st.sampled_from([0.1, 0.123456, 1.0, 1.5, 2.123456, 5.0, 60.0, 61.0, 3600.0, 86400.0])
+TIMINGS = st.builds(
+    Timing, SECONDS, SECONDS.filter(lambda one: one <= 3600), st.integers(1, 3), st.integers(1, 3),
+    st.none() | SECONDS, st.integers(0, 2),
+)  # fmt: skip
+ADDRESSES = {False: ["1.1.1.15", "1.1.1.16", "10.0.0.1"], True: ["2001:db8::15", "::1", "fd00::1"]}
+CHECKS = st.builds(
+    Check, KINDS, st.sampled_from([Timing(), Timing(fall=1)]) | TIMINGS, st.none() | st.integers(1, 65535),
+    st.none() | st.sampled_from(ADDRESSES[False]),
+)  # fmt: skip
+TUNNELS = st.one_of(
+    st.just(Tunnel()),
+    st.builds(Tunnel, st.just(TunnelType.GUE), st.integers(1, 65535), st.sampled_from(TunnelChecksum)),
+    st.builds(
+        Tunnel, st.just(TunnelType.GRE), st.just(0), st.sampled_from([TunnelChecksum.NONE, TunnelChecksum.CHECKSUM])
+    ),
+)
+MAILS = st.builds(
+    Mail, st.lists(st.sampled_from(["root", "a@example.net"]), min_size=1, max_size=2, unique=True).map(tuple),
+    st.sampled_from(["", "x@y"]), st.none() | st.sampled_from(["mx", "mx:25", "[::1]:25"]),
+    st.sampled_from([0.0, 1.0, 3600.0]), TEXTS, LINES,
+    st.frozensets(st.sampled_from(sorted(Mail(()).phases))),
+)  # fmt: skip
+
+
+@st.composite
+def real_servers(draw: st.DrawFn, port: int, pool: list[Check], *, ipv6: bool, mark: bool) -> tuple[RealServer, ...]:
+    """Real servers of one service; with checks that are often alike."""
+    addresses = draw(st.lists(st.sampled_from(ADDRESSES[ipv6]), max_size=3, unique=True))
+    return tuple(draw(real_server(address, port, pool, mark=mark)) for address in addresses)
+
+
+@st.composite
+def real_server(draw: st.DrawFn, address: str, port: int, pool: list[Check], *, mark: bool) -> RealServer:
+    forwarding = draw(st.sampled_from(Forwarding))
+    other_port = mark or (forwarding is Forwarding.MASQUERADE and port)
+    checks = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=2))
+    upper = draw(st.integers(0, 3))
+    own_port = draw(st.integers(1, 65535)) if other_port and draw(st.booleans()) else port
+    if own_port == 0 == port:
+        checks = [Check(one.kind, one.timing, one.port or 80, one.address) for one in checks]
+    return RealServer(
+        address=address,
+        port=own_port,
+        weight=draw(st.integers(0, 3)),
+        forwarding=forwarding,
+        check=checks[0],
+        upper_threshold=upper,
+        lower_threshold=draw(st.integers(0, upper)),
+        tunnel=draw(TUNNELS) if forwarding is Forwarding.TUNNEL else Tunnel(),
+        further_checks=tuple(checks[1:]),
+        on_failure=draw(st.none() | st.sampled_from(OnFailure)),
+        on_up=draw(MAYBE_ARGV),
+        on_down=draw(MAYBE_ARGV),
+    )
+
+
+@st.composite
+def services(draw: st.DrawFn, name: str, number: int, pool: list[Check], mail: Mail | None) -> VirtualService:
+    """A service whose virtual address is that of no other `number`."""
+    ipv6, mark = draw(st.booleans()), draw(st.booleans())
+    protocol = draw(st.sampled_from(Protocol))
+    persistence = None
+    if draw(st.booleans()):
+        engine = "sip" if (mark or protocol is Protocol.UDP) and draw(st.booleans()) else ""
+        netmask = draw(st.sampled_from([1, 24, 32] + ([64, 128] if ipv6 else [])))
+        persistence = Persistence(draw(st.integers(1, 86400)), netmask, engine)
+    port = 0 if persistence and draw(st.booleans()) else number + 1
+    address = f"2001:db8::a:{number}" if ipv6 else f"1.1.2.{number}"
+    virtual = FirewallMark(number + 1, ipv6) if mark else VirtualEndpoint(protocol, address, port)
+    reals = draw(real_servers(0 if mark else port, pool, ipv6=ipv6, mark=mark))
+    quorum = draw(st.integers(1, 3))
+    flags = draw(st.sampled_from([0, 0x8, 0x10, 0x38])) | (0x4 if mark or protocol is Protocol.UDP else 0)
+    return VirtualService(
+        name=name,
+        virtual=virtual,
+        scheduler=draw(st.sampled_from(SCHEDULERS)),
+        real_servers=reals,
+        flags=flags,
+        persistence=persistence,
+        on_failure=draw(st.sampled_from(OnFailure)),
+        fallback=() if mark else draw(fallbacks(port, ipv6=ipv6)),
+        quorum=quorum,
+        hysteresis=draw(st.integers(0, quorum - 1)),
+        on_quorum_up=draw(MAYBE_ARGV),
+        on_quorum_down=draw(MAYBE_ARGV),
+        hooks_on_stop=draw(st.booleans()),
+        mail=mail,
+        monitor_file=draw(st.none() | PATHS),
+    )
+
+
+@st.composite
+def fallbacks(draw: st.DrawFn, port: int, *, ipv6: bool) -> tuple[RealServer, ...]:
+    address = "2001:db8::f" if ipv6 else "1.1.3.1"
+    forwarding = draw(st.sampled_from(Forwarding))
+    on_failure = draw(st.none() | st.sampled_from(OnFailure))
+    server = RealServer(address, port, draw(st.integers(0, 2)), forwarding, Check(NoCheck()), on_failure=on_failure)
+    return draw(st.sampled_from([(), (server,)]))
+
+
+DAEMONS = st.builds(
+    Daemon, st.booleans(), st.sampled_from(["nobody", "_lvsd"]), st.booleans(), MAYBE_ARGV, st.none() | PATHS,
+    st.sampled_from(["root", "hooks"]),
+)  # fmt: skip
+TIMEOUTS = st.builds(Timeouts, st.integers(0, 86401), st.integers(0, 2), st.integers(0, 2147483))
+SYNCS = st.builds(
+    ConnectionSync, st.just("eth1"), st.sampled_from([SyncRole.MASTER, SyncRole.BACKUP, SyncRole.BOTH]), st.just(""),
+    st.integers(0, 255), st.integers(0, 2000), st.sampled_from(["", "224.0.0.82"]), st.integers(0, 65535),
+    st.integers(0, 255),
+)  # fmt: skip
+TRACKS = st.one_of(
+    st.builds(TrackedInterface, st.integers(-253, 253), st.just("eth1")),
+    st.builds(
+        TrackedScript, st.integers(-253, 253), st.sampled_from(["x", "other"]), ARGV, st.sampled_from([1.0, 2.5]),
+        st.sampled_from([1.0, 2.5, 3.0]), st.integers(1, 2), st.integers(1, 2), st.sampled_from(["", "root"]),
+    ),
+    st.builds(TrackedFile, st.integers(-253, 253), PATHS),
+    st.builds(TrackedProcess, st.integers(-253, 253), st.sampled_from(["nginx", "1"]), st.integers(1, 2)),
+)  # fmt: skip
+
+
+def tracks(service: str) -> st.SearchStrategy[tuple[AnyTrack, ...]]:
+    """What an instance may depend on, an existing service among it."""
+    served = st.builds(TrackedService, st.integers(-253, 253), st.just(service), st.sampled_from([0.0, 3.0, 4.5]))
+    return st.lists(TRACKS | served, max_size=2).map(tuple)
+
+
+@st.composite
+def instances(draw: st.DrawFn, name: str, number: int, service: str) -> VrrpInstance:
+    """An instance whose addresses and id are those of no other `number`."""
+    version = draw(st.sampled_from([2, 3]))
+    ipv6 = version != 2 and draw(st.booleans())
+    first = f"2001:db8::b:{number}" if ipv6 else f"1.1.4.{number}"
+    addresses = [VirtualAddress(first, draw(st.integers(1, 32)), draw(st.sampled_from(["eth0", "eth9"])))]
+    if draw(st.booleans()):
+        addresses.append(VirtualAddress(f"2001:db8::c:{number}", 64, "eth0", advertised=False))
+    preempt = draw(st.booleans())
+    return VrrpInstance(
+        name=name,
+        interface="eth0",
+        virtual_router_id=number + 1,
+        priority=draw(st.sampled_from([1, 100, 254])),
+        version=version,
+        addresses=tuple(addresses),
+        advertisement_interval=draw(st.sampled_from([1.0, 2.0] + ([0.01, 1.25] if version != 2 else []))),
+        password=draw(st.none() | st.sampled_from(["1234", "a b"]).map(Secret)) if version == 2 else None,
+        preempt=preempt,
+        gratuitous_arp=draw(
+            st.builds(GratuitousArp, st.integers(1, 9), st.sampled_from([0.0, 5.0]), st.sampled_from([0.0, 60.0]))
+        ),
+        unicast_peers=draw(st.sampled_from([(), ("2001:db8::d",) if ipv6 else ("1.1.5.1", "1.1.5.2")])),
+        source=draw(st.sampled_from(["", "2001:db8::e" if ipv6 else "1.1.5.3"])),
+        rfc_checksum=draw(st.booleans()),
+        preempt_delay=draw(st.sampled_from([0.0, 5.0])) if preempt else 0.0,
+        sync_group=draw(st.sampled_from(["", "no", "G1"])),
+        tracks=draw(tracks(service)),
+        hooks=draw(st.builds(VrrpHooks, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV)),
+    )
+
+
+NAMES = st.lists(
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,8}", fullmatch=True) | st.sampled_from(["no", "1", "12:30", "1e3"]),
+    min_size=1, max_size=3, unique=True,
+)  # fmt: skip
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """A configuration with at least one service."""
+    pool = draw(st.lists(CHECKS, min_size=1, max_size=3))
+    mail = draw(MAILS)
+    choices: list[list[Mail | None]] = [[None], [mail], [None, mail]]
+    mails = draw(st.sampled_from(choices))
+    found = tuple(
+        draw(services(name, number, pool, mails[number % len(mails)])) for number, name in enumerate(draw(NAMES))
+    )
+    routers = tuple(
+        draw(instances(name, number, found[0].name)) for number, name in enumerate(draw(st.just([]) | NAMES))
+    )
+    return Config(found, routers, draw(DAEMONS), draw(st.builds(Ipvs, st.none() | TIMEOUTS, st.none() | SYNCS)))
