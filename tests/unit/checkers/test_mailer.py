@@ -8,7 +8,8 @@ import email.policy
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -301,11 +302,17 @@ exit {status}
 """
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that the mailer's user may enter and write to, which pytest's own is not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (75, 75), (64, 69)])
-async def test_the_local_sendmail_gets_arguments_and_a_mail(tmp_path: Path, status: int, expected: int) -> None:
-    directory = tmp_path
-    for one in (directory, *directory.parents[:2]):
-        one.chmod(0o777)
+async def test_the_local_sendmail_gets_arguments_and_a_mail(open_path: Path, status: int, expected: int) -> None:
+    directory = open_path
     program = directory / "sendmail"
     program.write_text(SENDMAIL.format(directory=directory, status=status))
     program.chmod(0o755)
