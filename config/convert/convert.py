@@ -86,9 +86,9 @@ def _differences(config: Config, text: str, names: Sequence[str], files: Files) 
 def _counts(config: Config, comment_lines: int) -> dict[str, int]:
     return {
         "services": len(config.services),
-        "real servers": sum(len(one.real_servers) for one in config.services),
-        "VRRP instances": len(config.vrrp),
-        "lines of comments": comment_lines,
+        "real_servers": sum(len(one.real_servers) for one in config.services),
+        "vrrp_instances": len(config.vrrp),
+        "comment_lines": comment_lines,
     }
 
 

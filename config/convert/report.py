@@ -13,17 +13,27 @@ _HEADINGS = {
     "left": "not carried over",
     "other": "worth a look",
 }
+_ONE = {
+    "services": "service",
+    "real_servers": "real server",
+    "vrrp_instances": "VRRP instance",
+    "comment_lines": "comment line",
+}
 
 
 def as_lines(converted: Converted) -> Iterator[str]:
     """The report as a person reads it: what was carried over in one line, then the lists that are not empty."""
     if converted.text is not None:
-        yield "carried over: " + ", ".join(f"{number} {what}" for what, number in converted.carried.items())
+        yield "carried over: " + ", ".join(_count(number, what) for what, number in converted.carried.items())
     for name, heading in _HEADINGS.items():
         problems: tuple[Problem, ...] = getattr(converted.told, name)
         if problems:
             yield f"{heading}: {len(problems)}"
             yield from (f"  {problem}" for problem in problems)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {_ONE[what]}{'' if number == 1 else 's'}"
 
 
 def as_object(converted: Converted) -> dict[str, object]:

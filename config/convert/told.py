@@ -11,7 +11,7 @@ from config.problems import Problem, Severity
 
 CHANGED: Final = frozenset(
     (
-        codes.LD_OTHERWISE, codes.LD_PLAIN, codes.LD_MAINTENANCE, codes.FORCED, codes.DEFAULTED, codes.MIXED,
+        codes.LD_OTHERWISE, codes.FORCED, codes.DEFAULTED, codes.MIXED,
         codes.NOT_TAKEN, codes.WORD_CUT, codes.SAID_AGAIN, codes.CONTRADICTION, codes.UNBALANCED,
     ),
 )  # fmt: skip

@@ -30,7 +30,7 @@ def test_to_standard_output_with_the_report_beside_it(source: Path) -> None:
     done = run("convert", source)
     assert done.exit_code == 0
     assert "virtual: 1.1.1.12:80\n" in done.stdout
-    assert done.stderr.startswith("carried over: 1 services, 1 real servers")
+    assert done.stderr.startswith("carried over: 1 service, 1 real server, 0 VRRP instances, 0 comment lines\n")
 
 
 def test_to_a_file_for_its_owner_alone(source: Path, tmp_path: Path) -> None:

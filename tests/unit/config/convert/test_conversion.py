@@ -63,7 +63,7 @@ def test_the_same_configuration_comes_of_it() -> None:
     assert found.text is not None
     original = load(["ldirectord.cf"], FilesInMemory({"ldirectord.cf": MAIL})).config
     assert load(["x.yaml"], FilesInMemory({"x.yaml": found.text})).config == original
-    assert found.carried == {"services": 2, "real servers": 3, "VRRP instances": 0, "lines of comments": 5}
+    assert found.carried == {"services": 2, "real_servers": 3, "vrrp_instances": 0, "comment_lines": 5}
 
 
 def test_passwords_are_written_and_shown_nowhere_else() -> None:
@@ -76,7 +76,7 @@ def test_passwords_are_written_and_shown_nowhere_else() -> None:
 def test_what_is_told_is_sorted() -> None:
     found = converted('logfile = "/var/log/x"\n' + MAIL)
     lines = list(as_lines(found))
-    assert lines[0] == "carried over: 2 services, 3 real servers, 0 VRRP instances, 5 lines of comments"
+    assert lines[0] == "carried over: 2 services, 3 real servers, 0 VRRP instances, 5 comment lines"
     assert any(line.startswith("not carried over: ") for line in lines)
     assert any(line.startswith("  ldirectord.cf:1:1: warning: logfile") for line in lines)
     left = as_object(found)["not_carried"]
