@@ -8,7 +8,7 @@ from tests.lab.backend import LabError
 from tests.lab.machine import CHECKOUT, boot
 
 LIMIT_SECONDS = 1800.0
-BENCHES = ("table",)
+BENCHES = ("table", "failover")
 
 
 def main() -> int:
