@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def test_the_report_for_programs(source: Path) -> None:
 def test_a_language_that_is_said(source: Path, language: str, status: int) -> None:
     assert run("convert", "--from", language, source).exit_code == status
     assert run("check", "--format", language, source).exit_code == status
+
+
+def test_what_runs_is_told_the_language_too(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _program, command: became.append(command))
+    directories = ("--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state")
+    run("run", "--format", "ldirectord", "-c", source, *directories)
+    assert f"--config=ldirectord:{source}" in became[0]
+    run("run", "-c", source, *directories)
+    assert f"--config={source}" in became[1]
 
 
 def test_wrong_usage() -> None:
