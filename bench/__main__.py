@@ -8,7 +8,7 @@ from tests.lab.backend import LabError
 from tests.lab.machine import CHECKOUT, boot
 
 LIMIT_SECONDS = 1800.0
-BENCHES = ("table", "failover")
+BENCHES = ("table", "failover", "connections")
 
 
 def main() -> int:
