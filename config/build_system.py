@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from config import codes, shape
 from config.build_real_servers import is_ipv6_service
-from config.model import ConnectionSync, Daemon, Ipvs, Timeouts, VirtualService, VrrpInstance
-from config.network import is_ipv6
+from config.model import ConnectionSync, Daemon, Ipvs, Peering, Timeouts, VirtualService, VrrpInstance
+from config.network import Endpoint, is_ipv6
 from config.nodes import At
 from config.parts import Part
 from config.reading import Reading, did_you_mean, shown
 from config.rules import where
+from config.secret import Secret
 from config.sections import Fields, Key
 from config.words import SyncRole
 
 T = TypeVar("T")
+
+PEER_SECRET_CHARACTERS: Final = 16
 
 
 def build_daemon(top: Fields, parts: Sequence[Part], reading: Reading) -> Daemon:
@@ -36,7 +39,30 @@ def build_daemon(top: Fields, parts: Sequence[Part], reading: Reading) -> Daemon
         on_config_change=_first(said, shape.ON_CONFIG_CHANGE, commands, reading) or (),
         maintenance_directory=_first(said, shape.MAINTENANCE_DIRECTORY, directories, reading),
         command_user=said.value(shape.COMMAND_USER, built_in.command_user),
+        peer=_peering(said, reading),
     )
+
+
+def _peering(said: Fields, reading: Reading) -> Peering | None:
+    """A secret that can be guessed from one conversation that somebody overheard is none."""
+    found = said.get(shape.PEER)
+    if found is None:
+        return None
+    fields = found.value
+    secret = fields.get(shape.PEER_SECRET)
+    if secret is not None and len(secret.value) < PEER_SECRET_CHARACTERS:
+        message = f"a secret of fewer than {PEER_SECRET_CHARACTERS} characters can be guessed"
+        reading.error(codes.MALFORMED, fields.place_of(shape.PEER_SECRET), message, "openssl rand -hex 32")
+    listen = fields.get(shape.PEER_LISTEN)
+    return Peering(
+        secret=Secret(secret.value if secret else ""),
+        listen=_with_port(listen.value) if listen else None,
+        peers=tuple(_with_port(one.value) for one in fields.value(shape.PEER_PEERS, ())),
+    )
+
+
+def _with_port(endpoint: Endpoint) -> tuple[str, int]:
+    return endpoint.address, endpoint.port or 0
 
 
 def _first(said: Fields, key: Key[T], wishes: Sequence[At[T] | None], reading: Reading) -> T | None:

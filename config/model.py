@@ -235,6 +235,14 @@ class VrrpInstance(msgspec.Struct, frozen=True):
         return any(":" in one.address for one in self.addresses if one.advertised)
 
 
+class Peering(msgspec.Struct, frozen=True):
+    """How balancers look at each other: addresses and ports; `listen` is our own, None: nobody may look at us."""
+
+    secret: Secret
+    listen: tuple[str, int] | None = None
+    peers: tuple[tuple[str, int], ...] = ()
+
+
 class Daemon(msgspec.Struct, frozen=True):
     """Settings of the processes themselves.
 
@@ -250,6 +258,7 @@ class Daemon(msgspec.Struct, frozen=True):
     on_config_change: Argv = ()
     maintenance_directory: str | None = None
     command_user: str = "root"
+    peer: Peering | None = None
 
 
 class Timeouts(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from config.compound import Command, PathKind
-from config.network import INTERFACE, PORT_LIMIT, MulticastAddress
+from config.network import INTERFACE, PORT_LIMIT, EndpointKind, MulticastAddress
+from config.passwords import SecretKind
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section, Table
 from config.shape_checks import CHECK
@@ -46,10 +47,25 @@ MAINTENANCE_DIRECTORY = Key(
     "maintenance_directory", PathKind(), "A file here named after a real server takes it out of service."
 )
 COMMAND_USER = Key("command_user", _USER, "Whom the commands of hooks run as.", "root")
+PEER_LISTEN = Key("listen", EndpointKind(port_needed=True), "Where this balancer answers its peers: ADDRESS:PORT.")
+PEER_PEERS = Key(
+    "peers",
+    Listing(EndpointKind(port_needed=True), "a list of ADDRESS:PORT", single=True),
+    "Where the other balancers answer.",
+)
+PEER_SECRET = Key(
+    "secret", SecretKind(), "What both know, 16 characters or more; it never goes over the network.", required=True
+)
+PEER_SECTION = Section(
+    "peer",
+    "How balancers look at each other, so that `lvsctl drill` can compare them; nothing can be changed this way.",
+    (PEER_LISTEN, PEER_PEERS, PEER_SECRET),
+)
+PEER = Key("peer", Nested(PEER_SECTION), "How balancers look at each other, for `lvsctl drill`.")
 DAEMON_SECTION = Section(
     "daemon",
     "The processes themselves.",
-    (CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER),
+    (CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER, PEER),
 )
 
 # ipvs
@@ -104,8 +120,8 @@ TOP = Section(
 )
 
 SECTIONS: Final = (
-    TOP, DAEMON_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE, PERSISTENCE_SECTION,
-    MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE, AUTHENTICATION_SECTION, MOVED,
-    GRATUITOUS_ARP_SECTION, TRACK_SECTION,
+    TOP, DAEMON_SECTION, PEER_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE,
+    PERSISTENCE_SECTION, MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE,
+    AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION, TRACK_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

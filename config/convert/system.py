@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from config.convert.values import Keys, duration, said
-from config.model import ConnectionSync, Daemon, Ipvs, Timeouts
+from config.convert.values import Keys, duration, endpoint, said
+from config.model import ConnectionSync, Daemon, Ipvs, Peering, Timeouts
 
 
 def daemon_keys(daemon: Daemon) -> Keys:
@@ -16,6 +16,15 @@ def daemon_keys(daemon: Daemon) -> Keys:
         on_config_change=list(daemon.on_config_change) or None,
         maintenance_directory=daemon.maintenance_directory,
         command_user=daemon.command_user if daemon.command_user != usual.command_user else None,
+        peer=_peer(daemon.peer) if daemon.peer else None,
+    )
+
+
+def _peer(peer: Peering) -> Keys:
+    return said(
+        listen=endpoint(*peer.listen) if peer.listen else None,
+        peers=[endpoint(*one) for one in peer.peers] or None,
+        secret=peer.secret.value,
     )
 
 

@@ -11,6 +11,8 @@ import struct
 
 import msgspec
 
+from lvsd.control.portrait import Portrait
+
 REQUEST_LIMIT_BYTES = 64 * 1024
 REPLY_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH = struct.Struct("!I")
@@ -36,7 +38,22 @@ class PlanRequest(msgspec.Struct, frozen=True, tag="plan"):
     files: tuple[str, ...] = ()
 
 
-Request = StatusRequest | VrrpRequest | ReloadRequest | PlanRequest
+class FailoverRequest(msgspec.Struct, frozen=True, tag="failover"):
+    """Hand these VRRP instances over (none named: all that are active), or with `back` let them preempt again.
+
+    The reply comes when another router serves (with `back`: this one), or after `timeout` seconds.
+    """
+
+    instances: tuple[str, ...] = ()
+    back: bool = False
+    timeout: float = 10.0
+
+
+class PortraitsRequest(msgspec.Struct, frozen=True, tag="portraits"):
+    """Portraits of this balancer and of its peers, to be compared."""
+
+
+Request = StatusRequest | VrrpRequest | ReloadRequest | PlanRequest | FailoverRequest | PortraitsRequest
 
 
 class CheckRow(msgspec.Struct, frozen=True):
@@ -140,6 +157,8 @@ class VrrpRow(msgspec.Struct, frozen=True):
     adverts_received: int
     dropped: dict[str, int]
     fault: str
+    yielded: bool = False  # a person had it hand over, and it does not preempt
+    standbys: tuple[str, ...] = ()  # as active router: who said that it stands by
 
 
 class VrrpReply(msgspec.Struct, frozen=True, tag="vrrp"):
@@ -160,6 +179,37 @@ class ChangeReply(msgspec.Struct, frozen=True, tag="change"):
     refusals: tuple[str, ...] = ()
 
 
+class FailoverRow(msgspec.Struct, frozen=True):
+    """What came of one instance: handed_over, taken_back, nobody; returned, released, not_returned."""
+
+    name: str
+    outcome: str
+    active_router: str
+    milliseconds: float  # from the order to this outcome
+
+
+class FailoverReply(msgspec.Struct, frozen=True, tag="failover"):
+    """A hand-over or a return; `done`: all went as asked."""
+
+    done: bool
+    instances: tuple[FailoverRow, ...]
+
+
+class PeerPortrait(msgspec.Struct, frozen=True):
+    """A peer as it describes itself, or why it could not be asked."""
+
+    peer: str
+    portrait: Portrait | None = None
+    error: str = ""
+
+
+class PortraitsReply(msgspec.Struct, frozen=True, tag="portraits"):
+    """Our own portrait and those of the peers."""
+
+    own: Portrait
+    peers: tuple[PeerPortrait, ...]
+
+
 class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
     """The request could not be answered."""
 
@@ -167,7 +217,7 @@ class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
     hint: str = ""
 
 
-Reply = StatusReply | VrrpReply | ChangeReply | ErrorReply
+Reply = StatusReply | VrrpReply | ChangeReply | FailoverReply | PortraitsReply | ErrorReply
 
 
 class Garbled(Exception):

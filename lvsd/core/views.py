@@ -220,4 +220,6 @@ def _instance(instance: VrrpInstance, heard: InstanceStatus | None, now: float) 
         adverts_received=heard.adverts_received if heard is not None else 0,
         dropped=heard.dropped if heard is not None else {},
         fault=heard.fault if heard is not None else "",
+        yielded=heard is not None and heard.yielded,
+        standbys=heard.standbys if heard is not None else (),
     )

@@ -6,16 +6,24 @@ import time
 
 from lvsd.control.messages import (
     ErrorReply,
+    FailoverRequest,
     PlanRequest,
+    PortraitsReply,
+    PortraitsRequest,
     ReloadRequest,
     Reply,
     Request,
     StatusRequest,
     VrrpRequest,
 )
+from lvsd.control.portrait import Portrait
 from lvsd.core import views
+from lvsd.core.portrait import portrait
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
+from lvsd.runtime.failovers import fail_over
+from lvsd.runtime.peering import ask_all, node_name, sysctls
+from netlink.errors import NetlinkError
 
 
 class Answers:
@@ -38,6 +46,19 @@ class Answers:
                 return await self._reloader.reload()
             case PlanRequest(files):
                 return await self._reloader.plan(files)
+            case FailoverRequest():
+                return await fail_over(self._runtime, request)
+            case PortraitsRequest():
+                peering = self._runtime.belief.config.daemon.peer
+                return PortraitsReply(self.portrait(), await ask_all(peering))
+
+    def portrait(self) -> Portrait:
+        """What this balancer is like, as it shows itself to its peers."""
+        try:
+            connections = self._runtime.connections()
+        except NetlinkError:
+            connections = {}  # that the table cannot be read is among the troubles
+        return portrait(self._runtime.belief, node_name(), sysctls(), connections)
 
     def _status(self, service: str, now: float) -> Reply:
         reply = views.status(self._runtime.belief, now, service)

@@ -21,6 +21,7 @@ from lvsd.runtime.control_server import ControlServer
 from lvsd.runtime.director_runtime import Runtime, refused
 from lvsd.runtime.journal import tell
 from lvsd.runtime.notify_link import NotifyLink
+from lvsd.runtime.peering import PeerServer
 from lvsd.runtime.process import (
     CAP_NET_ADMIN,
     PARENT_ENV,
@@ -65,15 +66,18 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     runtime.start(loaded.config, snapshot, restarted=arguments.restarted)
     reloader.begin(snapshot)
     runtime.listen(workers, vrrp, account.pw_uid)
-    server = ControlServer(Answers(runtime, reloader).answer, refused)
+    answers = Answers(runtime, reloader)
+    server = ControlServer(answers.answer, refused)
     await server.start(control)
-    told = await _until_told(runtime, reloader, run / "control.sock")
+    peers = PeerServer(answers.portrait)
+    told = await _until_told(runtime, reloader, peers, run / "control.sock")
+    peers.close()
     server.close()
     runtime.stop(in_good_order=told and os.getppid() == parent)
     return 0 if told else 1
 
 
-async def _until_told(runtime: Runtime, reloader: Reloader, reachable_at: Path) -> bool:
+async def _until_told(runtime: Runtime, reloader: Reloader, peers: PeerServer, reachable_at: Path) -> bool:
     """Tick until SIGTERM; SIGHUP reloads. False when nobody can reach us any more: a successor will be found."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_fault)
@@ -96,6 +100,7 @@ async def _until_told(runtime: Runtime, reloader: Reloader, reachable_at: Path) 
         notifier.alive()
         runtime.tick()
         reloader.tick()
+        await peers.follow(runtime.belief.config.daemon.peer, time.monotonic())
         next_tick = max(next_tick + TICK_SECONDS, time.monotonic() + TICK_SECONDS / 10)
         try:
             async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):

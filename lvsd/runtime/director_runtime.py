@@ -59,7 +59,7 @@ from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
 from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
 from netlink.settings import Setting
-from netlink.table import Table
+from netlink.table import ServiceKey, Table
 
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
 WHOLE_LOOK_TICKS = 30
@@ -81,6 +81,7 @@ class Runtime:
         self._believed: tuple[Table, Fingerprint] | None = None
         self._ticks = 0
         self._feeding = False
+        self._reported = asyncio.Event()
         self._record: list[PlanApplied | SettingsApplied] | None = None  # while a reload wants to know what it led to
 
     @property
@@ -119,6 +120,22 @@ class Runtime:
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
                     self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.configuration(generation, instances)))
+
+    def order(self, order: vrrp_messages.ToVrrp) -> None:
+        """Tell the vrrp process, if it is there."""
+        if self._vrrp is not None and self._vrrp.peer is not None:
+            self._vrrp.peer.send(vrrp_messages.encode(order))
+
+    async def next_report(self) -> None:
+        """Wait until the vrrp process reports again."""
+        await self._reported.wait()
+
+    def connections(self) -> dict[ServiceKey, int]:
+        """How many active connections the kernel knows of, by service. Raises NetlinkError."""
+        return {
+            one.service.key: sum(destination.active for destination in one.destinations)
+            for one in self._kernel.read_status()
+        }
 
     def ask(self, effect: RunCommand | SendMail | AppendLine) -> None:
         """Have the notify process do it."""
@@ -221,6 +238,8 @@ class Runtime:
     def _from_vrrp(self, peer: PacketPeer, packet: bytes) -> None:
         try:
             self.feed(VrrpHeard(vrrp_messages.decode_status(packet)))
+            self._reported.set()
+            self._reported.clear()  # whoever waits has been woken
         except vrrp_messages.Garbled as error:
             tell("error", "vrrp_garbled", error=str(error)[:200])
             peer.close()

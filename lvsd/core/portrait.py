@@ -1,0 +1,148 @@
+"""The director's belief as a portrait of this balancer, for its peers to compare. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from config.model import RealServer, VirtualService, VrrpInstance
+from lvsd.control.portrait import InstancePortrait, Portrait, RealServerPortrait, ServicePortrait
+from lvsd.core.desired import desired, kernel_service
+from lvsd.core.failover import reported
+from lvsd.core.health import in_maintenance, standing_state, worst_check
+from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.state import Director
+from lvsd.core.verdicts import outcome_words
+from lvsd.core.wording import destination_text, operation_text
+from lvsd.vrrp.messages import InstanceStatus
+from netlink.table import Destination, DestinationKey, Entry, Service, ServiceKey, SyncDaemon, Table
+
+_NO_ENTRY: Mapping[DestinationKey, Destination] = {}
+
+
+def portrait(
+    director: Director, node: str, sysctls: Mapping[str, int], connections: Mapping[ServiceKey, int]
+) -> Portrait:
+    """Our balancer as it is believed to be. `connections`: active ones by service, as the kernel counts them."""
+    wanted = desired(director)
+    found = reported(director)
+    sync = director.config.ipvs.sync
+    return Portrait(
+        node=node,
+        services={
+            virtual_text(virtual.virtual): _service(virtual, director, wanted, connections)
+            for virtual in director.config.services
+        },
+        instances=tuple(_instance(config, found.get(config.name)) for config in director.config.vrrp),
+        sync_wanted=sync.role.value if sync is not None else "",
+        sync_running=tuple(_daemon(one) for one in director.settings.daemons),
+        sysctls=dict(sysctls),
+        troubles=_troubles(director),
+    )
+
+
+def _service(
+    virtual: VirtualService, director: Director, wanted: Table, connections: Mapping[ServiceKey, int]
+) -> ServicePortrait:
+    key = service_key(virtual.virtual)
+    held = director.kernel.table.get(key)
+    present = held.destinations if held is not None else _NO_ENTRY
+    ours = [*virtual.real_servers, *virtual.fallback]
+    keys = {DestinationKey(real.address, real.port) for real in ours}
+    return ServicePortrait(
+        settings=_settings(kernel_service(virtual)) + f" quorum {virtual.quorum} hysteresis {virtual.hysteresis}",
+        held_settings=_held(held, kernel_service(virtual)),
+        real_servers={
+            endpoint_text(real.address, real.port): _real(virtual, real, director, wanted[key], held) for real in ours
+        },
+        strangers=tuple(destination_text(one) for one in present if one not in keys and one not in _keys(wanted[key])),
+        connections=connections.get(key, 0),
+    )
+
+
+def _keys(entry: Entry) -> frozenset[DestinationKey]:
+    return frozenset(entry.destinations)
+
+
+def _settings(service: Service) -> str:
+    """What the kernel knows of a service, in a line that can be compared."""
+    persistence = f" persistent {service.timeout}s /{service.netmask}" if service.timeout else ""
+    engine = f" {service.persistence_engine}" if service.persistence_engine else ""
+    return f"{service.scheduler} flags {service.flags:#x}{persistence}{engine}"
+
+
+def _held(held: Entry | None, wanted: Service) -> str:
+    """Empty when it is in the kernel as it should be: that can be said without showing it."""
+    if held is None:
+        return "not in the kernel"
+    return "" if held.service == wanted else _settings(held.service)
+
+
+def _real(
+    virtual: VirtualService, real: RealServer, director: Director, wanted: Entry, held: Entry | None
+) -> RealServerPortrait:
+    key = DestinationKey(real.address, real.port)
+    asked, there = wanted.destinations.get(key), held.destinations.get(key) if held is not None else None
+    if in_maintenance(director.maintenance, real):
+        state, reason = "down", "maintenance"
+    elif real in virtual.fallback:
+        state, reason = "fallback", ""
+    else:
+        state = standing_state(director, virtual, real).value
+        verdict = worst_check(director, virtual, real)[1]
+        reason = outcome_words(verdict.outcome)[0] if verdict is not None else ""
+    return RealServerPortrait(
+        state=state,
+        reason=reason,
+        weight=real.weight,
+        settings=_real_settings(real),
+        wanted=asked.weight if asked is not None else None,
+        held=_weight_held(asked, there),
+    )
+
+
+def _real_settings(real: RealServer) -> str:
+    forwarding = real.forwarding.name.lower()
+    return f"{forwarding} thresholds {real.upper_threshold} {real.lower_threshold}"
+
+
+def _weight_held(wanted: Destination | None, held: Destination | None) -> int | None:
+    """The weight in the kernel; -1 where the rest of it is not as wanted, which equals no weight."""
+    if held is None:
+        return None
+    if wanted is not None and replace(held, weight=wanted.weight) != wanted:
+        return -1
+    return held.weight
+
+
+def _instance(config: VrrpInstance, found: InstanceStatus | None) -> InstancePortrait:
+    return InstancePortrait(
+        name=config.name,
+        virtual_router_id=config.virtual_router_id,
+        ipv6=config.ipv6,
+        version=config.version,
+        interval=config.advertisement_interval,
+        addresses=tuple(sorted(f"{one.address}/{one.prefix_length}" for one in config.addresses)),
+        priority=found.priority if found is not None else config.priority,
+        preempt=config.preempt,
+        role=found.role.value if found is not None else "unknown",
+        active_router=found.active_router if found is not None else "",
+        fault=found.fault if found is not None else "",
+        yielded=found is not None and found.yielded,
+        standbys=found.standbys if found is not None else (),
+    )
+
+
+def _daemon(daemon: SyncDaemon) -> str:
+    return f"{daemon.role} sync id {daemon.sync_id} group {daemon.group} port {daemon.port}"
+
+
+def _troubles(director: Director) -> tuple[str, ...]:
+    """What makes a balancer unfit to serve, whatever its tables say."""
+    found = [] if director.worker.connected else ["the checker process is gone"]
+    if director.config.vrrp and not director.vrrp.connected:
+        found.append("the vrrp process is gone")
+    if director.kernel.unreadable:
+        found.append(f"the kernel's table cannot be read: {director.kernel.unreadable}")
+    refused = (f"{operation_text(one.operation)}: {one.meaning}" for one in director.kernel.refusals)
+    return (*found, *(f"refused by the kernel: {text}" for text in refused))
