@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; everything else is for those who work on lvsd.
-.PHONY: help demo test test-host test-lab bench lab lint fmt venv lab-packages clean
+.PHONY: help demo test test-host test-lab test-lab-1 test-host-and-lab-2 bench lab lint fmt venv lab-packages clean
 
 PYTHON := .venv/bin/python
 
@@ -27,9 +27,15 @@ lab-packages:
 demo: lab-packages venv
 	$(PYTHON) -m tests.demo
 
-# Two cores are enough for both at once: the lab keeps one busy, the tests of the checkout mostly wait.
+# Two cores: on one a lab with its share of the tests, on the other the checkout's own tests and then a second lab.
 test: lab-packages venv
-	@$(MAKE) --no-print-directory -j2 test-host test-lab
+	@$(MAKE) --no-print-directory -j2 test-lab-1 test-host-and-lab-2
+
+test-lab-1:
+	$(PYTHON) -m tests.lab test -q --share 1/2
+
+test-host-and-lab-2: test-host
+	$(PYTHON) -m tests.lab test -q --share 2/2
 
 test-host: lab-packages venv
 	$(PYTHON) -m pytest --ignore=tests/lab -q

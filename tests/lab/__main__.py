@@ -19,7 +19,7 @@ EXIT_INTERRUPTED = 130
 STDIN = 0
 PYTHON = str(CHECKOUT / ".venv/bin/python")
 DAY_SECONDS = 86400.0
-TEST_SECONDS = 1800.0
+TEST_SECONDS = 2700.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +55,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     words = "pytest inside, over tests/lab unless told otherwise; further arguments are pytest's"
     test = commands.add_parser("test", parents=[shared], help=words, allow_abbrev=False)
     test.add_argument("--timeout", type=float, default=TEST_SECONDS, metavar="SECONDS")
+    test.add_argument("--share", default="1/1", metavar="N/M", help="the Nth of M parts, each for a lab of its own")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -84,7 +85,7 @@ def _boot(options: argparse.Namespace) -> int:
             cpu=quietest_cpu() if options.cpu is None else options.cpu,
             out=options.out,
             interactive=terminal,
-            env={"TERM": os.environ.get("TERM", "dumb")},
+            env={"TERM": os.environ.get("TERM", "dumb"), "LVSD_LAB_SHARE": getattr(options, "share", "1/1")},
             stdin=STDIN if terminal or piped else None,
         )
     return result.status

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.shares import files_of
 from tests.lab.topology import Topology
 from tests.lab.world import World
 
@@ -24,11 +25,16 @@ def pytest_report_header() -> str:
     return "tests/lab: inside" if INSIDE else "tests/lab: NOT run here; run `python -m tests.lab test`"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything below this folder carries the marker."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything below this folder carries the marker; what another lab runs beside this one is left out."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+    mine = files_of(os.environ.get("LVSD_LAB_SHARE", "1/1"), sorted({item.path.name for item in items}))
+    others = [item for item in items if item.path.name not in mine]
+    if others:
+        items[:] = [item for item in items if item.path.name in mine]
+        config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture
