@@ -33,7 +33,8 @@ def resign(instance: Instance, role: Role, now: float, cause: Cause, timer_at: f
     whisper = (Whisper(Kind.HANDOVER, instance.priority, chosen.source),) if chosen is not None else ()
     forgotten = replace(instance, active_router="", active_priority=0)
     moved, told = change_role(forgotten, role, now, cause, timer_at)
-    return moved, (Send(LEAVING_PRIORITY), Release(instance.config.addresses), *whisper, *told)
+    # The successor is told first: it needs longer to take the addresses than we to let them go.
+    return moved, (Send(LEAVING_PRIORITY), *whisper, Release(instance.config.addresses), *told)
 
 
 def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_at: float = inf) -> Step:

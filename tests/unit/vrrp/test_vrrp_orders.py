@@ -97,7 +97,7 @@ def test_active_weighed_below_who_stands_by_hands_over() -> None:
     assert (stays.role, effects) == (Role.ACTIVE, [Send(95)])
     leaves, effects = run(known, Weighed(-20), 100.3)
     assert (leaves.role, leaves.cause) == (Role.BACKUP, Cause.PRIORITY_LOWERED)
-    assert effects == [Send(0), Release(CONFIG.addresses), Whisper(Kind.HANDOVER, 80, PEER)]
+    assert effects == [Send(0), Whisper(Kind.HANDOVER, 80, PEER), Release(CONFIG.addresses)]
 
 
 def test_without_preemption_a_lower_weight_keeps_the_addresses() -> None:
@@ -213,9 +213,9 @@ def test_the_active_router_echoes_and_hands_over_to_the_best_that_is_fresh() -> 
     assert effects == [Whisper(Kind.STANDBY, 100, PEER)]
     assert run(one, advert(90, kind=Kind.STANDBY), 100.15) == (one, [])
     one, _ = run(one, advert(95, source=THIRD, kind=Kind.STANDBY), 100.2)
-    assert run(one, Resign(Cause.FAILOVER), 101.0)[1][-1] == Whisper(Kind.HANDOVER, 100, THIRD)
+    assert run(one, Resign(Cause.FAILOVER), 101.0)[1][1] == Whisper(Kind.HANDOVER, 100, THIRD)
     one, _ = run(one, advert(90, kind=Kind.STANDBY), 103.0)
-    assert run(one, Resign(Cause.FAILOVER), 104.0)[1][-1] == Whisper(Kind.HANDOVER, 100, PEER)
+    assert run(one, Resign(Cause.FAILOVER), 104.0)[1][1] == Whisper(Kind.HANDOVER, 100, PEER)
     assert whispers(run(one, Resign(Cause.FAILOVER), 107.0)[1]) == []
 
 
