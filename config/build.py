@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from config import codes, shape
 from config.build_service import Built, build_service, read_defaults
 from config.build_system import build_daemon, build_ipvs
-from config.build_vrrp import BuiltInstance, build_instance
-from config.model import Config
-from config.nodes import Place
+from config.build_vrrp import BuiltInstance, build_hooks, build_instance
+from config.model import Config, VrrpGroup
+from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading
 from config.rules import (
@@ -33,7 +33,8 @@ def build(top: Fields, parts: Sequence[Part], reading: Reading) -> tuple[Config,
     check_names(services, instances, reading)
     check_services(services, reading)
     check_instances(instances, reading)
-    check_groups(instances, reading)
+    groups = [*_groups(top), *(one for part in parts for one in part.groups)]
+    check_groups(instances, groups, reading)
     check_tracks(services, instances, reading)
     check_virtual_addresses(services, instances, reading)
     daemon = build_daemon(top, parts, reading)
@@ -46,7 +47,13 @@ def build(top: Fields, parts: Sequence[Part], reading: Reading) -> tuple[Config,
         return None
     places = {(shape.VRRP.name, one.instance.name): one.place for one in instances}
     places |= {(shape.SERVICES.name, one.service.name): one.place for one in services}
-    config = Config(tuple(one.service for one in services), tuple(one.instance for one in instances), daemon, ipvs)
+    config = Config(
+        tuple(one.service for one in services),
+        tuple(one.instance for one in instances),
+        daemon,
+        ipvs,
+        tuple(one.value for one in groups),
+    )
     return config, places
 
 
@@ -60,3 +67,8 @@ def _services(top: Fields, reading: Reading) -> list[Built]:
 def _instances(top: Fields, reading: Reading) -> list[BuiltInstance]:
     built = (build_instance(name, at.value, reading) for name, at in top.value(shape.VRRP, {}).items())
     return [one for one in built if one is not None]
+
+
+def _groups(top: Fields) -> list[At[VrrpGroup]]:
+    named = top.value(shape.SYNC_GROUPS, {})
+    return [At(VrrpGroup(name, build_hooks(at.value)), at.place) for name, at in named.items()]

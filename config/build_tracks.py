@@ -30,7 +30,7 @@ def _track(said: Fields, reading: Reading) -> AnyTrack | None:
         reading.error(codes.VRRP_TRACK, said.place, message, "one item for each")
         return None
     (kind,) = kinds
-    for key in (*_SCRIPT_KEYS, shape.TRACK_COUNT, shape.TRACK_DELAY):
+    for key in (*_SCRIPT_KEYS, shape.TRACK_COUNT, shape.TRACK_DELAY, shape.TRACK_EACH):
         if said.said(key) and key.name not in _OWN_KEYS[kind]:
             reading.error(codes.VRRP_TRACK, said.place_of(key), f"`{key.name}` does not go with `{kind}`", "remove it")
     if said.get(_KEYS[kind]) is None:
@@ -66,7 +66,8 @@ def _process(said: Fields, weight: int) -> AnyTrack:
 
 
 def _service(said: Fields, weight: int) -> AnyTrack:
-    return TrackedService(weight, said.value(shape.TRACK_SERVICE, ""), said.value(shape.TRACK_DELAY, 3.0))
+    name, delay = said.value(shape.TRACK_SERVICE, ""), said.value(shape.TRACK_DELAY, 3.0)
+    return TrackedService(weight, name, delay, said.value(shape.TRACK_EACH, 0))
 
 
 _BUILDERS_BY_KEY: Final[dict[str, Callable[[Fields, int], AnyTrack]]] = {
@@ -88,5 +89,5 @@ _OWN_KEYS: Final = {
     "script": tuple(key.name for key in _SCRIPT_KEYS),
     "file": (),
     "process": (shape.TRACK_COUNT.name,),
-    "service": (shape.TRACK_DELAY.name,),
+    "service": (shape.TRACK_DELAY.name, shape.TRACK_EACH.name),
 }

@@ -63,7 +63,7 @@ def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance |
         preempt_delay=_preempt_delay(said, reading),
         sync_group=said.value(shape.SYNC_GROUP, ""),
         tracks=build_tracks(said, reading),
-        hooks=_hooks(said),
+        hooks=build_hooks(said),
     )
     return BuiltInstance(instance, router_id.place, tuple(place for _address, place in addresses))
 
@@ -142,7 +142,8 @@ def _preempt_delay(said: Fields, reading: Reading) -> float:
     return delay
 
 
-def _hooks(said: Fields) -> VrrpHooks:
+def build_hooks(said: Fields) -> VrrpHooks:
+    """The commands of an instance or a sync group."""
     return VrrpHooks(
         active=said.value(shape.ON_ACTIVE, ()),
         backup=said.value(shape.ON_BACKUP, ()),

@@ -43,9 +43,17 @@ def changes(old: Config, new: Config) -> tuple[str, ...]:
     return (
         *_compare("service", *services),
         *_compare("vrrp", *instances),
+        *(f"sync groups: {line}" for line in _groups(old, new)),
         *(f"daemon: {line}{_when(line)}" for line in _fields(old.daemon, new.daemon, frozenset())),
         *(f"ipvs: {line}" for line in _fields(old.ipvs, new.ipvs, frozenset())),
     )
+
+
+def _groups(old: Config, new: Config) -> Iterator[str]:
+    before, after = ({one.name: one for one in config.vrrp_groups} for config in (old, new))
+    yield from (f"{name}: removed" for name in before if name not in after)
+    yield from (f"{name}: added" for name in after if name not in before)
+    yield from (f"{name}: commands changed" for name in after if name in before and before[name] != after[name])
 
 
 def _when(line: str) -> str:

@@ -180,10 +180,16 @@ class TrackedProcess(Track, frozen=True, tag="process"):
 
 
 class TrackedService(Track, frozen=True, tag="service"):
-    """Good while the virtual service can serve (has its quorum) here; `delay` seconds of bad are forgiven."""
+    """Good while the virtual service has its quorum here.
+
+    `each` is taken off the priority for each real server whose checks fail. What would make this balancer yield, or
+    take over, counts after `delay` seconds. Weight 0: the lowest priority rather than a fault, see
+    lvsd.core.tracked_services.
+    """
 
     name: str = ""
     delay: float = 3.0
+    each: int = 0
 
 
 AnyTrack = TrackedInterface | TrackedScript | TrackedFile | TrackedProcess | TrackedService
@@ -235,6 +241,13 @@ class VrrpInstance(msgspec.Struct, frozen=True):
         return any(":" in one.address for one in self.addresses if one.advertised)
 
 
+class VrrpGroup(msgspec.Struct, frozen=True):
+    """Commands for a sync group's role, which is its members' when they agree."""
+
+    name: str
+    hooks: VrrpHooks = VrrpHooks()
+
+
 class Peering(msgspec.Struct, frozen=True):
     """How balancers look at each other: addresses and ports; `listen` is our own, None: nobody may look at us."""
 
@@ -249,7 +262,8 @@ class Daemon(msgspec.Struct, frozen=True):
     `autoreload`: a changed configuration file is taken over by itself. `on_config_change`: a command run, with the
     file's path as its last argument, when a file's content changed. `maintenance_directory`: a file named after a real
     server there (`address` or `address:port`) takes it out of service. `command_user`: whom the commands of hooks run
-    as.
+    as. `notify_fifo`, `lvs_notify_fifo`: pipes that get a line for each role of VRRP, and for each real server and
+    quorum that comes or goes.
     """
 
     clear_table_on_stop: bool = False
@@ -259,6 +273,8 @@ class Daemon(msgspec.Struct, frozen=True):
     maintenance_directory: str | None = None
     command_user: str = "root"
     peer: Peering | None = None
+    notify_fifo: str | None = None
+    lvs_notify_fifo: str | None = None
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -299,3 +315,4 @@ class Config(msgspec.Struct, frozen=True):
     vrrp: tuple[VrrpInstance, ...] = ()
     daemon: Daemon = Daemon()
     ipvs: Ipvs = Ipvs()
+    vrrp_groups: tuple[VrrpGroup, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
-from config.model import Argv, Ipvs
+from config.model import Argv, Ipvs, VrrpGroup
 from config.nodes import At
 
 
@@ -31,5 +31,8 @@ class Part:
     on_config_change: At[Argv] | None = None
     maintenance_directory: At[str] | None = None
     ipvs: At[Ipvs] | None = None
+    groups: tuple[At[VrrpGroup], ...] = ()
+    notify_fifo: At[str] | None = None
+    lvs_notify_fifo: At[str] | None = None
     further: tuple[At[str], ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)

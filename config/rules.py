@@ -8,8 +8,8 @@ from typing import Final
 from config import codes
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
-from config.model import FirewallMark, TrackedService, VirtualEndpoint
-from config.nodes import Place
+from config.model import FirewallMark, TrackedService, VirtualEndpoint, VrrpGroup
+from config.nodes import At, Place
 from config.reading import Reading, nearest
 
 INSTANCES_LIMIT: Final = 64
@@ -68,8 +68,8 @@ def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> Non
                 reading.error(codes.VRRP_DUPLICATE, place, message, f"it stands at {where(at, place)}")
 
 
-def check_groups(instances: Sequence[BuiltInstance], reading: Reading) -> None:
-    """A sync group of one keeps nothing together."""
+def check_groups(instances: Sequence[BuiltInstance], groups: Iterable[At[VrrpGroup]], reading: Reading) -> None:
+    """A sync group of one keeps nothing together, and one without members has no role."""
     members: dict[str, list[BuiltInstance]] = {}
     for built in instances:
         if built.instance.sync_group:
@@ -78,6 +78,15 @@ def check_groups(instances: Sequence[BuiltInstance], reading: Reading) -> None:
         if len(group) == 1:
             message = f"the sync group `{name}` has one member, `{group[0].instance.name}`"
             reading.warning(codes.NO_EFFECT, group[0].place, message, "give its name to the others too")
+    first: dict[str, Place] = {}
+    for one in groups:
+        name = one.value.name
+        if name in first:
+            _note_name(name, first[name], one.place, reading)
+        elif name not in members:
+            message = f"no instance is of the sync group `{name}`: its commands never run"
+            reading.warning(codes.NO_EFFECT, one.place, message, f"sync_group: {name} in its members")
+        first.setdefault(name, one.place)
 
 
 def check_tracks(services: Iterable[Built], instances: Sequence[BuiltInstance], reading: Reading) -> None:

@@ -21,7 +21,14 @@ from config.shape_services import (
     SERVICE,
     TUNNEL_SECTION,
 )
-from config.shape_vrrp import AUTHENTICATION_SECTION, GRATUITOUS_ARP_SECTION, MOVED, TRACK_SECTION, VRRP_INSTANCE
+from config.shape_vrrp import (
+    AUTHENTICATION_SECTION,
+    GRATUITOUS_ARP_SECTION,
+    GROUP_SECTION,
+    MOVED,
+    TRACK_SECTION,
+    VRRP_INSTANCE,
+)
 from config.strangers import SYNC_STRANGERS, TOP_STRANGERS
 from config.words import SyncRole
 
@@ -62,11 +69,18 @@ PEER_SECTION = Section(
     (PEER_LISTEN, PEER_PEERS, PEER_SECRET),
 )
 PEER = Key("peer", Nested(PEER_SECTION), "How balancers look at each other, for `lvsctl drill`.")
+NOTIFY_FIFO = Key("notify_fifo", PathKind(), "A named pipe that gets a line for each change of a VRRP role.")
+LVS_NOTIFY_FIFO = Key(
+    "lvs_notify_fifo", PathKind(), "A named pipe that gets a line for each real server and quorum that comes or goes."
+)
 DAEMON_SECTION = Section(
     "daemon",
     "The processes themselves.",
-    (CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER, PEER),
-)
+    (
+        CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER, PEER,
+        NOTIFY_FIFO, LVS_NOTIFY_FIFO,
+    ),
+)  # fmt: skip
 
 # ipvs
 
@@ -103,6 +117,7 @@ IPVS_SECTION = Section("ipvs", "Settings of the kernel's IPVS as a whole.", (TIM
 # top
 
 VRRP = Key("vrrp", Table(VRRP_INSTANCE), "VRRP instances by name.")
+SYNC_GROUPS = Key("sync_groups", Table(GROUP_SECTION), "Commands for the roles of sync groups, by name.")
 DEFAULTS_KEY = Key("defaults", Nested(DEFAULTS), "What holds for every service that does not say otherwise.")
 SERVICES = Key("services", Table(SERVICE), "Virtual services by name.")
 INCLUDE = Key(
@@ -115,13 +130,13 @@ IPVS = Key("ipvs", Nested(IPVS_SECTION), "Settings of the kernel's IPVS as a who
 TOP = Section(
     "the file",
     "The configuration of lvsd.",
-    (INCLUDE, VRRP, DEFAULTS_KEY, SERVICES, DAEMON, IPVS),
+    (INCLUDE, VRRP, SYNC_GROUPS, DEFAULTS_KEY, SERVICES, DAEMON, IPVS),
     TOP_STRANGERS,
 )
 
 SECTIONS: Final = (
     TOP, DAEMON_SECTION, PEER_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE,
     PERSISTENCE_SECTION, MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE,
-    AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION, TRACK_SECTION,
+    AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION, TRACK_SECTION, GROUP_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

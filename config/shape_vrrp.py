@@ -67,13 +67,18 @@ TRACK_PROCESS = Key(
 )
 TRACK_COUNT = Key("count", Integer(1, 100000), "With `process`: how many of it must run.", "1")
 TRACK_SERVICE = Key("service", Text("a service's name"), "Good while this virtual service can serve from here.")
-TRACK_DELAY = Key("delay", Duration(0, 3600), "With `service`: how long it may be bad before that counts.", "3s")
+TRACK_DELAY = Key(
+    "delay", Duration(0, 3600), "With `service`: how long something must be so before the address moves for it.", "3s"
+)
+TRACK_EACH = Key(
+    "each", Integer(0, 253), "With `service`: taken off the priority for each real server whose checks fail.", "0"
+)
 TRACK_SECTION = Section(
     "track",
     "Something the priority depends on: one of `interface`, `script`, `file`, `process`, `service`.",
     (
         TRACK_INTERFACE, TRACK_SCRIPT, TRACK_FILE, TRACK_PROCESS, TRACK_SERVICE, TRACK_WEIGHT, TRACK_NAME,
-        TRACK_INTERVAL, TRACK_TIMEOUT, TRACK_RISE, TRACK_FALL, TRACK_USER, TRACK_COUNT, TRACK_DELAY,
+        TRACK_INTERVAL, TRACK_TIMEOUT, TRACK_RISE, TRACK_FALL, TRACK_USER, TRACK_COUNT, TRACK_DELAY, TRACK_EACH,
     ),
 )  # fmt: skip
 
@@ -137,7 +142,12 @@ ON_STOP = Key("on_stop", Command(), "A command to run when lvsd stops.")
 ON_CHANGE = Key(
     "on_change",
     Command(),
-    "A command to run on each of these, with INSTANCE, the name, MASTER BACKUP FAULT or STOP, and the priority.",
+    "A command to run on each of these, with INSTANCE or GROUP, the name, MASTER BACKUP FAULT or STOP, the priority.",
+)
+GROUP_SECTION = Section(
+    "sync group",
+    "Commands for the role of a sync group.",
+    (ON_ACTIVE, ON_BACKUP, ON_FAULT, ON_STOP, ON_CHANGE),
 )
 VRRP_INSTANCE = Section(
     "vrrp instance",

@@ -16,6 +16,7 @@ from config.model import (
     TrackedScript,
     TrackedService,
     VirtualAddress,
+    VrrpHooks,
     VrrpInstance,
 )
 
@@ -24,7 +25,7 @@ _DEFAULT_PRIORITY: Final = 100
 
 def instance_keys(instance: VrrpInstance) -> Keys:
     """The instance's keys."""
-    interval, hooks = instance.advertisement_interval, instance.hooks
+    interval = instance.advertisement_interval
     return said(
         interface=instance.interface,
         virtual_router_id=instance.virtual_router_id,
@@ -41,6 +42,12 @@ def instance_keys(instance: VrrpInstance) -> Keys:
         gratuitous_arp=_gratuitous_arp(instance.gratuitous_arp) or None,
         sync_group=instance.sync_group or None,
         track=[_track(one) | said(weight=one.weight or None) for one in instance.tracks] or None,
+    ) | hook_keys(instance.hooks)
+
+
+def hook_keys(hooks: VrrpHooks) -> Keys:
+    """The commands of an instance or a sync group."""
+    return said(
         on_active=list(hooks.active) or None,
         on_backup=list(hooks.backup) or None,
         on_fault=list(hooks.fault) or None,
@@ -68,7 +75,8 @@ def _track(track: AnyTrack) -> Keys:
             return {"process": track.name} | said(count=track.count if track.count != 1 else None)
         case TrackedService():
             usual = TrackedService().delay
-            return {"service": track.name} | said(delay=_span(track.delay) if track.delay != usual else None)
+            delay = _span(track.delay) if track.delay != usual else None
+            return {"service": track.name} | said(delay=delay, each=track.each or None)
         case TrackedScript():
             return _script(track)
 

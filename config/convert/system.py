@@ -17,6 +17,8 @@ def daemon_keys(daemon: Daemon) -> Keys:
         maintenance_directory=daemon.maintenance_directory,
         command_user=daemon.command_user if daemon.command_user != usual.command_user else None,
         peer=_peer(daemon.peer) if daemon.peer else None,
+        notify_fifo=daemon.notify_fifo,
+        lvs_notify_fifo=daemon.lvs_notify_fifo,
     )
 
 

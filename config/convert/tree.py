@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from config.convert.checks import shared_timing
-from config.convert.instances import instance_keys
+from config.convert.instances import hook_keys, instance_keys
 from config.convert.services import mail_value, service_keys
 from config.convert.system import daemon_keys, ipvs_keys
 from config.convert.values import Keys, said
@@ -21,6 +21,7 @@ def tree(config: Config) -> Keys:
     defaults = _defaults(config.services)
     return said(
         vrrp={one.name: instance_keys(one) for one in config.vrrp} or None,
+        sync_groups={one.name: hook_keys(one.hooks) for one in config.vrrp_groups} or None,
         defaults=defaults or None,
         services={one.name: service_keys(one, defaults) for one in config.services} or None,
         daemon=daemon_keys(config.daemon) or None,

@@ -55,6 +55,7 @@ from config.model import (
     VirtualAddress,
     VirtualEndpoint,
     VirtualService,
+    VrrpGroup,
     VrrpHooks,
     VrrpInstance,
 )
@@ -231,7 +232,7 @@ def fallbacks(draw: st.DrawFn, port: int, *, ipv6: bool) -> tuple[RealServer, ..
 
 DAEMONS = st.builds(
     Daemon, st.booleans(), st.sampled_from(["nobody", "_lvsd"]), st.booleans(), MAYBE_ARGV, st.none() | PATHS,
-    st.sampled_from(["root", "hooks"]),
+    st.sampled_from(["root", "hooks"]), st.none(), st.none() | PATHS, st.none() | PATHS,
 )  # fmt: skip
 TIMEOUTS = st.builds(Timeouts, st.integers(0, 86401), st.integers(0, 2), st.integers(0, 2147483))
 SYNCS = st.builds(
@@ -252,8 +253,15 @@ TRACKS = st.one_of(
 
 def tracks(service: str) -> st.SearchStrategy[tuple[AnyTrack, ...]]:
     """What an instance may depend on, an existing service among it."""
-    served = st.builds(TrackedService, st.integers(-253, 253), st.just(service), st.sampled_from([0.0, 3.0, 4.5]))
+    delays = st.sampled_from([0.0, 3.0, 4.5])
+    served = st.builds(TrackedService, st.integers(-253, 253), st.just(service), delays, st.integers(0, 2))
     return st.lists(TRACKS | served, max_size=2).map(tuple)
+
+
+HOOKS = st.builds(VrrpHooks, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV)
+GROUPS = st.lists(
+    st.builds(VrrpGroup, st.sampled_from(["no", "G1"]), HOOKS), max_size=2, unique_by=lambda one: one.name
+).map(tuple)
 
 
 @st.composite
@@ -285,7 +293,7 @@ def instances(draw: st.DrawFn, name: str, number: int, service: str) -> VrrpInst
         preempt_delay=draw(st.sampled_from([0.0, 5.0])) if preempt else 0.0,
         sync_group=draw(st.sampled_from(["", "no", "G1"])),
         tracks=draw(tracks(service)),
-        hooks=draw(st.builds(VrrpHooks, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV, MAYBE_ARGV)),
+        hooks=draw(HOOKS),
     )
 
 
@@ -308,4 +316,5 @@ def configs(draw: st.DrawFn) -> Config:
     routers = tuple(
         draw(instances(name, number, found[0].name)) for number, name in enumerate(draw(st.just([]) | NAMES))
     )
-    return Config(found, routers, draw(DAEMONS), draw(st.builds(Ipvs, st.none() | TIMEOUTS, st.none() | SYNCS)))
+    ipvs = draw(st.builds(Ipvs, st.none() | TIMEOUTS, st.none() | SYNCS))
+    return Config(found, routers, draw(DAEMONS), ipvs, draw(GROUPS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from config.changes import changes
 from config.model import (
     GratuitousArp,
     TrackedFile,
@@ -13,6 +14,7 @@ from config.model import (
     TrackedScript,
     TrackedService,
     VirtualAddress,
+    VrrpGroup,
     VrrpHooks,
     VrrpInstance,
 )
@@ -124,6 +126,7 @@ def test_a_long_password_is_told_and_taken() -> None:
         ({"keys": "track: [→{interface: eth1, file: /run/x}]"}, "CFG067"),
         ({"keys": "track: [{interface: eth1, →rise: 2}]"}, "CFG067"),
         ({"keys": "track: [{process: haproxy, →delay: 2s}]"}, "CFG067"),
+        ({"keys": "track: [{process: haproxy, →each: 2}]"}, "CFG067"),
         ({"keys": "track: [{interface: eth1, weight: →254}]"}, "CFG015"),
     ],
 )
@@ -256,3 +259,36 @@ def test_what_may_be_configured_fits_the_messages_of_the_vrrp_process() -> None:
     (refused,) = told(many(65, 1))
     assert "65 VRRP instances with 65 addresses (at most 64 with 512;" in refused
     assert len(told(many(3, 200))) == 1
+
+
+GROUPS = """\
+vrrp:
+  a: {interface: eth0, virtual_router_id: 1, addresses: [1.1.1.12], sync_group: both}
+  b: {interface: eth1, virtual_router_id: 1, addresses: [2.1.1.12], sync_group: both}
+sync_groups:
+  both: {on_active: [/bin/a], on_backup: [/bin/b], on_fault: [/bin/f], on_stop: [/bin/s], on_change: [/bin/c, x]}
+"""
+
+
+def test_commands_of_a_sync_group() -> None:
+    groups = good(GROUPS).vrrp_groups
+    assert groups == (
+        VrrpGroup("both", VrrpHooks(("/bin/a",), ("/bin/b",), ("/bin/f",), ("/bin/s",), ("/bin/c", "x"))),
+    )
+
+
+def test_commands_of_a_sync_group_without_members_are_told() -> None:
+    assert_told_at_the_marks(GROUPS + "  other: →{on_stop: [/bin/s]}\n", "CFG034")
+
+
+def test_what_of_sync_groups_changes_is_told() -> None:
+    old, new = good(GROUPS), good(GROUPS.replace("/bin/a", "/bin/other"))
+    assert changes(old, new) == ("sync groups: both: commands changed",)
+    without = good(GROUPS.partition("sync_groups")[0])
+    assert changes(old, without) == ("sync groups: both: removed",)
+    assert changes(without, old) == ("sync groups: both: added",)
+
+
+def test_a_service_may_count_for_each_of_its_real_servers() -> None:
+    web = 'services: {web: {virtual: "1.1.1.12:80", real_servers: [1.1.1.17]}}\n'
+    assert instance(text("track: [{service: web, each: 5}]") + web).tracks == (TrackedService(0, "web", 3.0, 5),)
