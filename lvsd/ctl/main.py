@@ -8,22 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import msgspec
 
 from lvsd.control.messages import (
     ChangeReply,
     PlanRequest,
     ReloadRequest,
     Reply,
-    Request,
     StatusReply,
     StatusRequest,
     VrrpReply,
     VrrpRequest,
 )
 from lvsd.ctl import render
-from lvsd.ctl.client import Unanswered, ask
+from lvsd.ctl.asking import as_json, asked
 from lvsd.ctl.command_line import AbsolutePath, Commands
+from lvsd.ctl.drill import drill
+from lvsd.ctl.failover import failover
 from lvsd.ctl.show import show
 
 WATCH_SECONDS = 1.0
@@ -47,6 +47,8 @@ def main(context: click.Context, run_dir: Path) -> None:
     lvsctl vrrp             who holds the virtual addresses
     lvsctl plan             what a reload would change
     lvsctl reload           read the configuration again
+    lvsctl failover         hand the virtual addresses over
+    lvsctl drill            rehearse a failover
 
     Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
     """
@@ -54,8 +56,10 @@ def main(context: click.Context, run_dir: Path) -> None:
 
 
 main.add_command(show)
+main.add_command(failover)
+main.add_command(drill)
 
-_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+_json = click.option("--json", "as_object", is_flag=True, help="For programs.")
 
 
 @main.command()
@@ -63,7 +67,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @_json
 @click.pass_obj
-def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
+def status(run_dir: Path, service: str, *, watch: bool, as_object: bool) -> None:
     """Health: each real server, its standing, since when, its last result, weight held and wanted.
 
     SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out. Where real servers have several checks,
@@ -78,9 +82,9 @@ def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
     """
 
     def once() -> str:
-        reply = _ask(run_dir, StatusRequest(service))
+        reply = asked(run_dir, StatusRequest(service))
         assert isinstance(reply, StatusReply)  # noqa: S101  a contract of our own
-        return _as_json(reply) if as_json else render.status(reply, _paint(), every_check=bool(service))
+        return as_json(reply) if as_object else render.status(reply, _paint(), every_check=bool(service))
 
     _show(once, watch=watch)
 
@@ -89,13 +93,13 @@ def status(run_dir: Path, service: str, *, watch: bool, as_json: bool) -> None:
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @_json
 @click.pass_obj
-def vrrp(run_dir: Path, *, watch: bool, as_json: bool) -> None:
+def vrrp(run_dir: Path, *, watch: bool, as_object: bool) -> None:
     """VRRP instances: role, priority, the active router, the last transition and its cause."""
 
     def once() -> str:
-        reply = _ask(run_dir, VrrpRequest())
+        reply = asked(run_dir, VrrpRequest())
         assert isinstance(reply, VrrpReply)  # noqa: S101  a contract of our own
-        return _as_json(reply) if as_json else render.vrrp(reply, _paint())
+        return as_json(reply) if as_object else render.vrrp(reply, _paint())
 
     _show(once, watch=watch)
 
@@ -103,44 +107,35 @@ def vrrp(run_dir: Path, *, watch: bool, as_json: bool) -> None:
 @main.command()
 @_json
 @click.pass_obj
-def reload(run_dir: Path, *, as_json: bool) -> None:
+def reload(run_dir: Path, *, as_object: bool) -> None:
     """Read the configuration files again and take them over.
 
     A wrong configuration is refused with every problem listed, and the running one stays whole (exit status 1).
     """
-    _change(_ask(run_dir, ReloadRequest()), as_json=as_json, done=True)
+    _change(asked(run_dir, ReloadRequest()), as_object=as_object, done=True)
 
 
 @main.command()
 @click.option("-c", "--config", "files", multiple=True, type=AbsolutePath(), help="These files, not the running ones.")
 @_json
 @click.pass_obj
-def plan(run_dir: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
+def plan(run_dir: Path, files: tuple[Path, ...], *, as_object: bool) -> None:
     """What a reload would change, as a person reads it and as operations. Nothing is done."""
     request = PlanRequest(tuple(str(file) for file in files))
-    _change(_ask(run_dir, request), as_json=as_json, done=False)
+    _change(asked(run_dir, request), as_object=as_object, done=False)
 
 
-def _change(reply: Reply, *, as_json: bool, done: bool) -> None:
+def _change(reply: Reply, *, as_object: bool, done: bool) -> None:
     assert isinstance(reply, ChangeReply)  # noqa: S101  a contract of our own
     for problem in reply.problems:
         click.echo(problem, err=True)
-    if as_json:
-        click.echo(_as_json(reply), nl=False)
+    if as_object:
+        click.echo(as_json(reply), nl=False)
     elif reply.accepted:
         click.echo(render.change(reply, done=done), nl=False)
     else:
         click.echo("refused: the running configuration stays as it is", err=True)
     if not reply.accepted or reply.refusals:
-        sys.exit(1)
-
-
-def _ask(run_dir: Path, request: Request) -> Reply:
-    try:
-        return ask(run_dir, request)
-    except Unanswered as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        click.echo(f"lvsctl: {error}{hint}", err=True)
         sys.exit(1)
 
 
@@ -161,7 +156,3 @@ def _show(once: Callable[[], str], *, watch: bool) -> None:
 def _paint() -> render.Paint:
     coloured = sys.stdout.isatty()
     return (lambda text, colour: click.style(text, fg=colour)) if coloured else render.plain
-
-
-def _as_json(reply: Reply) -> str:
-    return msgspec.json.format(msgspec.json.encode(reply), indent=2).decode() + "\n"

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lvsd.control.messages import ChangeReply, CheckRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.control.messages import (
+    ChangeReply,
+    CheckRow,
+    LatenessRow,
+    RealServerRow,
+    ServiceRow,
+    StatusReply,
+    VrrpReply,
+    VrrpRow,
+)
 
 Paint = Callable[[str, str], str]  # (text, colour) -> text
 
@@ -146,12 +155,28 @@ def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:
     for one in reply.instances:
         if one.fault:
             lines.append(paint(f"{one.name}: {one.fault}", "red"))
+        if one.yielded:
+            text = "was handed over and does not preempt: `lvsctl failover --back` lets it"
+            lines.append(paint(f"{one.name}: {text}", "yellow"))
+        if one.standbys:
+            lines.append(f"{one.name}: {', '.join(one.standbys)} standing by")
         if one.dropped:
             counts = ", ".join(f"{kind} {number}" for kind, number in sorted(one.dropped.items()))
             lines.append(paint(f"{one.name}: advertisements dropped: {counts}", "yellow"))
+    if any(number for _, number in reply.lateness.counts):
+        lines.append(_lateness(reply.lateness))
     if not reply.connected:
         lines.append(paint(f"the vrrp process is gone since {span(reply.age)}: this is what it last said", "red"))
     return "\n".join(lines) + "\n"
+
+
+def _lateness(row: LatenessRow) -> str:
+    parts = [f"{number} {_bound(bound)}" for bound, number in row.counts if number]
+    return f"timers: {row.maximum * 1000:.1f} ms late at most, {row.last * 1000:.1f} ms last; {', '.join(parts)}"
+
+
+def _bound(seconds: float | None) -> str:
+    return "later" if seconds is None else f"within {seconds * 1000:g} ms"
 
 
 def _instance(one: VrrpRow) -> Sequence[str]:

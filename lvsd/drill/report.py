@@ -10,6 +10,7 @@ from lvsd.control.messages import FailoverRow
 from lvsd.drill.comparison import Finding
 from lvsd.drill.outage import Outage
 
+GRACEFUL, FREEZE, KILL = "graceful", "freeze", "kill"
 REFUSED, REHEARSED, FAILED, COMPARED = "refused", "rehearsed", "failed", "compared"
 
 
@@ -114,7 +115,8 @@ def _moved(row: FailoverRow) -> str:
 def _outage(one: Outage) -> str:
     if one.milliseconds is None:
         return f"{one.service}: cannot be told from here ({one.probes} probes, {one.unanswered} unanswered)"
-    return f"{one.service}: outage {one.milliseconds} ms ({one.probes} probes, {one.unanswered} unanswered)"
+    length = f"at least {one.milliseconds} ms, to the end" if one.lasting else f"{one.milliseconds} ms"
+    return f"{one.service}: outage {length} ({one.probes} probes, {one.unanswered} unanswered)"
 
 
 def row_text(row: FailoverRow) -> str:

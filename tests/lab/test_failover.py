@@ -1,0 +1,196 @@
+"""Failovers by command and drills on a pair of lvsd, with a client of its own beside the drill's prober."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.lab import farm
+from tests.lab.balancer import Balancer
+from tests.lab.conftest import MakeWorld
+from tests.lab.pair import PAIR, VIP
+from tests.lab.prober import Prober, http
+from tests.lab.waiting import wait_until
+from tests.lab.world import CHECKOUT, LiveHost, World
+
+RS1, RS2 = "192.0.2.11", "192.0.2.12"
+LVSCTL = f"{CHECKOUT}/.venv/bin/lvsctl"
+SECRET = "0123456789abcdef0123456789abcdef"
+TOLERANCE_MS = 150.0  # a poll's pace, a slow machine, and the moment at which each began to look
+
+
+def config(host: str, *, version: int = 3, interval: str = "100ms", extra: str = "", real_servers: str = "") -> str:
+    own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
+    return f"""
+daemon:
+  peer: {{listen: "192.0.2.{own}:8853", peers: ["192.0.2.{other}:8853"], secret: {SECRET}}}
+vrrp:
+  lb0:
+    interface: eth0
+    virtual_router_id: 51
+    priority: {priority}
+    version: {version}
+    advertisement_interval: {interval}
+    addresses: [192.0.2.100/24]
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 2}}}}
+services:
+  web:
+    virtual: 192.0.2.100:80
+    scheduler: rr
+    check: {{type: http, path: /ldirectord.txt, receive: ldirectord}}
+    real_servers: [{real_servers or f"{RS1}, {RS2}"}]
+{extra}
+"""
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> Iterator[World]:
+    world = make_world(PAIR)
+    with ExitStack() as servers:
+        for name in ("rs1", "rs2"):
+            servers.enter_context(farm.Server(world[name], 80, farm.good))
+        yield world
+
+
+def up(world: World, **more: str) -> tuple[Balancer, Balancer]:
+    """Lvsd on both: lb1 active, both real servers serving on both, the standby known."""
+    first, second = (Balancer(world[name], config(name, **more)).start() for name in ("lb1", "lb2"))
+    for one in (first, second):
+        one.until("both serve", {RS1: 1, RS2: 1})
+    wait_until(lambda: role(first) == "active" and role(second) == "backup", 10, "lb1 is active")
+    wait_until(lambda: first.vrrp().instances[0].standbys == ("192.0.2.2",), 10, "the standby is known")
+    return first, second
+
+
+def role(balancer: Balancer) -> str:
+    return balancer.vrrp().instances[0].role
+
+
+def lvsctl(host: LiveHost, *words: str) -> subprocess.CompletedProcess[str]:
+    return host.run([LVSCTL, *words], check=False, timeout=60)
+
+
+def drilled(host: LiveHost, *words: str) -> tuple[int, dict[str, Any]]:
+    """Exit status and report of a drill."""
+    done = lvsctl(host, "drill", "--json", *words)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def codes(report: dict[str, Any]) -> set[str]:
+    return {one["code"] for one in report["findings"] if one["blocks"]}
+
+
+def test_failover_and_back(world: World) -> None:
+    first, second = up(world)
+    with Prober(world["client"], http(VIP)) as prober:
+        wait_until(lambda: len(prober.polls) > 20, 10, "polls")
+        done = lvsctl(world["lb1"], "failover")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("lb0: handed over to 192.0.2.2 in ")
+        assert (role(first), role(second)) == ("backup", "active")
+        assert first.vrrp().instances[0].yielded
+        assert "lb0: was handed over and does not preempt" in lvsctl(world["lb1"], "vrrp").stdout
+        polls = len(prober.polls)
+        wait_until(lambda: len(prober.polls) > polls + 30, 10, "polls there")
+        assert role(second) == "active"  # lb1 has the higher priority, and does not preempt
+        again = lvsctl(world["lb1"], "failover", "lb0")
+        assert again.returncode == 1
+        assert "lb0 is not active here, but backup (the active router is 192.0.2.2: ask there)" in again.stderr
+        back = lvsctl(world["lb1"], "failover", "--back", "--json")
+        assert back.returncode == 0, back.stderr
+        assert json.loads(back.stdout)["instances"][0]["outcome"] == "returned"
+        assert (role(first), role(second)) == ("active", "backup")
+        polls = len(prober.polls)
+        wait_until(lambda: len(prober.polls) > polls + 20, 10, "polls here")
+    print("longest outage of both ways:", prober.outage_seconds(), prober.failures())
+    assert prober.outage_seconds() < 0.5
+
+
+def test_what_cannot_be_handed_over_is_told(world: World) -> None:
+    first, second = up(world)
+    unknown = lvsctl(world["lb1"], "failover", "lb9")
+    assert (unknown.returncode, unknown.stderr) == (1, "lvsctl: no VRRP instance 'lb9' (there are: lb0)\n")
+    assert second.stop() == 0
+    alone = lvsctl(world["lb1"], "failover")
+    assert alone.returncode == 1, alone.stdout
+    assert alone.stdout.startswith("lb0: nobody took over; taken back after ")
+    assert role(first) == "active"
+
+
+@pytest.mark.parametrize("how", ["graceful", "freeze"])
+def test_a_drill_reports_what_a_client_sees(world: World, how: str) -> None:
+    first, second = up(world)
+    with Prober(world["client"], http(VIP), 0.01) as prober:
+        wait_until(lambda: len(prober.polls) > 20, 10, "polls")
+        status, report = drilled(world["lb1"], "--how", how)
+        assert prober.polls
+    print(json.dumps(report, indent=1))
+    print("client:", prober.outage_seconds(), prober.failures())
+    print(lvsctl(world["lb1"], "vrrp").stdout)
+    assert status == 0
+    assert (report["result"], report["findings"]) == ("rehearsed", [])
+    assert [row["outcome"] for row in report["moved"] + report["returned"]] == ["handed_over", "returned"]
+    seen = [one["milliseconds"] for one in report["there"] + report["back"]]
+    assert len(seen) == 2
+    assert abs(max(map(float, seen)) - prober.outage_seconds() * 1000) < TOLERANCE_MS
+    assert [one["address"] for one in report["announcements"]] == [VIP]
+    assert (role(first), role(second)) == ("active", "backup")
+    kept = world["lb1"].run(["ls", "/var/lib/lvsd/drills"]).stdout.split()
+    assert [name.rpartition(".")[2] for name in kept] == ["json", "txt"]
+    assert SECRET not in json.dumps(report)
+
+
+def test_a_killed_vrrp_process_moves_nothing(world: World) -> None:
+    _, second = up(world, interval="1s")  # longer than a new process takes on a slow machine
+    status, report = drilled(world["lb1"], "--how", "kill")
+    print(json.dumps(report, indent=1))
+    assert status == 0
+    assert [one["milliseconds"] for one in report["there"]] == [pytest.approx(0, abs=TOLERANCE_MS)]
+    assert (report["announcements"], role(second)) == ([], "backup")
+
+
+def test_an_outage_is_as_long_as_a_client_says(world: World) -> None:
+    first, _ = up(world, interval="1s")
+    world["lb2"].kill()
+    with Prober(world["client"], http(VIP), 0.01) as prober:
+        wait_until(lambda: len(prober.polls) > 20, 10, "polls")
+        status, report = drilled(world["lb1"], "--force")
+    print(json.dumps(report, indent=1))
+    print("client:", prober.outage_seconds(), prober.failures())
+    assert (status, report["result"], report["why"]) == (1, "failed", "taken back")
+    assert codes(report) == {"peer_unreachable", "no_standby"}
+    (seen,) = report["there"]
+    assert 2000 < seen["milliseconds"] < 4500
+    assert abs(seen["milliseconds"] - prober.outage_seconds() * 1000) < 2 * TOLERANCE_MS
+    assert role(first) == "active"
+
+
+def test_a_peer_that_is_not_ready_is_named_and_the_drill_refused(world: World) -> None:
+    first, second = up(world)
+    lb1 = world["lb1"]
+    assert drilled(lb1, "--dry-run")[0] == 0
+    world["rs2"].run(["ip", "route", "add", "blackhole", "192.0.2.2/32"])
+    wait_until(lambda: second.standings()["web 192.0.2.12:80"] != "serving", 20, "rs2 is down for lb2")
+    status, report = drilled(lb1)
+    assert (status, report["result"], codes(report)) == (1, "refused", {"real_server_down"}), report
+    assert "192.0.2.12:80 is up here, down on lb2" in report["findings"][0]["text"]
+    assert (role(first), role(second)) == ("active", "backup")
+    world["rs2"].run(["ip", "route", "del", "blackhole", "192.0.2.2/32"])
+    second.configure(config("lb2", real_servers=RS1))
+    assert second.reload().accepted
+    assert codes(drilled(lb1, "--dry-run")[1]) == {"real_server_missing"}
+    second.configure(config("lb2", interval="200ms"))
+    assert second.reload().accepted
+    wait_until(lambda: set(second.standings().values()) == {"serving"}, 20, "all serve on lb2")
+    assert codes(drilled(lb1, "--dry-run")[1]) == {"instance_differs"}
+    second.configure(config("lb2").replace(SECRET, "x" * 20))
+    assert second.reload().accepted
+    wait_until(lambda: codes(drilled(lb1, "--dry-run")[1]) == {"peer_unreachable"}, 20, "another secret")
+    assert "peer_refused" in second.log()
+    assert SECRET not in second.log() + first.log()
