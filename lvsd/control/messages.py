@@ -161,12 +161,24 @@ class VrrpRow(msgspec.Struct, frozen=True):
     standbys: tuple[str, ...] = ()  # as active router: who said that it stands by
 
 
+class LatenessRow(msgspec.Struct, frozen=True):
+    """How late the vrrp process served its timers since it began, seconds.
+
+    `counts`: pairs of a bound and of how many were at most so late and later than the bound before; null: than all.
+    """
+
+    last: float = 0.0
+    maximum: float = 0.0
+    counts: tuple[tuple[float | None, int], ...] = ()
+
+
 class VrrpReply(msgspec.Struct, frozen=True, tag="vrrp"):
     """The instances; `connected` tells whether the vrrp process is there, `age` since when."""
 
     connected: bool
     age: float
     instances: tuple[VrrpRow, ...]
+    lateness: LatenessRow = LatenessRow()
 
 
 class ChangeReply(msgspec.Struct, frozen=True, tag="change"):

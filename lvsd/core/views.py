@@ -5,7 +5,16 @@ from __future__ import annotations
 from checkers.core.messages import State, Verdict
 from config.checks import Check, Timing
 from config.model import RealServer, VirtualService, VrrpInstance
-from lvsd.control.messages import CheckRow, ProcessRow, RealServerRow, ServiceRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.control.messages import (
+    CheckRow,
+    LatenessRow,
+    ProcessRow,
+    RealServerRow,
+    ServiceRow,
+    StatusReply,
+    VrrpReply,
+    VrrpRow,
+)
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
 from lvsd.core.health import (
@@ -21,7 +30,7 @@ from lvsd.core.identity import endpoint_text, service_key, virtual_text
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
-from lvsd.vrrp.messages import InstanceStatus
+from lvsd.vrrp.messages import LATENESS_BOUNDS_SECONDS, InstanceStatus, Lateness
 from netlink.table import DestinationKey, Entry, Table
 
 
@@ -197,7 +206,13 @@ def vrrp(director: Director, now: float) -> VrrpReply:
     heard = director.vrrp.status
     reported = {one.name: one for one in heard.instances} if heard is not None else {}
     rows = tuple(_instance(instance, reported.get(instance.name), now) for instance in director.config.vrrp)
-    return VrrpReply(director.vrrp.connected, now - director.vrrp.changed_at, rows)
+    lateness = _lateness(heard.lateness) if heard is not None else LatenessRow()
+    return VrrpReply(director.vrrp.connected, now - director.vrrp.changed_at, rows, lateness)
+
+
+def _lateness(heard: Lateness) -> LatenessRow:
+    bounds = (*LATENESS_BOUNDS_SECONDS, None)
+    return LatenessRow(heard.last, heard.maximum, tuple(zip(bounds, heard.counts, strict=False)))
 
 
 def _instance(instance: VrrpInstance, heard: InstanceStatus | None, now: float) -> VrrpRow:

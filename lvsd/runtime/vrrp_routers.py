@@ -41,6 +41,7 @@ from lvsd.vrrp.events import (
 from lvsd.vrrp.groups import orders
 from lvsd.vrrp.instance import step
 from lvsd.vrrp.ip import Datagram, address_text
+from lvsd.vrrp.lateness import LatenessMeter
 from lvsd.vrrp.links import links, weight
 from lvsd.vrrp.messages import Cause, Configure, Failover, Role, VrrpStatus, Weight, Weights
 from lvsd.vrrp.moves import ADDRESS_LIST
@@ -71,6 +72,7 @@ class Routers:
         self._look_at = inf
         self._sight = Sight()
         self._weights: dict[str, Weight] = {}
+        self._lateness = LatenessMeter()
         self._generation = 0
         self._unwritten = False  # the held file could not be written, and that was told
         self.changed = False
@@ -208,6 +210,7 @@ class Routers:
             self._disown()
         for router in self._routers.values():
             if now >= router.instance.wake_at:
+                self._lateness.note(now - router.instance.wake_at)
                 self._step(router, Wake(), now)
         self._settle(now)
 
@@ -223,7 +226,8 @@ class Routers:
 
     def status(self) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
-        return VrrpStatus(self._generation, os.getpid(), tuple(status_of(router) for router in self._routers.values()))
+        instances = tuple(status_of(router) for router in self._routers.values())
+        return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read())
 
     def _step(self, router: Router, event: Event, now: float) -> None:
         before = router.instance

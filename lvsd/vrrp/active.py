@@ -132,8 +132,14 @@ def _obedient(instance: Instance, heard: Advertisement) -> Instance:
 
 
 def _overslept(instance: Instance, now: float) -> bool:
-    """Whether we owed advertisements for so long that the others had to take us for dead."""
-    return now - instance.timer_at > ADVERTISEMENTS_MISSED * instance.config.advertisement_interval
+    """Whether we owed advertisements for so long that the others had to take us for dead.
+
+    A process that resumed does not know for how long nobody spoke; it may not preempt who took over meanwhile.
+    """
+    interval = instance.config.advertisement_interval
+    if instance.cause is Cause.RESUMED and not instance.preempts and now - instance.since <= interval:
+        return True
+    return now - instance.timer_at > ADVERTISEMENTS_MISSED * interval
 
 
 def _give_way(instance: Instance, heard: Advertisement, now: float) -> Step:

@@ -91,8 +91,6 @@ def _listen(instance: Instance, heard: Advertisement, now: float) -> Step:
     peer_known = instance.active_router in ("", heard.source)
     instance, told = compare_addresses(instance, heard)
     noted = replace(instance, active_router=heard.source, active_priority=heard.priority)
-    if not peer_known:
-        noted = replace(noted, unheard=0, successor_asked_at=-inf)
     if heard.priority == LEAVING_PRIORITY:
         hurried = replace(noted, timer_at=now + noted.skew)
         return hurried if peer_known else instance, told

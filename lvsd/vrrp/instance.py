@@ -34,7 +34,7 @@ from lvsd.vrrp.events import (
     Weighed,
 )
 from lvsd.vrrp.messages import Cause, Role
-from lvsd.vrrp.moves import Step, change_role, fault, take_over
+from lvsd.vrrp.moves import Step, change_role, fault, resume, take_over
 from lvsd.vrrp.state import OWNER_PRIORITY, Instance
 
 
@@ -55,7 +55,7 @@ def _initialize(instance: Instance, event: Event, now: float) -> Step:
             return _start(replace(instance, started=True, since=now), now)
         case Resume():
             begun = replace(instance, started=True, since=now)
-            return take_over(begun, now, Cause.RESUMED) if instance.link.fit else _start(begun, now)
+            return resume(begun, now) if instance.link.fit else _start(begun, now)
         case LinkChanged(link):
             return _link_seen(instance, link, now)
         case Reconfigured(config):

@@ -95,12 +95,28 @@ class InstanceStatus(msgspec.Struct, frozen=True):
     fault: str = ""  # why it cannot run (interface missing ...), empty when well
 
 
+LATENESS_BOUNDS_SECONDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+
+
+class Lateness(msgspec.Struct, frozen=True):
+    """How late timers were served since the process began, seconds.
+
+    `counts`: how many were at most so late as each of LATENESS_BOUNDS_SECONDS (and later than the one before), and
+    last how many were later than all.
+    """
+
+    last: float = 0.0
+    maximum: float = 0.0
+    counts: tuple[int, ...] = ()
+
+
 class VrrpStatus(msgspec.Struct, frozen=True, tag="status"):
     """All instances, on every change and every second."""
 
     generation: int
     pid: int
     instances: tuple[InstanceStatus, ...]
+    lateness: Lateness = Lateness()
 
 
 class Garbled(Exception):

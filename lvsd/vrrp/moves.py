@@ -10,7 +10,7 @@ from lvsd.vrrp.events import Announce, Claim, Effect, Link, Release, Send, Tell,
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import LEAVING_PRIORITY, Instance
-from lvsd.vrrp.whispers import successor
+from lvsd.vrrp.whispers import UNHEARD_LIMIT, successor
 
 ADDRESS_LIST = "address_list"
 """Told once, as each kind of Drop is, though such an advertisement is believed."""
@@ -25,6 +25,16 @@ def take_over(instance: Instance, now: float, cause: Cause) -> Step:
     active, told = change_role(itself, Role.ACTIVE, now, cause, now + config.advertisement_interval)
     active = replace(burst_later(active, now), refresh_at=refresh_at(config, now), yielded=False)
     return active, (Send(instance.priority), Claim(config.addresses), announce_all(config), *told)
+
+
+def resume(instance: Instance, now: float) -> Step:
+    """Go on as active. Who may not preempt listens for an interval before it speaks: another may serve by now."""
+    if instance.preempts:
+        return take_over(instance, now, Cause.RESUMED)
+    config = instance.config
+    itself = replace(instance, active_router=instance.link.source, active_priority=instance.priority)
+    active, told = change_role(itself, Role.ACTIVE, now, Cause.RESUMED, now + config.advertisement_interval)
+    return replace(active, refresh_at=refresh_at(config, now)), (Claim(config.addresses), *told)
 
 
 def resign(instance: Instance, role: Role, now: float, cause: Cause, timer_at: float = inf) -> Step:
@@ -52,8 +62,7 @@ def change_role(instance: Instance, role: Role, now: float, cause: Cause, timer_
         preempt_at=inf,
         wants=False,
         standbys=(),
-        successor_asked_at=-inf,
-        unheard=0,
+        successor_asked_at=-inf if instance.unheard < UNHEARD_LIMIT else instance.successor_asked_at,
         learned_interval=0.0 if role is not Role.BACKUP else instance.learned_interval,
     )
     if role is Role.INITIALIZE:

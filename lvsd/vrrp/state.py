@@ -49,7 +49,8 @@ class Instance:
     wants: bool = False  # as such a member: the active router is silent, and only the others keep us from taking over
     yielded: bool = False  # told to hand over: it does not preempt until it was active again
     standbys: tuple[Standby, ...] = ()  # as active router: who could take over at once
-    successor_asked_at: float = -inf  # as backup: when the active router was last told that we stand by
+    asked: str = ""  # the router that was last told that we stand by
+    successor_asked_at: float = -inf  # when that was
     unheard: int = 0  # so many of these it did not echo
     told: frozenset[str] = frozenset()  # kinds of wrong advertisement the journal knows of
 

@@ -16,21 +16,24 @@ from lvsd.vrrp.state import Instance, Standby
 
 STANDBY_SECONDS = 0.9  # less than the interval that most use, so that each of their advertisements is answered
 UNHEARD_LIMIT = 3
+DEAF_SECONDS = 3600.0  # one that did not echo that many runs something else, which may log each; it is asked rarely
 STANDBYS_LIMIT = 8
 ECHO_PAUSE_SECONDS = 0.1
 
 
 def stand_by(instance: Instance, now: float) -> tuple[Instance, tuple[Whisper, ...]]:
     """As backup, after an advertisement we obey: tell its sender that we are here, if it is time to."""
-    if now - instance.successor_asked_at < STANDBY_SECONDS or instance.unheard >= UNHEARD_LIMIT:
+    unheard = instance.unheard if instance.asked == instance.active_router else 0
+    pause = STANDBY_SECONDS if unheard < UNHEARD_LIMIT else DEAF_SECONDS
+    if instance.asked == instance.active_router and now - instance.successor_asked_at < pause:
         return instance, ()
-    asked = replace(instance, successor_asked_at=now, unheard=instance.unheard + 1)
+    asked = replace(instance, asked=instance.active_router, successor_asked_at=now, unheard=unheard + 1)
     return asked, (Whisper(Kind.STANDBY, instance.priority, instance.active_router),)
 
 
 def echoed(instance: Instance, heard: Advertisement) -> Instance:
-    """As backup: the router we obey knows of us."""
-    return replace(instance, unheard=0) if heard.source == instance.active_router else instance
+    """The router that we told of us understands, in whichever role it says something."""
+    return replace(instance, unheard=0) if heard.source == instance.asked else instance
 
 
 def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instance, tuple[Whisper, ...]]:
@@ -38,6 +41,7 @@ def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instanc
     known = next((one for one in instance.standbys if one.source == heard.source), None)
     if known is not None and now - known.heard_at < ECHO_PAUSE_SECONDS:
         return instance, ()
+    instance = echoed(instance, heard)
     others = [one for one in _fresh(instance, now) if one.source != heard.source][: STANDBYS_LIMIT - 1]
     standbys = (Standby(heard.source, heard.priority, now), *others)
     return replace(instance, standbys=standbys), (Whisper(Kind.STANDBY, instance.priority, heard.source),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,15 +14,22 @@ from config.model import GratuitousArp, VirtualAddress, VrrpInstance
 from config.secret import Secret
 from lvsd.vrrp.messages import Cause, Role
 from tests.lab.topology import Attachment, Host, Network, Topology
-from tests.lab.waiting import wait_until
+from tests.lab.vrrp_scene import (
+    HELD,
+    LOG,
+    PYTHON,
+    SOCKET,
+    Balancer,
+    addresses_of,
+    becomes,
+    capture,
+    start_keepalived,
+)
 from tests.lab.world import LiveHost, World
 from tests.unit.vrrp.fake_director import FakeDirector
 
-PYTHON = ".venv/bin/python"
-SOCKET, HELD, LOG = "/run/vrrp.sock", "/run/vrrp.held", "/var/log/vrrp.log"
 VIP = "1.1.1.12"
 PASSWORD = "mySuperSecretPassw0rd"  # the guide's; eight bytes of it travel
-TAKE_OVER_SECONDS = 10.0  # 3.6 at most, and a slow machine
 
 BALANCERS = Topology(
     "vrrp",
@@ -65,41 +71,6 @@ def instance(priority: int, *, password: str = PASSWORD, preempt: bool = True, l
     )
 
 
-class Balancer:
-    """A host with a vrrp process and somebody who plays its director."""
-
-    def __init__(self, host: LiveHost, config: VrrpInstance) -> None:
-        self.host = host
-        self.director = host.call(lambda: FakeDirector(SOCKET, (config,)))
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, *more: str) -> None:
-        command = [PYTHON, "-I", "-m", "lvsd.runtime.vrrp_process", "--socket", SOCKET, "--held-file", HELD, *more]
-        self.process = self.host.popen(command, log=LOG)
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        status = self.process.wait(10)
-        self.process = None
-        return status
-
-    def log(self) -> str:
-        return self.host.read(LOG)
-
-    def is_role(self, role: Role, *causes: Cause) -> bool:
-        status = self.director.status()
-        return status is not None and status.role is role and (not causes or status.cause in causes)
-
-    def wait(self, role: Role, *causes: Cause) -> None:
-        """Until the process says so, and its director has heard it."""
-
-        def told() -> bool:
-            return self.is_role(role, *causes)
-
-        wait_until(told, TAKE_OVER_SECONDS, f"{self.host.name} {role.value}\n{self.log()}")
-
-
 class Scene:
     """A world of two balancers and a client; whatever was opened is closed."""
 
@@ -122,39 +93,10 @@ class Scene:
         return lb1, lb2
 
     def keepalived(self, name: str, priority: int) -> subprocess.Popen[str]:
-        host = self.world[name]
-        host.write("/etc/keepalived/keepalived.conf", GUIDE.format(priority=priority))
-        return host.popen(["keepalived", "-n", "-l", "-P", "-D"], log="/var/log/keepalived.log")
+        return start_keepalived(self.world[name], GUIDE.format(priority=priority))
 
     def capture(self, expression: str) -> Callable[[], list[bytes]]:
-        """Frames that the client sees from now on; the call ends it and gives them."""
-        process = self.client.popen(
-            ["tcpdump", "-i", "eth0", "-U", "-xx", "-n", "--immediate-mode", expression],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "listening on" in line:
-                break
-
-        def frames() -> list[bytes]:
-            process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=10)
-            return _frames(output)
-
-        return frames
-
-
-def _frames(output: str) -> list[bytes]:
-    found: list[bytes] = []
-    for line in output.splitlines():
-        words = re.match(r"\s+0x([0-9a-f]{4}):  (.*)", line)
-        if words is None:
-            found.append(b"")
-        else:
-            found[-1] += bytes.fromhex(words[2].replace(" ", ""))
-    return found
+        return capture(self.client, expression)
 
 
 @pytest.fixture
@@ -164,11 +106,7 @@ def scene() -> Iterator[Scene]:
 
 
 def holds(host: LiveHost, address: str = VIP) -> bool:
-    return f" {address}/" in host.run(["ip", "-4", "-o", "addr", "show", "dev", "eth0"]).stdout
-
-
-def becomes(what: Callable[[], bool], text: str) -> None:
-    wait_until(what, TAKE_OVER_SECONDS, text)
+    return address in addresses_of(host, "eth0")
 
 
 UNTIL_MONITORED = """

@@ -28,7 +28,7 @@ from config.checks import (
     UdpCheck,
 )
 from config.secret import Secret
-from lvsd.control.messages import ChangeReply, ProcessRow, StatusReply, VrrpReply, VrrpRow
+from lvsd.control.messages import ChangeReply, LatenessRow, ProcessRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core import views
 from lvsd.core.check_words import check_word
 from lvsd.ctl import render
@@ -99,6 +99,14 @@ def test_vrrp_tells_who_holds_the_address_and_what_was_dropped() -> None:
     assert "1.1.1.13 (200)" in text
     assert "1.1.1.12/24 (not here)" in text
     assert "advertisements dropped: password 4" in text
+
+
+def test_vrrp_tells_how_late_its_timers_were() -> None:
+    row = VrrpRow("lb0", "eth0", 1, 3, "backup", 100, 1.0, "", 0, (), (), 3.0, "start", 1, 0, 9, {}, "")
+    late = LatenessRow(0.00012, 0.0305, ((0.0001, 90), (0.001, 0), (0.01, 7), (None, 1)))
+    text = render.vrrp(VrrpReply(True, 1.0, (row,), late))
+    assert "timers: 30.5 ms late at most, 0.1 ms last; 90 within 0.1 ms, 7 within 10 ms, 1 later\n" in text
+    assert "timers" not in render.vrrp(VrrpReply(True, 1.0, (row,)))
 
 
 def test_a_plan_says_would_and_a_reload_says_did() -> None:

@@ -19,6 +19,7 @@ from lvsd.vrrp.events import (
     LinkChanged,
     Release,
     Resign,
+    Resume,
     Send,
     Start,
     TakeOver,
@@ -32,7 +33,7 @@ from lvsd.vrrp.instance import step
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import Instance, Standby
-from lvsd.vrrp.whispers import STANDBYS_LIMIT, UNHEARD_LIMIT
+from lvsd.vrrp.whispers import DEAF_SECONDS, STANDBYS_LIMIT, UNHEARD_LIMIT
 from tests.unit.vrrp import samples
 
 PEER, THIRD = samples.PEER_SOURCE, "192.0.2.14"
@@ -207,6 +208,30 @@ def test_another_active_router_is_told_anew() -> None:
     assert whispers(run(one, advert(220, source=THIRD), 10.0)[1]) == [Whisper(Kind.STANDBY, 100, THIRD)]
 
 
+def _deaf() -> Instance:
+    """A backup whose active router has not echoed for long, at 10 s."""
+    one = backup()
+    for second in range(10):
+        one, _ = run(one, advert(200), float(second))
+    return one
+
+
+def test_a_router_that_does_not_understand_is_left_alone_also_when_roles_change() -> None:
+    one, _ = run(_deaf(), Wake(), 20.0)
+    assert one.role is Role.ACTIVE
+    one, _ = run(one, advert(200), 21.0)
+    assert one.role is Role.BACKUP
+    assert whispers(run(one, advert(200), 22.0)[1]) == []
+    assert whispers(run(one, advert(200), 2.0 + DEAF_SECONDS)[1]) == [Whisper(Kind.STANDBY, 100, PEER)]
+
+
+def test_a_router_that_understands_by_now_is_told_again() -> None:
+    one, _ = run(_deaf(), Wake(), 20.0)
+    one, _ = run(one, advert(90, kind=Kind.STANDBY), 20.5)
+    one, _ = run(one, advert(200), 21.0)
+    assert whispers(run(one, advert(200), 22.0)[1]) == [Whisper(Kind.STANDBY, 100, PEER)]
+
+
 def test_the_active_router_echoes_and_hands_over_to_the_best_that_is_fresh() -> None:
     one = active()
     one, effects = run(one, advert(90, kind=Kind.STANDBY), 100.1)
@@ -252,7 +277,33 @@ def test_an_active_router_is_not_told_to_take_over() -> None:
     assert run(active(), advert(200, kind=Kind.HANDOVER), 100.1) == (active(), [])
 
 
-# a router that was held up
+# a router that was held up, or whose process was
+
+
+def _resumed(*, preempt: bool) -> tuple[Instance, list[Effect]]:
+    seen, _ = step(Instance(samples.instance(priority=100, preempt=preempt)), LinkChanged(LINK), 0.0)
+    return run(seen, Resume(), 100.0)
+
+
+def test_who_resumes_and_may_not_preempt_listens_first() -> None:
+    one, effects = _resumed(preempt=False)
+    assert (one.role, one.cause, one.timer_at, effects) == (
+        Role.ACTIVE,
+        Cause.RESUMED,
+        101.0,
+        [Claim(CONFIG.addresses)],
+    )
+    left, effects = run(one, advert(50), 100.9)
+    assert (left.role, left.cause, effects[0]) == (Role.BACKUP, Cause.OVERSLEPT, Release(CONFIG.addresses))
+    stays, effects = run(one, Wake(), 101.0)
+    assert (stays.role, effects) == (Role.ACTIVE, [Send(100)])
+    assert run(stays, advert(50), 101.1)[0].role is Role.ACTIVE
+
+
+def test_who_resumes_and_preempts_speaks_at_once() -> None:
+    one, effects = _resumed(preempt=True)
+    assert (one.role, effects[0]) == (Role.ACTIVE, Send(100))
+    assert run(one, advert(50), 100.1)[0].role is Role.ACTIVE
 
 
 def test_who_overslept_gives_way_to_whom_it_hears() -> None:

@@ -1,0 +1,106 @@
+"""What tests of VRRP between machines have in common: balancers with the vrrp process, keepalived, captures."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+
+from config.model import VrrpInstance
+from lvsd.vrrp.messages import Cause, InstanceStatus, Role
+from tests.lab.waiting import wait_until
+from tests.lab.world import LiveHost
+from tests.unit.vrrp.fake_director import FakeDirector
+
+PYTHON = ".venv/bin/python"
+SOCKET, HELD, LOG = "/run/vrrp.sock", "/run/vrrp.held", "/var/log/vrrp.log"
+KEEPALIVED_FILE, KEEPALIVED_LOG = "/etc/keepalived/keepalived.conf", "/var/log/keepalived.log"
+_captures = itertools.count(1)
+TAKE_OVER_SECONDS = 10.0  # 3.6 at most, and a slow machine
+
+
+class Balancer:
+    """A host with a vrrp process and somebody who plays its director."""
+
+    def __init__(self, host: LiveHost, *configs: VrrpInstance) -> None:
+        self.host = host
+        self.director = host.call(lambda: FakeDirector(SOCKET, configs))
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *more: str) -> None:
+        command = [PYTHON, "-I", "-m", "lvsd.runtime.vrrp_process", "--socket", SOCKET, "--held-file", HELD, *more]
+        self.process = self.host.popen(command, log=LOG)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(10)
+        self.process = None
+        return status
+
+    def log(self) -> str:
+        return self.host.read(LOG)
+
+    def status(self, name: str = "lb0") -> InstanceStatus:
+        status = self.director.status(name)
+        assert status is not None, f"{self.host.name} has said nothing of {name}\n{self.log()}"
+        return status
+
+    def is_role(self, role: Role, *causes: Cause, name: str = "lb0") -> bool:
+        status = self.director.status(name)
+        return status is not None and status.role is role and (not causes or status.cause in causes)
+
+    def wait(self, role: Role, *causes: Cause, name: str = "lb0") -> None:
+        """Until the process says so, and its director has heard it."""
+
+        def told() -> bool:
+            return self.is_role(role, *causes, name=name)
+
+        wait_until(told, TAKE_OVER_SECONDS, f"{self.host.name}: {name} {role.value} {causes}\n{self.log()}")
+
+
+def start_keepalived(host: LiveHost, text: str) -> subprocess.Popen[str]:
+    """Debian's, its VRRP part alone."""
+    host.write(KEEPALIVED_FILE, text)
+    return host.popen(["keepalived", "-n", "-l", "-P", "-D"], log=KEEPALIVED_LOG)
+
+
+def capture(host: LiveHost, expression: str, interface: str = "eth0") -> Callable[[], list[bytes]]:
+    """Frames that the host sees or sends from now on; the call ends it and gives them."""
+    path = f"/var/log/capture-{next(_captures)}"
+    process = host.popen(["tcpdump", "-i", interface, "-U", "-xx", "-n", "--immediate-mode", expression], log=path)
+    becomes(lambda: "listening on" in host.read(path), "tcpdump listens")
+
+    def frames() -> list[bytes]:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+        return _frames(host.read(path))
+
+    return frames
+
+
+def _frames(output: str) -> list[bytes]:
+    found: list[bytes] = []
+    for line in output.splitlines():
+        words = re.match(r"\s+0x([0-9a-f]{4}):  (.*)", line)
+        if words is None:
+            found.append(b"")
+        else:
+            found[-1] += bytes.fromhex(words[2].replace(" ", ""))
+    return [frame for frame in found if frame]
+
+
+def addresses_of(host: LiveHost, interface: str = "") -> frozenset[str]:
+    """All that the host holds, without their prefix lengths."""
+    shown = host.run(["ip", "-o", "addr", "show", *(["dev", interface] if interface else [])]).stdout
+    return frozenset(re.findall(r" inet6? ([^/ ]+)[/ ]", shown))
+
+
+def becomes(what: Callable[[], bool], text: str) -> None:
+    wait_until(what, TAKE_OVER_SECONDS, text)
