@@ -69,8 +69,8 @@ def fits(entry: Entry, method: Method, frame: Frame, reading: Reading) -> bool:
     """Whether the address can stand behind the virtual one; keepalived leaves out one of another family."""
     if isinstance(frame.virtual, VirtualEndpoint) and entry.address == frame.virtual.address:
         message = f"the real server {entry.address} is the virtual address itself"
-        reading.error(codes.REAL_IS_VIRTUAL, entry.place, message, "give the real server's own address")
-        return False
+        hint = "it serves from whichever balancer holds the address, as with keepalived"
+        reading.warning(codes.REAL_IS_VIRTUAL, entry.place, message, hint)
     ipv6 = frame.virtual.ipv6 if isinstance(frame.virtual, FirewallMark) else is_ipv6(frame.virtual.address)
     if is_ipv6(entry.address) != ipv6 and method.forwarding is not Forwarding.TUNNEL:
         message = f"the real server {entry.address} is of another family than its virtual_server and is left out"

@@ -267,7 +267,7 @@ def test_a_real_servers_words(line: str, changed: dict[str, object], problems: l
 @pytest.mark.parametrize(
     ("server", "problem"),
     [
-        ("192.0.2.100 80", "6:17 CFG045"),
+        ("192.0.2.100 80", "6:17 CFG045w"),
         ("2001:db8::11 80", "6:17 CFG205w"),
         ("www.example.net 80", "6:17 CFG205w"),
         ("192.0.2.11 http", "6:28 CFG205w"),
