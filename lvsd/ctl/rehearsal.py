@@ -138,9 +138,9 @@ def _graceful(plan: Plan, course: Course) -> None:
         _note_rows(course, reply.instances)
         if reply.done:
             time.sleep(plan.hold)
+            course.turned = 0.0 if plan.keep else time.monotonic()
     finally:
         if not plan.keep:
-            course.turned = time.monotonic()
             course.note("return ordered")
             back = ask(plan.run_dir, FailoverRequest(plan.names, back=True, timeout=plan.timeout))
             assert isinstance(back, FailoverReply)  # noqa: S101  a contract of our own

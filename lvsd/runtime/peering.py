@@ -126,6 +126,8 @@ async def _look(address: str, port: int, secret: str) -> Portrait:
         return peer.proven_answer(secret, (theirs, ours), head, body)
     finally:
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 def node_name() -> str:

@@ -24,7 +24,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 TOLERANCE_MS = 150.0  # a poll's pace, a slow machine, and the moment at which each began to look
 
 
-def config(host: str, *, version: int = 3, interval: str = "100ms", extra: str = "", real_servers: str = "") -> str:
+def config(host: str, *, interval: str = "100ms", real_servers: str = "") -> str:
     own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
     return f"""
 daemon:
@@ -34,7 +34,7 @@ vrrp:
     interface: eth0
     virtual_router_id: 51
     priority: {priority}
-    version: {version}
+    version: 3
     advertisement_interval: {interval}
     addresses: [192.0.2.100/24]
 defaults: {{check: {{interval: 1s, timeout: 1s, fall: 2}}}}
@@ -44,7 +44,6 @@ services:
     scheduler: rr
     check: {{type: http, path: /ldirectord.txt, receive: ldirectord}}
     real_servers: [{real_servers or f"{RS1}, {RS2}"}]
-{extra}
 """
 
 

@@ -1,0 +1,75 @@
+"""A balancer's portrait says what a peer has to know, and no secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+
+import msgspec
+from msgspec.structs import replace
+
+from checkers.core.messages import State
+from config.model import ConnectionSync, Ipvs, VirtualAddress, VrrpInstance
+from config.secret import Secret
+from config.words import SyncRole
+from lvsd.control.portrait import Portrait, RealServerPortrait
+from lvsd.core.events import MaintenanceSeen, VrrpCame, VrrpHeard
+from lvsd.core.identity import service_key
+from lvsd.core.portrait import portrait
+from lvsd.vrrp.messages import Cause, InstanceStatus, Role, VrrpStatus
+from netlink.table import SyncDaemon
+from tests.unit.core.world import Bench, config, real, table, virtual
+
+HTTP = virtual(real("1.1.1.17"), real("1.1.1.18"), fallback=(real("1.1.1.19"),))
+NAME = "tcp 1.1.1.12:80"
+
+
+def seen(bench: Bench, connections: int = 0) -> Portrait:
+    return portrait(bench.director, "lb1", {"x": 1}, {service_key(HTTP.virtual): connections})
+
+
+def test_health_wanted_and_held_are_told_apart() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {"1.1.1.17": 1, "1.1.1.99": 1})))
+    bench.hear({"1.1.1.17": State.UP, "1.1.1.18": State.DOWN})
+    service = seen(bench, 7).services[NAME]
+    reals = service.real_servers
+    assert (reals["1.1.1.17:80"].state, reals["1.1.1.17:80"].held) == ("up", 1)
+    assert reals["1.1.1.18:80"].state == "down"
+    assert (reals["1.1.1.18:80"].wanted, reals["1.1.1.18:80"].held) == (None, None)
+    assert reals["1.1.1.19:80"].state == "fallback"
+    assert service.connections == 7
+    assert service.held_settings == ""
+
+
+def test_maintenance_is_named() -> None:
+    bench = Bench(config(HTTP), table((HTTP, {"1.1.1.17": 1})))
+    bench.feed(MaintenanceSeen(frozenset(("1.1.1.17",))))
+    found = seen(bench).services[NAME].real_servers["1.1.1.17:80"]
+    assert (found.state, found.reason) == ("down", "maintenance")
+    assert isinstance(found, RealServerPortrait)
+
+
+def test_a_balancer_that_lacks_its_parts_says_so() -> None:
+    one = VrrpInstance(
+        "lb0", "eth0", 1, 200, 2, (VirtualAddress("1.1.1.12", 24, "eth0"),), password=Secret("hidden-word")
+    )
+    bench = Bench(config(vrrp=(one,)))
+    assert "the vrrp process is gone" in seen(bench).troubles
+    assert seen(bench).instances[0].role == "unknown"
+    bench.feed(VrrpCame())
+    heard = InstanceStatus("lb0", Role.BACKUP, 150, "1.1.1.2", 200, 0.0, Cause.START, (), 0, 0, {}, 1, yielded=True)
+    bench.feed(VrrpHeard(VrrpStatus(1, 42, (heard,))))
+    found = seen(bench)
+    assert "the vrrp process is gone" not in found.troubles
+    (row,) = found.instances
+    assert (row.role, row.priority, row.yielded, row.addresses) == ("backup", 150, True, ("1.1.1.12/24",))
+    assert b"hidden-word" not in msgspec.json.encode(found)
+
+
+def test_sync_daemons_are_compared_by_what_must_agree() -> None:
+    wanted = replace(config(HTTP), ipvs=Ipvs(sync=ConnectionSync("eth1", SyncRole.MASTER)))
+    assert seen(Bench(wanted)).sync_wanted == "master"
+    assert seen(Bench(config(HTTP))).sync_wanted == ""
+    daemons = (SyncDaemon("backup", "eth9", 3, 1400, "224.0.0.81", 8848, 1),)
+    bench = Bench(wanted)
+    bench.director = replaced(bench.director, settings=replaced(bench.director.settings, daemons=daemons))
+    assert seen(bench).sync_running == ("backup sync id 3 group 224.0.0.81 port 8848",)
