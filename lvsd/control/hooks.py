@@ -1,7 +1,7 @@
-"""What lvsd-notify is asked to do: commands, mails, lines in files. Pure.
+"""What lvsd-notify is asked to do: commands, mails, lines in files and pipes, tracked scripts. Pure.
 
-One message is one packet of a SOCK_SEQPACKET socket, encoded with MessagePack. These are the only messages that
-are edges, not levels: something has happened and is told once. Nothing is answered; what comes of it is in the log.
+One message is one packet of a SOCK_SEQPACKET socket, encoded with MessagePack. But for Instruct these are edges, not
+levels: something has happened and is told once, and what comes of it is in the log. Results of scripts alone come back.
 """
 
 from __future__ import annotations
@@ -39,7 +39,44 @@ class AppendLine(msgspec.Struct, frozen=True, tag="append_line"):
     line: str
 
 
-ToNotify = RunCommand | SendMail | AppendLine
+class WriteFifo(msgspec.Struct, frozen=True, tag="write_fifo"):
+    """Write a line, without its newline, into a named pipe."""
+
+    path: str
+    line: str
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A command to run again and again, seconds from one start to the next; its group is ended at `timeout`."""
+
+    id: str
+    name: str
+    argv: tuple[str, ...]
+    interval: float
+    timeout: float
+    user: str = ""
+
+
+class Instruct(msgspec.Struct, frozen=True, tag="instruct"):
+    """All scripts that are to run, all pipes that are to be open: a level, the only one among these messages."""
+
+    scripts: tuple[Script, ...] = ()
+    fifos: tuple[str, ...] = ()
+
+
+class ScriptEnded(msgspec.Struct, frozen=True, tag="script_ended"):
+    """What lvsd-notify says: a run of a script has ended, or was ended at its time limit (a moment of CLOCK_MONOTONIC).
+
+    The last result of each is said again to whoever instructs.
+    """
+
+    id: str
+    status: int
+    timed_out: bool
+    at: float
+
+
+ToNotify = RunCommand | SendMail | AppendLine | WriteFifo | Instruct
 
 
 class Garbled(Exception):
@@ -47,10 +84,11 @@ class Garbled(Exception):
 
 
 _to_notify: msgspec.msgpack.Decoder[ToNotify] = msgspec.msgpack.Decoder(ToNotify)
+_from_notify = msgspec.msgpack.Decoder(ScriptEnded)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(message: ToNotify) -> bytes:
+def encode(message: ToNotify | ScriptEnded) -> bytes:
     """One packet. Raises Garbled when it would exceed the limit, or is no text."""
     try:
         packet = _encoder.encode(message)
@@ -66,5 +104,13 @@ def decode(packet: bytes) -> ToNotify:
     """What lvsd-notify is asked to do. Raises Garbled and nothing else."""
     try:
         return _to_notify.decode(packet)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+        raise Garbled(str(error)) from error
+
+
+def decode_result(packet: bytes) -> ScriptEnded:
+    """What lvsd-notify says. Raises Garbled and nothing else."""
+    try:
+        return _from_notify.decode(packet)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise Garbled(str(error)) from error

@@ -10,7 +10,19 @@ from dataclasses import replace
 
 from checkers.core.messages import Hello
 from config.model import Config
-from lvsd.core import hooks, kernel, kernel_settings, mails, maintenance, monitor, quorum, turns, verdicts
+from lvsd.core import (
+    hooks,
+    kernel,
+    kernel_settings,
+    mails,
+    maintenance,
+    monitor,
+    quorum,
+    roles,
+    tracking,
+    turns,
+    verdicts,
+)
 from lvsd.core.assignment import assigned_checks, configured_checks
 from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
@@ -28,6 +40,7 @@ from lvsd.core.events import (
     Event,
     MaintenanceSeen,
     PlanApplied,
+    ScriptHeard,
     SettingsApplied,
     SettingsRead,
     SettingsUnreadable,
@@ -37,6 +50,7 @@ from lvsd.core.events import (
     TableSuspected,
     TableUnreadable,
     Ticked,
+    TracksSeen,
     VerdictsHeard,
     VrrpCame,
     VrrpHeard,
@@ -58,7 +72,9 @@ def step(director: Director, event: Event, now: float) -> Step:
     if director.stopping:
         return director, ()  # what is left is to end: nothing may be set up again behind the stop
     after, effects = _decided(director, event, now)
-    return _and_then(kernel_settings.beside(director, after, event, now), effects)
+    tracked, weighed = tracking.beside(director, after, event, now)  # first of all: an address may have to move
+    told = roles.beside(director, tracked, event)
+    return _and_then(kernel_settings.beside(director, told[0], event, now), (*weighed, *effects, *told[1]))
 
 
 def _decided(director: Director, event: Event, now: float) -> Step:
@@ -77,6 +93,8 @@ def _decided(director: Director, event: Event, now: float) -> Step:
             seen, told = maintenance.seen(director, names)
             return _settled(seen, told, now)
 
+        case ScriptHeard() | TracksSeen():
+            return director, ()  # of these VRRP alone depends
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
@@ -122,7 +140,9 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
     settled, followed = _settled(mails.all_begin(changed), effects, now)
-    return settled, (*followed, *hooks.commands(turns.departed(director, config)))
+    departed = turns.departed(director, config)
+    lines = hooks.lines(departed, config.daemon.lvs_notify_fifo)
+    return settled, (*followed, *hooks.commands(departed), *lines)
 
 
 def _stopped(director: Director) -> Step:
@@ -238,3 +258,4 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
         effects.append(Apply(plan))
     effects.extend(hooks.commands(noticed))
     return settled, tuple(effects)
+    effects.extend(hooks.lines(noticed, settled.config.daemon.lvs_notify_fifo))

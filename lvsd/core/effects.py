@@ -8,6 +8,8 @@ from enum import Enum
 
 from checkers.core.messages import AssignedCheck
 from config.model import Argv, Mail, VrrpInstance
+from lvsd.control.hooks import Script
+from lvsd.vrrp.messages import Weight
 from netlink.operations import Operation
 from netlink.settings import Setting, StartDaemon
 from netlink.table import ServiceKey
@@ -107,6 +109,36 @@ class SendMail:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighVrrp:
+    """Tell the vrrp process what tracking means for all its instances."""
+
+    weights: tuple[Weight, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstructNotify:
+    """Have these scripts run again and again, each with its results coming back as ScriptHeard, these pipes open."""
+
+    scripts: tuple[Script, ...]
+    fifos: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFifo:
+    """Write a line (without its newline) into a named pipe."""
+
+    path: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class RememberRoles:
+    """Write down which roles were told, before anybody hears of them: a crash must rather lose one than repeat it."""
+
+    roles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class AppendLine:
     """Add a line (without its newline) to a file of outcomes, with the date and our process id in front of it."""
 
@@ -127,4 +159,8 @@ Effect = (
     | RunCommand
     | SendMail
     | AppendLine
+    | WeighVrrp
+    | InstructNotify
+    | WriteFifo
+    | RememberRoles
 )

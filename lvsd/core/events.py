@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
@@ -17,7 +18,8 @@ from netlink.table import ServiceKey, SyncDaemon, Table, Timeouts
 class Started:
     """The director begins: its configuration, the services earlier configurations made, the kernel's table.
 
-    `restarted`: its predecessor died, the service never stopped. `daemons`: sync daemons earlier ones started.
+    `restarted`: its predecessor died, the service never stopped. `daemons`: sync daemons earlier ones started. `roles`:
+    those of VRRP that were told last.
     """
 
     config: Config
@@ -25,6 +27,7 @@ class Started:
     table: Table
     restarted: bool = False
     daemons: frozenset[StartDaemon] = frozenset()
+    roles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,24 @@ class MaintenanceSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptHeard:
+    """A tracked script has ended at this moment, or was ended at its time limit. `status` is negative for a signal."""
+
+    script: str
+    status: int
+    at: float
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TracksSeen:
+    """Tracked files (None: not readable) and how many processes of a name run, whenever that changes."""
+
+    files: Mapping[str, str | None]
+    processes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A second has passed."""
 
@@ -154,6 +175,8 @@ Event = (
     | SettingsUnreadable
     | SettingsApplied
     | MaintenanceSeen
+    | ScriptHeard
+    | TracksSeen
     | Ticked
     | StopAsked
 )

@@ -1,12 +1,12 @@
-"""Which turns run which command of the administrator's, and what the command is told. Pure."""
+"""Which turns run which command of the administrator's, and what it and the pipe are told. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from checkers.core.messages import State
-from config.model import Argv
-from lvsd.core.effects import Effect, RunCommand
+from config.model import Argv, FirewallMark, VirtualService
+from lvsd.core.effects import Effect, RunCommand, WriteFifo
 from lvsd.core.identity import endpoint_text, virtual_text
 from lvsd.core.turns import Turn
 
@@ -21,8 +21,7 @@ def commands(turns: Iterable[Turn]) -> tuple[Effect, ...]:
 
 
 def _hook(turn: Turn) -> Argv:
-    """Real servers come up silently at first, as they are expected to; a quorum's first state runs its command."""
-    if turn.before is State.UNKNOWN:  # a predecessor may have run it: rather not at all than twice
+    if not _is_news(turn):
         return ()
     match turn.real, turn.after:
         case None, State.UP:
@@ -30,9 +29,37 @@ def _hook(turn: Turn) -> Argv:
         case None, _:
             return turn.virtual.on_quorum_down
         case real, State.UP:
-            return real.on_up if turn.before is State.DOWN else ()
+            return real.on_up
         case real, _:
             return real.on_down
+
+
+def lines(turns: Iterable[Turn], fifo: str | None) -> tuple[Effect, ...]:
+    """A line for each turn a command could run for, as keepalived's lvs_notify_fifo has it."""
+    return tuple(WriteFifo(fifo, _line(turn)) for turn in turns if _is_news(turn)) if fifo else ()
+
+
+def _is_news(turn: Turn) -> bool:
+    """Real servers come up silently at first, as they are expected to; a quorum's first state runs its command."""
+    if turn.before is State.UNKNOWN:  # a predecessor may have told it: rather not at all than twice
+        return False
+    return turn.real is None or turn.after is not State.UP or turn.before is State.DOWN
+
+
+def _line(turn: Turn) -> str:
+    word = "UP" if turn.after is State.UP else "DOWN"
+    virtual = turn.virtual.virtual
+    protocol = "tcp" if isinstance(virtual, FirewallMark) else virtual.protocol.name.lower()
+    if turn.real is None:
+        return f"VS {_virtual(turn.virtual)} {word}"
+    return f"RS [{turn.real.address}]:{protocol}:{turn.real.port} {_virtual(turn.virtual)} {word}"
+
+
+def _virtual(service: VirtualService) -> str:
+    virtual = service.virtual
+    if isinstance(virtual, FirewallMark):
+        return f"FWM {virtual.mark}"
+    return f"[{virtual.address}]:{virtual.protocol.name.lower()}:{virtual.port}"
 
 
 def _environment(turn: Turn) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
-from lvsd.vrrp.messages import VrrpStatus
+from lvsd.vrrp.messages import VrrpStatus, Weight
 from netlink.errors import Refusal, SettingRefusal
 from netlink.settings import Setting, StartDaemon
 from netlink.table import ServiceKey, SyncDaemon, Table, Timeouts
@@ -113,6 +114,56 @@ class Post:
     first_round: frozenset[ServiceKey] = frozenset()
 
 
+ScriptKey = tuple[str, int, int]
+"""A tracked script's identity, and how many results in a row turn it to good and to bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is believed of a tracked script. `good` is None before its first result, awaited since `since`."""
+
+    good: bool | None
+    since: float
+    heard: bool = False
+    streak: int = 0  # results in a row against `good`
+    words: str = ""  # of the last result that counted
+    at: float = -inf  # of the last result: one that is said again does not count again
+
+
+@dataclass(frozen=True, slots=True)
+class Damped:
+    """What a tracked service adds to a priority, and since when it would be another number."""
+
+    value: int
+    otherwise_since: float | None = None
+
+
+_NO_SCRIPTS: Mapping[ScriptKey, Script] = MappingProxyType({})
+_NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
+_NOT_DAMPED: Mapping[tuple[str, str], Damped] = MappingProxyType({})
+_NO_ROLES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What VRRP instances depend on, as far as it is tracked here, and what that means for them.
+
+    `held`: the vrrp process still knows what a predecessor of ours decided, and all is not known yet. `wrong`: files
+    without a number that were told of. `watched`: whether anything is tracked at all.
+    """
+
+    scripts: Mapping[ScriptKey, Script] = field(default_factory=lambda: _NO_SCRIPTS)
+    files: Mapping[str, int] = field(default_factory=lambda: _NO_NUMBERS)
+    wrong: frozenset[str] = frozenset()
+    processes: Mapping[str, int] = field(default_factory=lambda: _NO_NUMBERS)
+    looked: bool = False  # at files and processes
+    services: Mapping[tuple[str, str], Damped] = field(default_factory=lambda: _NOT_DAMPED)  # by instance and service
+    weights: tuple[Weight, ...] = ()
+    watched: bool = False
+    held: bool = False
+    began_at: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Director:
     """Everything the director believes. Made by `Started`, changed by `step` alone."""
@@ -132,4 +183,6 @@ class Director:
     announced: Mapping[str, State] = field(default_factory=lambda: _NO_STATES)  # what was told last, by `real_id` or
     # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
     post: Post = Post()
+    tracking: Tracking = Tracking()
+    roles: Mapping[str, str] = field(default_factory=lambda: _NO_ROLES)  # told last, by `INSTANCE name`, `GROUP name`
     stopping: bool = False

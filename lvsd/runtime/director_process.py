@@ -62,7 +62,7 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     keep_capabilities({CAP_NET_ADMIN})
     die_with_parent()
     warn_of_unreadable(snapshot)
-    runtime.attach(NotifyLink(run / "notify.sock"))
+    runtime.attach(NotifyLink(run / "notify.sock", runtime.script_ended))
     runtime.start(loaded.config, snapshot, restarted=arguments.restarted)
     reloader.begin(snapshot)
     runtime.listen(workers, vrrp, account.pw_uid)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from checkers.core import messages as checker_messages
 from config.model import Config
+from lvsd.control.hooks import Instruct, ScriptEnded
 from lvsd.core.director import step
 from lvsd.core.effects import (
     AppendLine,
@@ -19,18 +20,23 @@ from lvsd.core.effects import (
     AssignChecks,
     ConfigureVrrp,
     Effect,
+    InstructNotify,
     ReadSettings,
     ReadTable,
     RememberDaemons,
     RememberOwned,
+    RememberRoles,
     RunCommand,
     SendMail,
     Tell,
+    WeighVrrp,
+    WriteFifo,
 )
 from lvsd.core.events import (
     Event,
     MaintenanceSeen,
     PlanApplied,
+    ScriptHeard,
     SettingsApplied,
     SettingsRead,
     SettingsUnreadable,
@@ -53,6 +59,7 @@ from lvsd.runtime.journal import tell
 from lvsd.runtime.maintenance import Maintenance
 from lvsd.runtime.notify_link import NotifyLink, request_of
 from lvsd.runtime.store import Snapshot, Store
+from lvsd.runtime.track_watch import TrackWatch
 from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
@@ -78,6 +85,7 @@ class Runtime:
         self._vrrp: PacketListener | None = None
         self._notify: NotifyLink | None = None
         self._maintenance = Maintenance()
+        self._tracks = TrackWatch()
         self._believed: tuple[Table, Fingerprint] | None = None
         self._ticks = 0
         self._feeding = False
@@ -109,14 +117,14 @@ class Runtime:
                 tell(level.value, event, **fields)
             case Apply() | ReadTable() | ApplySettings() | ReadSettings():
                 self._ask_kernel(effect)
-            case RememberDaemons(started):
-                self.remember(lambda: self._store.remember_daemons(started))
-            case RememberOwned(owned):
-                self.remember(lambda: self._store.remember_owned(owned))
+            case RememberDaemons() | RememberOwned() | RememberRoles():
+                self._write_down(effect)
             case AssignChecks(generation, checks):
                 self._assign(generation, checks)
-            case RunCommand() | SendMail() | AppendLine():
+            case RunCommand() | SendMail() | AppendLine() | WriteFifo() | InstructNotify():
                 self.ask(effect)
+            case WeighVrrp(weights):
+                self.order(vrrp_messages.Weights(weights))
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
                     self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.configuration(generation, instances)))
@@ -137,9 +145,13 @@ class Runtime:
             for one in self._kernel.read_status()
         }
 
-    def ask(self, effect: RunCommand | SendMail | AppendLine) -> None:
+    def ask(self, effect: RunCommand | SendMail | AppendLine | WriteFifo | InstructNotify) -> None:
         """Have the notify process do it."""
-        if self._notify is not None:
+        if self._notify is None:
+            return
+        if isinstance(effect, InstructNotify):
+            self._notify.instruct(Instruct(effect.scripts, effect.fifos))
+        else:
             self._notify.send(request_of(effect, self._belief.config.daemon))
 
     def _ask_kernel(self, effect: Apply | ReadTable | ApplySettings | ReadSettings) -> None:
@@ -187,6 +199,15 @@ class Runtime:
         if self._record is not None:
             self._record.append(answer)
 
+    def _write_down(self, effect: RememberDaemons | RememberOwned | RememberRoles) -> None:
+        match effect:
+            case RememberDaemons(started):
+                self.remember(lambda: self._store.remember_daemons(started))
+            case RememberOwned(owned):
+                self.remember(lambda: self._store.remember_owned(owned))
+            case RememberRoles(roles):
+                self.remember(lambda: self._store.remember_roles(roles))
+
     def remember(self, write: Callable[[], None]) -> None:
         """Write to the state directory; what cannot be written is told."""
         try:
@@ -211,6 +232,10 @@ class Runtime:
     def attach(self, notify: NotifyLink) -> None:
         """Have commands run and mails sent by the notify process."""
         self._notify = notify
+
+    def script_ended(self, result: ScriptEnded) -> None:
+        """What lvsd-notify says of a tracked script."""
+        self.feed(ScriptHeard(result.id, result.status, result.at, timed_out=result.timed_out))
 
     def _worker_peer(self, connection: socket.socket) -> PacketPeer:
         limit = checker_messages.PACKET_LIMIT_BYTES
@@ -249,6 +274,9 @@ class Runtime:
         if self._notify is not None:
             self._notify.tick()
         self._look_for_maintenance(self._belief.config)
+        tracks = self._tracks.look(self._belief.config)
+        if tracks is not None:
+            self.feed(tracks)
         self.feed(Ticked())
         self._ticks += 1
         try:
@@ -282,13 +310,13 @@ class Runtime:
     def start(self, config: Config, snapshot: Snapshot, *, restarted: bool) -> None:
         """Begin with a configuration that is right. Raises NetlinkError when the table cannot be read."""
         try:
-            owned, daemons = self._store.owned(), self._store.daemons()
+            owned, daemons, roles = self._store.owned(), self._store.daemons(), self._store.roles()
         except (OSError, ValueError) as error:
             tell("error", "state_not_read", error=str(error))
-            owned, daemons = frozenset(), frozenset()
+            owned, daemons, roles = frozenset(), frozenset(), {}
         self.remember(lambda: self._store.remember_good(snapshot))
         self._look_for_maintenance(config)  # before anything is put into service
-        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons))
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles))
 
     def recorded(self, event: Event) -> list[PlanApplied | SettingsApplied]:
         """Feed an event: what went to the kernel because of it."""

@@ -7,22 +7,24 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from checkers.core.letter import Letter
 from config.model import Daemon
 from lvsd.control import hooks
-from lvsd.control.hooks import Garbled, ToNotify, encode
-from lvsd.core.effects import AppendLine, RunCommand, SendMail
+from lvsd.control.hooks import PACKET_LIMIT_BYTES, Garbled, Instruct, ScriptEnded, ToNotify, decode_result, encode
+from lvsd.core.effects import AppendLine, RunCommand, SendMail, WriteFifo
 from lvsd.runtime.journal import tell
 from lvsd.runtime.sparingly import Sparingly
 from lvsd.runtime.unix_socket import peer_uid
 
 QUEUE_LIMIT_PACKETS = 2048
 FAREWELL_SECONDS = 1.0
+READS_A_WAKE = 64
 
 
-def request_of(effect: RunCommand | SendMail | AppendLine, daemon: Daemon) -> ToNotify:
+def request_of(effect: RunCommand | SendMail | AppendLine | WriteFifo, daemon: Daemon) -> ToNotify:
     """What the core asks, with the users whose rights it is done with."""
     match effect:
         case RunCommand(lane, argv, environment):
@@ -32,14 +34,18 @@ def request_of(effect: RunCommand | SendMail | AppendLine, daemon: Daemon) -> To
             return hooks.SendMail(Letter(mail.to, subject, whole, mail.sender, mail.smtp), daemon.checker_user)
         case AppendLine(path, line):
             return hooks.AppendLine(path, f"[{time.ctime()}] [{os.getpid()}] {line}")
+        case WriteFifo(path, line):
+            return hooks.WriteFifo(path, line)
 
 
 class NotifyLink:
-    """A client that comes back for ever and never waits. Nothing is ever answered."""
+    """A client that comes back for ever and never waits. What it hears are results of scripts."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heard: Callable[[ScriptEnded], None] | None = None) -> None:
         """`path`: lvsd-notify's socket. Not connected yet."""
         self._path = path
+        self._heard = heard
+        self._instruction: Instruct | None = None
         self._queue: deque[bytes] = deque()
         self._socket: socket.socket | None = None
         self._troubles = Sparingly()
@@ -63,6 +69,12 @@ class NotifyLink:
         if self._socket is not None and len(self._queue) == 1:
             self._write()
 
+    def instruct(self, instruction: Instruct) -> None:
+        """Have it do this all the time, also after it was started again."""
+        self._instruction = instruction
+        if self._socket is not None:
+            self.send(instruction)
+
     def tick(self) -> None:
         """Connect, if there is no connection."""
         if self._socket is not None:
@@ -80,7 +92,9 @@ class NotifyLink:
             self._troubles.tell("refused", now, "warning", "peer_refused", uid=uid)
             return
         self._socket = connection
-        asyncio.get_running_loop().add_reader(connection, self._ended)
+        asyncio.get_running_loop().add_reader(connection, self._readable)
+        if self._instruction is not None:
+            self.send(self._instruction)
         self._write()
 
     def close(self) -> None:
@@ -112,9 +126,31 @@ class NotifyLink:
             self._queue.popleft()
         loop.remove_writer(self._socket)
 
-    def _ended(self) -> None:
-        """It never speaks: whatever can be read is its end."""
-        self._disconnect()
+    def _readable(self) -> None:
+        """Results, or its end."""
+        for _ in range(READS_A_WAKE):
+            if self._socket is None:
+                return
+            try:
+                packet = self._socket.recv(PACKET_LIMIT_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet or not self._hear(packet):
+                self._disconnect()
+                return
+
+    def _hear(self, packet: bytes) -> bool:
+        """Whether it was understood."""
+        try:
+            result = decode_result(packet)
+        except Garbled as error:
+            self._troubles.tell("garbled", time.monotonic(), "error", "notify_garbled", error=str(error)[:200])
+            return False
+        if self._heard is not None:
+            self._heard(result)
+        return True
 
     def _disconnect(self) -> None:
         if self._socket is not None:

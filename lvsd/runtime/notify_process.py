@@ -1,10 +1,12 @@
-"""The notify process: runs hooks' commands, sends mails, adds lines to files, so that nobody else waits for them.
+"""The notify process: runs hooks' commands and tracked scripts, sends mails, adds lines to files and pipes.
+
+Nobody else ever waits for any of it.
 
     python -I -m lvsd.runtime.notify_process --socket PATH
 
 It keeps the rights it is started with: administrators' commands may need them. It takes requests from processes of
-its own user alone, and reads nobody else's bytes. SIGTERM and SIGINT end it after what waits has been
-done, within DRAIN_SECONDS.
+its own user alone, and reads nobody else's bytes; results of scripts go to who instructed it last. SIGTERM and SIGINT
+end it after what waits has been done, within DRAIN_SECONDS.
 """
 
 from __future__ import annotations
@@ -16,14 +18,28 @@ import sys
 import time
 from pathlib import Path
 
-from lvsd.control.hooks import PACKET_LIMIT_BYTES, AppendLine, Garbled, RunCommand, SendMail, ToNotify, decode
+from lvsd.control.hooks import (
+    PACKET_LIMIT_BYTES,
+    AppendLine,
+    Garbled,
+    Instruct,
+    RunCommand,
+    ScriptEnded,
+    SendMail,
+    ToNotify,
+    WriteFifo,
+    decode,
+    encode,
+)
 from lvsd.runtime import process
 from lvsd.runtime.child_group import GRACE_SECONDS
 from lvsd.runtime.commands import Commands
+from lvsd.runtime.fifos import Fifos
 from lvsd.runtime.journal import tell
 from lvsd.runtime.lines import Lines
 from lvsd.runtime.mails import Mails
 from lvsd.runtime.poll import Poll
+from lvsd.runtime.scripts import Scripts
 from lvsd.runtime.unix_socket import PEERS_LIMIT, bind_unix, is_gone, peer_uid
 
 TICK_SECONDS = 1.0
@@ -45,6 +61,10 @@ class Loop:
         self._commands = Commands(self._poll)
         self._mails = Mails(self._poll)
         self._lines = Lines()
+        self._fifos = Fifos()
+        self._scripts = Scripts(self._poll, self._report)
+        self._director: socket.socket | None = None  # who instructed us last
+        self._owed = False  # a result that found no room
         self._peers: list[socket.socket] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
@@ -62,6 +82,7 @@ class Loop:
             if now >= tick_at:
                 tick_at = now + TICK_SECONDS
                 self._notifier.alive()
+                self._repeat()
                 if is_gone(self._path):
                     tell("error", "run_directory_lost", path=str(self._path))
                     break
@@ -83,7 +104,8 @@ class Loop:
         """Do what is due, then wait for what comes."""
         self._commands.wake(now)
         self._mails.wake(now)
-        self._poll.wait(min(until, self._commands.wake_at, self._mails.wake_at) - now)
+        self._scripts.wake(now)
+        self._poll.wait(min(until, self._commands.wake_at, self._mails.wake_at, self._scripts.wake_at) - now)
 
     def _drain(self) -> None:
         """The requests that have come, then what waits, within bounds; what is not done by then is told to end."""
@@ -91,6 +113,7 @@ class Loop:
         for peer in tuple(self._peers):
             self._receive(peer, LAST_READS)
         now = time.monotonic()
+        self._scripts.arrange((), now)
         self._mails.hurry(now)
         self._work_until(now + DRAIN_SECONDS)
         now = time.monotonic()
@@ -99,7 +122,10 @@ class Loop:
         self._work_until(now + GRACE_SECONDS + TICK_SECONDS)
 
     def _work_until(self, deadline: float) -> None:
-        while not (self._commands.idle and self._mails.idle) and (now := time.monotonic()) < deadline:
+        while (
+            not (self._commands.idle and self._mails.idle and self._scripts.idle)
+            and (now := time.monotonic()) < deadline
+        ):
             self._notifier.alive()
             self._turn(now, min(deadline, now + TICK_SECONDS))
 
@@ -125,20 +151,20 @@ class Loop:
                 return
             except OSError:
                 packet, flags = b"", 0
-            if not packet or flags & socket.MSG_TRUNC or not self._asked(packet):
+            if not packet or flags & socket.MSG_TRUNC or not self._asked(peer, packet):
                 self._close(peer)
                 return
 
-    def _asked(self, packet: bytes) -> bool:
+    def _asked(self, peer: socket.socket, packet: bytes) -> bool:
         """Whether it was understood."""
         try:
-            self._take(decode(packet), time.monotonic())
+            self._take(peer, decode(packet), time.monotonic())
         except Garbled as error:
             tell("error", "request_garbled", error=str(error)[:200])
             return False
         return True
 
-    def _take(self, message: ToNotify, now: float) -> None:
+    def _take(self, peer: socket.socket, message: ToNotify, now: float) -> None:
         match message:
             case RunCommand():
                 self._commands.add(message, now)
@@ -146,8 +172,33 @@ class Loop:
                 self._mails.add(message, now)
             case AppendLine(path, line):
                 self._lines.append(path, line, now)
+            case WriteFifo(path, line):
+                self._fifos.write(path, line, now)
+            case Instruct(scripts, fifos):
+                self._director = peer
+                self._fifos.keep(fifos, now)
+                self._scripts.arrange(scripts, now)
+                self._scripts.repeat()
+
+    def _report(self, result: ScriptEnded) -> None:
+        """Whoever is not there, or has no room, hears the last result of each later."""
+        if self._director is None:
+            return
+        try:
+            self._director.send(encode(result), socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            self._owed = True
+        except OSError:
+            self._director = None
+
+    def _repeat(self) -> None:
+        if self._owed:
+            self._owed = False
+            self._scripts.repeat()
 
     def _close(self, peer: socket.socket) -> None:
+        if peer is self._director:
+            self._director = None
         self._peers.remove(peer)
         self._poll.forget(peer.fileno())
         peer.close()

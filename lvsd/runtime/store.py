@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from netlink.table import Family, ServiceKey
 
 OWNED = "owned.json"
 DAEMONS = "daemons.json"
+ROLES = "roles.json"
 LAST_GOOD = "last-good.json"
 FILE_LIMIT_BYTES = 256 * 1024 * 1024
 
@@ -65,6 +66,15 @@ class Store:
     def remember_daemons(self, daemons: Iterable[StartDaemon]) -> None:
         """Write them down. Raises OSError."""
         self._write(DAEMONS, msgspec.json.encode(sorted(daemons, key=lambda one: one.role)))
+
+    def roles(self) -> dict[str, str]:
+        """The roles of VRRP that were told last. Raises OSError, ValueError."""
+        text = self._read(ROLES)
+        return {} if text is None else msgspec.json.decode(text, type=dict[str, str])
+
+    def remember_roles(self, roles: Mapping[str, str]) -> None:
+        """Write them down. Raises OSError."""
+        self._write(ROLES, msgspec.json.encode(dict(roles)))
 
     def last_good(self) -> Snapshot | None:
         """The last configuration that was right. Raises OSError, ValueError."""
