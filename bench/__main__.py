@@ -10,7 +10,7 @@ from tests.lab.machine import CHECKOUT, boot
 
 LIMIT_SECONDS = 1800.0
 IN_THE_LAB = ("table", "failover", "connections")
-NATIVE = ("takeovers",)
+NATIVE = ("handover", "takeovers")
 """These need no IPVS, and measure on this machine itself, in network namespaces of their own."""
 
 
