@@ -38,7 +38,8 @@ def build_daemon(top: Fields, parts: Sequence[Part], reading: Reading) -> Daemon
         autoreload=said.value(shape.AUTORELOAD, any(part.autoreload for part in parts)),
         on_config_change=_first(said, shape.ON_CONFIG_CHANGE, commands, reading) or (),
         maintenance_directory=_first(said, shape.MAINTENANCE_DIRECTORY, directories, reading),
-        command_user=said.value(shape.COMMAND_USER, built_in.command_user),
+        command_user=_first(said, shape.COMMAND_USER, [part.command_user for part in parts], reading)
+        or built_in.command_user,
         peer=_peering(said, reading),
         notify_fifo=_first(said, shape.NOTIFY_FIFO, [part.notify_fifo for part in parts], reading),
         lvs_notify_fifo=_first(said, shape.LVS_NOTIFY_FIFO, [part.lvs_notify_fifo for part in parts], reading),

@@ -72,9 +72,10 @@ def _addresses(said: Fields, version: int, reading: Reading) -> list[tuple[Virtu
     listed = said.get(shape.ADDRESSES)
     if listed is None:
         return []
-    if len(listed.value) > ADDRESS_LIMIT:
-        message = f"{len(listed.value)} addresses: an advertisement holds {ADDRESS_LIMIT}"
-        reading.error(codes.OUT_OF_RANGE, listed.place, message, "make two instances of it")
+    advertised = sum(one.value.value(shape.MOVED_ADVERTISED, default=True) for one in listed.value)
+    if advertised > ADDRESS_LIMIT:
+        message = f"{advertised} addresses: an advertisement holds {ADDRESS_LIMIT}"
+        reading.error(codes.OUT_OF_RANGE, listed.place, message, "make two instances of it, or `advertised: false`")
     found: dict[str, VirtualAddress] = {}
     places: dict[str, Place] = {}
     for fields in listed.value:

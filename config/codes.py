@@ -50,8 +50,8 @@ ADDRESS_UNFIT: Final = "CFG050"
 PERSISTENCE_ENGINE: Final = "CFG051"
 QUORUM: Final = "CFG052"
 SYNC: Final = "CFG053"
+FLOOR: Final = "CFG054"
 
-VRRP_VERSION: Final = "CFG060"
 VRRP_DUPLICATE: Final = "CFG061"
 VRRP_AUTHENTICATION: Final = "CFG062"
 VRRP_OWNER: Final = "CFG063"
@@ -134,8 +134,8 @@ CODES: Final = {
     ADDRESS_UNFIT: "an address cannot serve there",
     PERSISTENCE_ENGINE: "the sip persistence engine for a service that is not UDP",
     QUORUM: "a quorum that cannot be reached, or a hysteresis that is not below it",
+    FLOOR: "a floor that cannot be kept, or contradicts the fallback servers",
     SYNC: "the connection sync daemon cannot do what is asked of it",
-    VRRP_VERSION: "a VRRP version that cannot be used",
     VRRP_DUPLICATE: "two VRRP instances share a virtual router id or an address",
     VRRP_AUTHENTICATION: "a VRRP password that does not do what it seems to",
     VRRP_OWNER: "priority 255",

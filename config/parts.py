@@ -33,6 +33,7 @@ class Part:
     ipvs: At[Ipvs] | None = None
     groups: tuple[At[VrrpGroup], ...] = ()
     notify_fifo: At[str] | None = None
+    command_user: At[str] | None = None
     lvs_notify_fifo: At[str] | None = None
     further: tuple[At[str], ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from typing import Final
 
 from config import codes
 from config.keepalived.block import Block
-from config.keepalived.statements import Statement
-from config.model import Argv
+from config.keepalived.statements import Statement, no_more
+from config.model import Argv, VrrpHooks
+from config.nodes import At
 from config.reading import Reading, shown
 
 COMMAND_LIMIT_BYTES: Final = 8192
@@ -18,6 +20,9 @@ _ARGUMENT: Final = re.compile(r"\s*(?:((?:[^\s'\"\\]|\\.|'[^']*'|\"[^\"]*\")+))"
 _PART: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|([^'\"\\]+)", re.DOTALL)
 _SHELL: Final = re.compile(r"[|&<>]|;$|^\$\(")
 _PLACEHOLDERS: Final = ("{address}", "{port}", "{virtual_address}", "{virtual_port}")
+_OPENED: Final = "<"
+"""Before a path: the file can be opened."""
+_OF_A_SHELL: Final = ("/dev/tcp/", "/dev/udp/")
 _PROGRAM: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 
 
@@ -65,6 +70,60 @@ def hook(block: Block, keyword: str, reading: Reading) -> Argv:
         reading.warning(codes.PASSED_OVER, others[0].place, message, hint)
     _note_shell(statement, found, reading)
     return found
+
+
+def role_hooks(block: Block, reading: Reading) -> VrrpHooks:
+    """What an instance or a sync group runs at a change of role."""
+    return VrrpHooks(
+        active=hook(block, "notify_master", reading),
+        backup=hook(block, "notify_backup", reading),
+        fault=hook(block, "notify_fault", reading),
+        stop=hook(block, "notify_stop", reading),
+        any=hook(block, "notify", reading),
+    )
+
+
+def script_command(statement: Statement, reading: Reading) -> Argv:
+    """The command of a vrrp_script; empty, told, for one that is not there: keepalived tracks none then.
+
+    Its arguments stand in the first word, in quotes. `<PATH` asks whether a file can be opened.
+    """
+    no_more(statement, 2, reading)
+    if len(statement.words) == 1:
+        reading.error(codes.NO_VALUE, statement.place, "`script` has no value", 'script "/path/to/program argument"')
+        return ()
+    at = statement.words[1]
+    if at.value.startswith(_OPENED):
+        return _opens(At(at.value.removeprefix(_OPENED).strip(), at.place), reading)
+    found = _with_path(split(at.value), reading)
+    if not found or not _fits(found) or not _is_there(found[0], reading):
+        message = f"the program of {shown(at.value)} is not there: the script is not run, and nobody tracks it"
+        hint = f"keepalived does without it too; a program without a path is looked for in {', '.join(FOLDERS)}"
+        reading.warning(codes.LEFT_OUT, at.place, message, hint)
+        return ()
+    _note_shell(statement, found, reading)
+    return found
+
+
+def _opens(path: At[str], reading: Reading) -> Argv:
+    """A command that succeeds when the file can be opened for reading, as keepalived does itself."""
+    if path.value.startswith(_OF_A_SHELL):
+        message = (
+            f"{shown(path.value)} is no file but a shell's way to connect, and there is no shell: this never succeeds"
+        )
+        reading.warning(codes.NOT_TAKEN, path.place, message, "nor does it with keepalived; put it into a script")
+    found = ("/usr/bin/test", "-r", path.value)
+    if not path.value or not _fits(found):
+        reading.error(codes.MALFORMED, path.place, "`<` names no file", 'script "</path/to/file"')
+        return ()
+    return found
+
+
+def _is_there(path: str, reading: Reading) -> bool:
+    try:
+        return path.startswith("/") and path in reading.files.glob(glob.escape(path), "/")
+    except (OSError, ValueError):
+        return False
 
 
 def _fits(found: Argv) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from config.keepalived.block import CHANGES, PASSED_OVER, Block, Told, note
 from config.keepalived.mails import default_alert, read_mail
 from config.keepalived.statements import Statement
+from config.keepalived.unicast import note_group
 from config.keepalived.values import seconds, switch, whole
 from config.keepalived.vrrp_words import GLOBALS
 from config.model import GratuitousArp, Mail
@@ -47,6 +48,8 @@ def read_globals(found: Sequence[Statement], reading: Reading) -> Globals:
     if switch(block.get("vrrp_min_garp"), reading):
         burst = GratuitousArp(1, 0.0, burst.refresh)
     note_down_timer(block.get("vrrp_down_timer_adverts"), reading)
+    for keyword in ("vrrp_mcast_group4", "vrrp_mcast_group6"):
+        note_group(block.get(keyword), reading)
     return Globals(
         number.value if number else None,
         switch(block.get("vrrp_strict"), reading),

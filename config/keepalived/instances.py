@@ -1,4 +1,4 @@
-"""vrrp_instance and vrrp_sync_group to VRRP instances. Pure.
+"""vrrp_instance to VRRP instances. Pure.
 
 Rules of keepalived 2.2.7, measured: priority 255 for `state MASTER` without a priority, else 100; `nopreempt` does
 not go with `state MASTER`; strict mode does without a password; addresses are /32 (/128) without a length.
@@ -7,28 +7,36 @@ not go with `state MASTER`; strict mode does without a password; addresses are /
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypedDict
 
 from config import codes
-from config.build_vrrp import ADDRESS_LIMIT, OWNER_PRIORITY, PASSWORD_BYTES, VERSION_2, BuiltInstance
+from config.build_vrrp import EXACT, OWNER_PRIORITY, VERSION_2, VERSION_3_LIMIT_SECONDS, BuiltInstance
 from config.keepalived.addresses import virtual_addresses
-from config.keepalived.block import CHANGES, PASSED_OVER, Block, Told, note
+from config.keepalived.authentication import read_password
+from config.keepalived.block import PASSED_OVER, Block, Told, note
+from config.keepalived.commands import role_hooks
 from config.keepalived.globals import Globals, gratuitous_arp, note_down_timer
 from config.keepalived.statements import Statement, no_more
-from config.keepalived.values import seconds, sole_word, switch, whole, without_semicolon, word
-from config.keepalived.vrrp_words import AUTHENTICATION, INSTANCE, SYNC_GROUP
-from config.model import VrrpInstance
+from config.keepalived.sync_groups import SyncGroup
+from config.keepalived.tracking import Tracker, without_weights
+from config.keepalived.unicast import note_group, read_peers, read_source
+from config.keepalived.values import seconds, sole_word, switch, whole, word
+from config.keepalived.vrrp_words import INSTANCE
+from config.model import AnyTrack, GratuitousArp, VirtualAddress, VrrpHooks, VrrpInstance
 from config.network import INTERFACE, is_ipv6
 from config.nodes import At, Scalar
 from config.reading import Reading, shown
 from config.secret import Secret
 from config.sections import NAME_PATTERN
 
+VERSION_3: Final = 3
 DEFAULT_PRIORITY: Final = 100
 ROUTER_ID_LIMIT: Final = 255
 LONGEST_INTERVAL: Final = 255.0
 SHORTEST_INTERVAL: Final = 0.01
+LONGEST_DELAY: Final = 1000.0
 
 
 def instance_blocks(found: list[Statement], reading: Reading) -> dict[str, Block]:
@@ -45,11 +53,18 @@ def instance_blocks(found: list[Statement], reading: Reading) -> dict[str, Block
     return blocks
 
 
-def read_instances(
-    blocks: Mapping[str, Block], scripts: frozenset[str], settings: Globals, reading: Reading
-) -> list[BuiltInstance]:
-    """The instances; `scripts` are the names of the vrrp_scripts."""
-    built = (_instance(name, block, scripts, settings, reading) for name, block in blocks.items())
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an instance is read with: global_defs, what is tracked, and the sync group of each that has one."""
+
+    settings: Globals
+    tracker: Tracker
+    groups: Mapping[str, SyncGroup]
+
+
+def read_instances(blocks: Mapping[str, Block], around: Around, reading: Reading) -> list[BuiltInstance]:
+    """The instances that move an address."""
+    built = (_instance(name, block, around, reading) for name, block in blocks.items())
     return [one for one in built if one is not None]
 
 
@@ -63,31 +78,92 @@ def _name(statement: Statement, reading: Reading) -> str | None:
     return at.value if at else None
 
 
-def _instance(
-    name: str, block: Block, scripts: frozenset[str], settings: Globals, reading: Reading
-) -> BuiltInstance | None:
+def _instance(name: str, block: Block, around: Around, reading: Reading) -> BuiltInstance | None:
     interface, router_id = _interface(block, reading), _router_id(block, reading)
-    master = _is_master(block, reading)
-    _note_tracking(block, interface, scripts, reading)
-    addresses = virtual_addresses(block, interface.value if interface else "", reading)
-    if len(addresses) > ADDRESS_LIMIT:
-        message = f"{len(addresses)} addresses: an advertisement holds {ADDRESS_LIMIT}"
-        reading.error(codes.OUT_OF_RANGE, block.statement.place, message, "make two instances of it")
-    ipv6 = bool(addresses) and is_ipv6(addresses[0].value.address)
-    version = _version(block, ipv6, settings, reading)
-    note_down_timer(block.get("down_timer_adverts"), reading)
-    password = _password(block, settings, reading)
-    priority = _priority(block, master, reading)
-    preempt = _preempts(block, master, settings, reading)
-    interval = _interval(block, version, reading)
-    burst = gratuitous_arp(block, "garp_master", settings.gratuitous_arp, reading)
-    if interface is None or router_id is None or not addresses:
+    own = interface.value if interface else ""
+    addresses = virtual_addresses(block, own, reading)
+    tracks = _tracks(name, block, own, around, reading)
+    wire = _wire(block, addresses, around.settings, reading)
+    behaviour = _behaviour(block, around.settings, reading)
+    group = around.groups.get(name)
+    if router_id is None or not own or not addresses:
         return None
     instance = VrrpInstance(
-        name, interface.value, router_id.value, priority, version, tuple(at.value for at in addresses),
-        interval, password, preempt, burst,
-    )  # fmt: skip
+        name=name,
+        interface=own,
+        virtual_router_id=router_id.value,
+        addresses=tuple(at.value for at in addresses),
+        tracks=tuple(at.value for at in tracks),
+        sync_group=group.name.value if group else "",
+        **wire,
+        **behaviour,
+    )
     return BuiltInstance(instance, router_id.place, tuple(at.place for at in addresses))
+
+
+def _tracks(name: str, block: Block, interface: str, around: Around, reading: Reading) -> tuple[At[AnyTrack], ...]:
+    tracks, group = around.tracker.tracks(block, interface), around.groups.get(name)
+    if group is None:
+        return tracks
+    return (*(tracks if group.weighs else without_weights(tracks, reading)), *group.tracks)
+
+
+class _Wire(TypedDict):
+    """What the packets say, and to whom."""
+
+    version: int
+    advertisement_interval: float
+    password: Secret | None
+    source: str
+    unicast_peers: tuple[str, ...]
+    rfc_checksum: bool
+
+
+def _wire(block: Block, addresses: Sequence[At[VirtualAddress]], settings: Globals, reading: Reading) -> _Wire:
+    ipv6 = bool(addresses) and is_ipv6(addresses[0].value.address)
+    version = _version(block, ipv6, settings, reading)
+    source = read_source(block, ipv6, reading)
+    note_group(block.get("mcast_dst_ip"), reading)
+    note_down_timer(block.get("down_timer_adverts"), reading)
+    return _Wire(
+        version=version,
+        advertisement_interval=_interval(block, version, reading),
+        password=read_password(block, version, _strict(block, settings, reading), reading),
+        source=source,
+        unicast_peers=read_peers(block, source, [at.value.address for at in addresses], ipv6, reading),
+        rfc_checksum=_plain_checksum(block, version, reading),
+    )
+
+
+def _plain_checksum(block: Block, version: int, reading: Reading) -> bool:
+    statement = block.get("v3_checksum_as_v2")
+    asked = switch(statement, reading)
+    if statement is not None and asked and version == VERSION_2:
+        note(statement, Told(PASSED_OVER, "it concerns version 3 (and keepalived 2.2 does not know it)"), reading)
+        return False
+    return asked
+
+
+class _Behaviour(TypedDict):
+    """What the router does."""
+
+    priority: int
+    preempt: bool
+    preempt_delay: float
+    gratuitous_arp: GratuitousArp
+    hooks: VrrpHooks
+
+
+def _behaviour(block: Block, settings: Globals, reading: Reading) -> _Behaviour:
+    master = _is_master(block, reading)
+    preempts = _preempts(block, master, reading)
+    return _Behaviour(
+        priority=_priority(block, master, reading),
+        preempt=preempts,
+        preempt_delay=_preempt_delay(block, preempts, master or _strict(block, settings, reading), reading),
+        gratuitous_arp=gratuitous_arp(block, "garp_master", settings.gratuitous_arp, reading),
+        hooks=role_hooks(block, reading),
+    )
 
 
 def _interface(block: Block, reading: Reading) -> At[str] | None:
@@ -143,25 +219,30 @@ def _priority(block: Block, master: bool, reading: Reading) -> int:
     return number
 
 
-def _preempts(block: Block, master: bool, settings: Globals, reading: Reading) -> bool:
+def _preempts(block: Block, master: bool, reading: Reading) -> bool:
     never = block.get("nopreempt")
     stays = switch(never, reading) if never else not switch(block.get("preempt"), reading, default=True)
     if stays and master and never is not None:
         message = "`nopreempt` does not go with `state MASTER` and is not in force"
         reading.warning(codes.NOT_TAKEN, never.place, message, "keepalived clears it too; write `state BACKUP`")
-        stays = False
-    delay = block.get("preempt_delay")
-    at = seconds(delay, 0, 1000, "0", reading) if delay else None
-    if delay is not None and at is not None and at.value and not stays:
-        if _strict(block, settings, reading) or master:
-            note(delay, Told(PASSED_OVER, "keepalived clears it too, with `state MASTER` and in strict mode"), reading)
-        else:
-            note(
-                delay, Told(CHANGES, "lvsd takes the addresses back at once", "nopreempt, or lvsd without it"), reading
-            )
-    elif delay is not None and stays:
-        note(delay, Told(PASSED_OVER, "it has no effect with `nopreempt`, in keepalived either"), reading)
+        return True
     return not stays
+
+
+def _preempt_delay(block: Block, preempts: bool, cleared: bool, reading: Reading) -> float:
+    """Seconds; `cleared`: keepalived does without it, with `state MASTER` and in strict mode."""
+    statement = block.get("preempt_delay")
+    at = seconds(statement, 0, LONGEST_DELAY, "0", reading) if statement else None
+    if statement is None or at is None or not at.value:
+        return 0.0
+    if not preempts:
+        note(statement, Told(PASSED_OVER, "it has no effect with `nopreempt`, in keepalived either"), reading)
+    elif cleared:
+        why = "keepalived clears it too, with `state MASTER` and in strict mode"
+        note(statement, Told(PASSED_OVER, why), reading)
+    else:
+        return at.value
+    return 0.0
 
 
 def _strict(block: Block, settings: Globals, reading: Reading) -> bool:
@@ -169,112 +250,29 @@ def _strict(block: Block, settings: Globals, reading: Reading) -> bool:
 
 
 def _version(block: Block, ipv6: bool, settings: Globals, reading: Reading) -> int:
+    """The instance's own; else 3 for IPv6, whatever global_defs say, and what they say for IPv4."""
     statement = block.get("version")
     at = whole(statement, 2, 3, "its default", reading) if statement else None
-    version = at.value if at else settings.version or (3 if ipv6 else VERSION_2)
-    place = at.place if at else block.statement.place
-    if version != VERSION_2:
-        why = "" if at or settings.version else ", keepalived's default for IPv6,"
-        message = f"VRRP version {version}{why} is not supported yet"
-        reading.error(codes.VRRP_VERSION, place, message, "version 2, on both balancers" if not ipv6 else "")
-    elif ipv6:
-        reading.error(codes.FAMILY, place, "VRRP version 2 moves IPv4 addresses only")
-    return version
+    if at is None:
+        return VERSION_3 if ipv6 else settings.version or VERSION_2
+    if at.value == VERSION_2 and ipv6:
+        message = "VRRP version 2 moves IPv4 addresses only"
+        reading.error(codes.FAMILY, at.place, message, "version 3, on both balancers")
+    return at.value
 
 
 def _interval(block: Block, version: int, reading: Reading) -> float:
+    """What keepalived makes of it: whole seconds in version 2, hundredths up to 40.95 s in version 3."""
     statement = block.get("advert_int")
     at = seconds(statement, SHORTEST_INTERVAL, LONGEST_INTERVAL, "1", reading) if statement else None
     if at is None:
         return 1.0
-    if version == VERSION_2 and at.value != int(at.value):
-        rounded = max(1.0, float(int(at.value + 0.5)))
-        message = f"VRRP version 2 advertises in whole seconds: {at.value:g} becomes {rounded:g}"
+    if version == VERSION_2:
+        taken, steps = max(1.0, float(int(at.value + 0.5))), "whole seconds"
+    else:
+        hundredths = (round(at.value * 1_000_000) + 5_000) // 10_000
+        taken, steps = min(hundredths / 100, VERSION_3_LIMIT_SECONDS), "hundredths of a second, up to 40.95"
+    if abs(taken - at.value) > EXACT:
+        message = f"VRRP version {version} advertises in {steps}: {at.value:g} becomes {taken:g}"
         reading.warning(codes.NOT_TAKEN, at.place, message, "keepalived rounds too; the peer must have the same")
-        return rounded
-    return at.value
-
-
-def _password(block: Block, settings: Globals, reading: Reading) -> Secret | None:
-    statement = block.get("authentication")
-    if statement is None:
-        return None
-    inside = Block(statement, AUTHENTICATION, reading)
-    kind = inside.get("auth_type")
-    method = word(kind, reading) if kind else None
-    if kind is not None:
-        _no_more_of_a_secret(kind, reading)
-    if method is not None and method.value == "AH":
-        message = "authentication by IPsec AH is not supported: the peer would not hear this balancer"
-        reading.error(codes.VRRP_AUTHENTICATION, method.place, message, "auth_type PASS, on both balancers")
-    said = inside.get("auth_pass")
-    if said is None or method is None or method.value not in ("PASS", "AH"):
-        message = "without `auth_type PASS` and `auth_pass` there is no authentication"
-        reading.warning(codes.VRRP_AUTHENTICATION, statement.place, message, "keepalived too advertises without")
-        return None
-    if _strict(block, settings, reading):
-        message = "strict mode knows no authentication: the password is not used"
-        reading.warning(codes.VRRP_AUTHENTICATION, said.place, message, "keepalived too advertises without")
-        return None
-    return _secret(said, reading)
-
-
-def _secret(statement: Statement, reading: Reading) -> Secret | None:
-    """The password as it stands; nothing of it is ever told."""
-    _no_more_of_a_secret(statement, reading)
-    if len(statement.words) == 1:
-        word(statement, reading)
-        return None
-    at = statement.words[1]
-    if reading.files.exposed(at.place.file):
-        message = "every user of this machine can read the secret in this file"
-        reading.warning(codes.EXPOSED, at.place, message, f"chmod o-r {at.place.file}")
-    if not at.value or any(not c.isprintable() for c in at.value):
-        message = "the password is empty" if not at.value else "a control character in the password"
-        reading.error(codes.VRRP_AUTHENTICATION, at.place, message)
-    elif len(at.value.encode(errors="surrogatepass")) > PASSWORD_BYTES:
-        message = f"only the first {PASSWORD_BYTES} bytes of the password count"
-        reading.warning(codes.VRRP_AUTHENTICATION, at.place, message, "keepalived cuts it alike")
-    return Secret(at.value)
-
-
-def _no_more_of_a_secret(statement: Statement, reading: Reading) -> None:
-    """Note words after the first one without showing them: a password may be among them."""
-    others = statement.words[2:]
-    if others:
-        message = f"what follows the first word of `{statement.keyword}` is not read"
-        hint = 'one statement a line; put a password with blanks in double quotes: "..."'
-        reading.warning(codes.WORDS_IGNORED, others[0].place, message, hint)
-
-
-def _note_tracking(block: Block, interface: At[str] | None, scripts: frozenset[str], reading: Reading) -> None:
-    """The instance's own interface is tracked anyway; a script that is not defined is not tracked by anyone."""
-    told = INSTANCE_TRACKING
-    for statement in block.every("track_interface", "track_script"):
-        for one in statement.body or ():
-            name = without_semicolon(one.words[0], reading).value
-            if statement.keyword == "track_script" and name not in scripts:
-                message = f"there is no vrrp_script {shown(name)}: it is not tracked"
-                reading.warning(codes.LEFT_OUT, one.place, message, "keepalived ignores it too")
-            elif statement.keyword == "track_script" or len(one.words) > 1 or not interface or name != interface.value:
-                reading.error(
-                    codes.NOT_YET, one.place, f"`{statement.keyword}` of {shown(name)} is not carried over: {told}"
-                )
-
-
-INSTANCE_TRACKING: Final = INSTANCE.told["track_file"].why
-
-
-def note_sync_groups(found: list[Statement], instances: frozenset[str], reading: Reading) -> None:
-    """A group of one changes nothing; one of several makes its members move together."""
-    for statement in found:
-        block = Block(statement, SYNC_GROUP, reading)
-        group = block.get("group")
-        members = [at for one in (group.body or () if group else ()) for at in one.words]
-        for at in members:
-            if at.value not in instances:
-                message = f"there is no vrrp_instance {shown(at.value)} for this group"
-                reading.warning(codes.LEFT_OUT, at.place, message, "keepalived leaves it out too")
-        if len({at.value for at in members} & instances) > 1:
-            told = Told(CHANGES, "its instances must move together, and lvsd moves each alone yet")
-            note(statement, told, reading)
+    return taken

@@ -17,6 +17,7 @@ from config.reading import Reading, shown
 
 _NUMBER: Final = r"[0-9]{1,19}"
 _DECIMAL: Final = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_USER: Final = r"[a-z_][a-z0-9_.-]{0,31}"
 _SWITCHES: Final = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 
@@ -119,6 +120,22 @@ def _unicast(text: str) -> str | None:
     zone = isinstance(found, ipaddress.IPv6Address) and found.scope_id
     unfit = zone or found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255"
     return None if unfit else str(found)
+
+
+def user(statement: Statement | None, reading: Reading) -> str:
+    """`USER [GROUP]`: the user; empty for nobody said, or, told, for none that there can be."""
+    at = word(statement, reading) if statement else None
+    if statement is None or at is None:
+        return ""
+    if not re.fullmatch(_USER, at.value):
+        message = f"{shown(at.value)} is not a user's name"
+        reading.warning(codes.NOT_TAKEN, at.place, message, "keepalived does not take it either")
+        return ""
+    for group in statement.words[2:]:
+        if group.value != at.value:
+            message = f"the group {shown(group.value)} is passed over: a command has the groups of its user"
+            reading.warning(codes.PASSED_OVER, group.place, message)
+    return at.value
 
 
 def host_name(at: At[str], reading: Reading) -> str | None:

@@ -6,23 +6,35 @@ from typing import Final
 
 from config.keepalived.block import CHANGES, PASSED_OVER, Told, Vocabulary, all_of
 
-SCRIPTS: Final = Told(PASSED_OVER, "lvsd runs no script at a change of VRRP yet")
-EVENTS: Final = Told(PASSED_OVER, "lvsd writes no FIFO; `lvsctl events` tells what happens")
-MAIL: Final = Told(PASSED_OVER, "lvsd sends no mail about VRRP yet")
+READER: Final = Told(PASSED_OVER, "lvsd starts no reader of a FIFO", "a unit of its own that reads it")
+RELOADED: Final = Told(PASSED_OVER, "lvsd tells a role when it changes", "`lvsctl vrrp` tells it at any time")
+MAIL: Final = Told(PASSED_OVER, "lvsd sends no mail about VRRP yet", "a `notify` that does")
 RELAY: Final = Told(PASSED_OVER, "lvsd's mails go out in its own way")
-USER: Final = Told(PASSED_OVER, "lvsd runs hooks as one user for all", "`command_user` in lvsd.yaml")
 TUNING: Final = Told(PASSED_OVER, "it tunes keepalived's own process")
 SNMP: Final = Told(PASSED_OVER, "lvsd speaks neither SNMP nor D-Bus")
-_LATER_VERSION: Final = Told(PASSED_OVER, "it concerns VRRP version 3, which lvsd does not speak yet")
+_NOTIFY: Final = Told(PASSED_OVER, "lvsd runs something when a role changes, and then only")
 _ANSWERS: Final = Told(PASSED_OVER, "lvsd sets no firewall rules: the virtual addresses answer while they are here")
 _MAC: Final = Told(PASSED_OVER, "the addresses move to the interface itself with its own MAC, told by gratuitous ARP")
-_TRACKING: Final = Told(
-    CHANGES, "it would change when the addresses move, and lvsd tracks only the instance's interface yet"
+_BFD: Final = Told(
+    CHANGES, "lvsd does not speak BFD, and the address would not move for it", "track a script or process"
 )
-_UNICAST: Final = Told(CHANGES, "lvsd advertises by multicast only yet; the peer would not hear it")
+_LINK: Final = Told(
+    CHANGES,
+    "lvsd gives the addresses up when the interface loses its link",
+    "leave it out if the link stays without the peer",
+)
+_DELAYS: Final = Told(CHANGES, "it would change when the addresses move")
+_COUNTS: Final = Told(CHANGES, "lvsd asks for a least number of processes only", "track a script that counts")
+_BOUNCE: Final = Told(
+    CHANGES, "an address would move while the process is restarted", "track a script, with `fall` and `rise`"
+)
+_WHICH: Final = Told(
+    CHANGES, "lvsd looks at the names of processes, not at their arguments", "track a script that looks"
+)
 _ROUTES: Final = Told(CHANGES, "lvsd sets no routes or rules yet, and answers may not leave without them")
-_GROUP: Final = Told(CHANGES, "lvsd advertises to 224.0.0.18 only yet; the peer would not hear it")
 _LOWER: Final = Told(PASSED_OVER, "lvsd answers a lower priority as keepalived does by default")
+_ROLES: Final = frozenset(("notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"))
+_TRACKERS: Final = frozenset(("track_interface", "track_script", "track_file", "track_process"))
 _PROCESS: Final = (
     "auto_priority",
     "no_swap",
@@ -40,7 +52,18 @@ FILE: Final = Vocabulary(
     "the file",
     frozenset(),
     several=frozenset(
-        ("global_defs", "vrrp_instance", "virtual_server", "virtual_server_group", "vrrp_sync_group", "vrrp_script")
+        (
+            "global_defs",
+            "vrrp_instance",
+            "virtual_server",
+            "virtual_server_group",
+            "vrrp_sync_group",
+            "vrrp_script",
+            "vrrp_track_file",
+            "track_file",
+            "vrrp_track_process",
+            "track_process",
+        )
     ),
     told={
         **all_of(
@@ -65,14 +88,15 @@ FILE: Final = Vocabulary(
         **all_of("instance use_pid_dir linkbeat_use_polling child_wait_time nopreempt", TUNING),
         **all_of("random_seed umask skip_check_adv_addr", TUNING),
         **all_of(
-            "vrrp_track_process track_group static_track_group garp_group",
+            "track_group static_track_group garp_group",
             Told(PASSED_OVER, "nothing that lvsd carries over uses it"),
         ),
         **all_of(
-            "vrrp_track_file track_file track_process bfd_instance",
+            "bfd_instance",
             Told(PASSED_OVER, "nothing that lvsd carries over uses it; where it is tracked an error says so"),
         ),
-        **all_of("interface_up_down_delays", Told(CHANGES, "it would change when the addresses move")),
+        **all_of("interface_up_down_delays", _DELAYS),
+        **all_of("linkbeat_interfaces", TUNING),
     },
 )
 
@@ -88,6 +112,12 @@ GLOBALS: Final = Vocabulary(
             "vrrp_garp_master_refresh_repeat",
             "vrrp_min_garp",
             "vrrp_down_timer_adverts",
+            "vrrp_mcast_group4",
+            "vrrp_mcast_group6",
+            "script_user",
+            "notify_fifo",
+            "vrrp_notify_fifo",
+            "lvs_notify_fifo",
             "router_id",
             "notification_email_from",
             "smtp_server",
@@ -102,21 +132,20 @@ GLOBALS: Final = Vocabulary(
     told={
         **all_of("smtp_helo_name smtp_connect_timeout", RELAY),
         **all_of("smtp_alert_vrrp email_faults no_email_faults", MAIL),
-        **all_of("script_user", USER),
         **all_of(
             "enable_script_security",
             Told(PASSED_OVER, "lvsd looks at no script's rights; the commands of checks run without any of their own"),
         ),
         **all_of("max_auto_priority min_auto_priority_delay", TUNING),
-        **all_of("notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script", EVENTS),
-        **all_of("lvs_notify_fifo lvs_notify_fifo_script fifo_write_vrrp_states_on_reload", EVENTS),
+        **all_of("notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script", READER),
+        **all_of("fifo_write_vrrp_states_on_reload", RELOADED),
         **all_of(
             "startup_script shutdown_script startup_script_timeout shutdown_script_timeout",
             Told(
                 PASSED_OVER, "lvsd runs nothing when it starts and stops", "ExecStartPre and ExecStopPost of its unit"
             ),
         ),
-        **all_of("vrrp_notify_priority_changes", SCRIPTS),
+        **all_of("vrrp_notify_priority_changes", _NOTIFY),
         **all_of("rs_init_notifies", Told(PASSED_OVER, "what runs at a change does not run for the first standing")),
         **all_of("checker_log_all_failures", Told(PASSED_OVER, "lvsctl status tells the last outcome")),
         **all_of("vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat", _LOWER),
@@ -124,10 +153,17 @@ GLOBALS: Final = Vocabulary(
             "vrrp_garp_interval vrrp_gna_interval vrrp_garp_extra_if", Told(PASSED_OVER, "lvsd sends a burst at once")
         ),
         **all_of("vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert", _LOWER),
-        **all_of("vrrp_mcast_group4", _GROUP),
-        **all_of("vrrp_mcast_group6 vrrp_owner_ignore_adverts vrrp_ipsets vrrp_iptables", _LATER_VERSION),
+        **all_of("vrrp_owner_ignore_adverts", Told(PASSED_OVER, "lvsd looks at every advertisement")),
+        **all_of("vrrp_ipsets vrrp_iptables", _ANSWERS),
         **all_of("nftables nftables_priority nftables_counters nftables_ifindex vrrp_nftables", _ANSWERS),
-        **all_of("vrrp_startup_delay vrrp_delay_after_boot", Told(CHANGES, "it would change when the addresses move")),
+        **all_of(
+            "vrrp_startup_delay vrrp_delay_after_boot",
+            Told(
+                PASSED_OVER,
+                "lvsd begins as backup and listens for three advertisements, no longer",
+                "ExecStartPre=/bin/sleep of its unit",
+            ),
+        ),
         **all_of(
             "default_interface",
             Told(
@@ -175,52 +211,68 @@ INSTANCE: Final = Vocabulary(
             "preempt_delay",
             "lvs_sync_daemon_interface",
             "lvs_sync_daemon",
-        )
-    ),
-    several=frozenset(("virtual_ipaddress", "track_interface", "track_script")),
-    told={
-        **all_of(
-            "virtual_ipaddress_excluded",
-            Told(
-                CHANGES,
-                "lvsd moves only the addresses it advertises yet; nobody would hold these",
-                "move them to virtual_ipaddress, on both balancers",
-            ),
-        ),
-        **all_of("virtual_routes virtual_routes_excluded virtual_rules", _ROUTES),
-        **all_of("unicast_peer unicast_src_ip unicast_ttl unicast_fault_no_peer", _UNICAST),
-        **all_of("mcast_dst_ip", _GROUP),
-        **all_of(
+            "unicast_src_ip",
+            "unicast_fault_no_peer",
             "mcast_src_ip",
-            Told(
-                PASSED_OVER,
-                "advertisements come from the interface's own address, which decides between equal priorities",
-            ),
-        ),
-        **all_of("track_file track_process track_bfd dont_track_primary track_src_ip", _TRACKING),
-        **all_of("notify notify_master notify_backup notify_fault notify_stop notify_deleted", SCRIPTS),
-        **all_of("notify_master_rx_lower_pri notify_priority_changes", SCRIPTS),
+            "mcast_dst_ip",
+            "v3_checksum_as_v2",
+        )
+    )
+    | _ROLES,
+    several=frozenset(("virtual_ipaddress", "virtual_ipaddress_excluded", "unicast_peer")) | _TRACKERS,
+    told={
+        **all_of("virtual_routes virtual_routes_excluded virtual_rules", _ROUTES),
+        **all_of("unicast_ttl", Told(PASSED_OVER, "lvsd sends with a TTL of 255")),
+        **all_of("track_bfd", _BFD),
+        **all_of("dont_track_primary", _LINK),
+        **all_of("notify_deleted notify_master_rx_lower_pri notify_priority_changes", _NOTIFY),
         **all_of("smtp_alert", MAIL),
         **all_of("use_vmac use_vmac_addr vmac_xmit_base use_ipvlan", _MAC),
         **all_of("no_accept", _ANSWERS),
         **all_of("lower_prio_no_advert higher_prio_send_advert garp_lower_prio_delay garp_lower_prio_repeat", _LOWER),
         **all_of("garp_extra_if", Told(PASSED_OVER, "lvsd announces on the address's own interface")),
-        **all_of("native_ipv6 old_unicast_checksum v3_checksum_as_v2 owner_ignore_adverts", _LATER_VERSION),
+        **all_of("native_ipv6", Told(PASSED_OVER, "the addresses tell the family")),
+        **all_of("old_unicast_checksum", Told(PASSED_OVER, "lvsd sends the checksum keepalived sends by default")),
+        **all_of("owner_ignore_adverts", Told(PASSED_OVER, "lvsd looks at every advertisement")),
         **all_of("auth_hmac", Told(CHANGES, "lvsd knows the simple password only; the peer would not accept it")),
         **all_of("promote_secondaries timer_expired_backup thread_timer_expired debug linkbeat_use_polling", TUNING),
-        **all_of("linkbeat_interfaces", _TRACKING),
+        **all_of("linkbeat_interfaces", TUNING),
     },
-    silent=frozenset(("accept", "skip_check_adv_addr", "check_unicast_src", "no_virtual_ipaddress")),
+    silent=frozenset(("accept", "skip_check_adv_addr", "check_unicast_src", "track_src_ip", "no_virtual_ipaddress")),
 )
 
 SYNC_GROUP: Final = Vocabulary(
     "vrrp_sync_group",
-    frozenset(("group",)),
+    frozenset(("group", "sync_group_tracking_weight")) | _ROLES,
+    several=_TRACKERS,
     told={
-        **all_of("notify notify_master notify_backup notify_fault notify_stop notify_priority_changes", SCRIPTS),
+        **all_of("notify_deleted notify_priority_changes", _NOTIFY),
         **all_of("smtp_alert", MAIL),
-        **all_of("global_tracking sync_group_tracking_weight", TUNING),
-        **all_of("track_interface track_script track_file track_process track_bfd", _TRACKING),
+        **all_of("global_tracking", TUNING),
+        **all_of("track_bfd", _BFD),
+    },
+)
+
+SCRIPT: Final = Vocabulary(
+    "vrrp_script",
+    frozenset(("script", "interval", "timeout", "weight", "rise", "fall", "user")),
+    told=all_of("init_fail", Told(PASSED_OVER, "an instance waits for the first result, which counts alone")),
+)
+
+TRACK_FILE: Final = Vocabulary(
+    "track_file",
+    frozenset(("file", "weight")),
+    told=all_of("init_file", Told(PASSED_OVER, "lvsd writes no file it tracks", "ExecStartPre= of its unit")),
+)
+
+TRACK_PROCESS: Final = Vocabulary(
+    "vrrp_track_process",
+    frozenset(("process", "quorum", "weight")),
+    told={
+        **all_of("quorum_max", _COUNTS),
+        **all_of("delay terminate_delay", _BOUNCE),
+        **all_of("fork_delay", Told(PASSED_OVER, "lvsd looks at the processes once a second")),
+        **all_of("full_command param_match", _WHICH),
     },
 )
 

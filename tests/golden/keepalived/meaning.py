@@ -22,6 +22,10 @@ def _of_config(config: Config) -> Iterator[str]:
         yield from _of_service(service)
     for instance in config.vrrp:
         yield _of_instance(instance)
+    for group in config.vrrp_groups:
+        yield f"sync group {group.name} {_rest(group.hooks, ())}"
+    if config.daemon != type(config.daemon)():
+        yield f"daemon {_rest(config.daemon, ())}"
     if config.ipvs != type(config.ipvs)():
         yield f"ipvs {_rest(config.ipvs, ())}"
 
@@ -68,7 +72,10 @@ def _shown(value: object) -> str:
 
 
 def _of_instance(instance: VrrpInstance) -> str:
-    addresses = " ".join(f"{one.address}/{one.prefix_length}@{one.interface}" for one in instance.addresses)
+    addresses = " ".join(
+        f"{'' if one.advertised else '+'}{one.address}/{one.prefix_length}@{one.interface}"
+        for one in instance.addresses
+    )
     told = ("name", "interface", "virtual_router_id", "priority", "version", "addresses", "password")
     words = f"{instance.interface} id {instance.virtual_router_id} priority {instance.priority} v{instance.version}"
     secret = " password" if instance.password is not None else ""

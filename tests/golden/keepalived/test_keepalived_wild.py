@@ -25,6 +25,8 @@ OTHERS = {
     "vips.inc": "vrrp_instance INC {\n interface eth0\n virtual_router_id 2\n include addresses.inc\n}\n",
     "addresses.inc": "virtual_ipaddress {\n 10.2.0.100/24\n}\n",
     "/proc/sys/kernel/hostname": "lb1.example.net\n",
+    "/usr/bin/killall": "",
+    "/usr/bin/pgrep": "",
 }
 
 

@@ -14,15 +14,6 @@ from tests.unit.config.files_in_memory import FilesInMemory
 
 WEB = "services:\n  web:\n    virtual: 1.1.1.12:80\n"  # three lines
 REAL = "    real_servers: [1.1.1.17]\n"
-VI_1 = """vrrp_instance VI_1 {
- interface eth0
- virtual_router_id 1
- version 3
- virtual_ipaddress {
-  1.1.1.12
- }
-}
-"""
 LB0 = "vrrp:\n  lb0:\n    interface: eth0\n    virtual_router_id: 1\n    version: 2\n    addresses: [1.1.1.12]\n"  # six
 
 # code: text, and line:column of the one problem it has
@@ -66,7 +57,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     codes.PERSISTENCE_ENGINE: (WEB + "    persistence: {timeout: 1h, engine: sip}\n" + REAL, "4:40"),
     codes.QUORUM: (WEB + "    quorum: 2\n" + REAL, "4:5"),
     codes.SYNC: (WEB + REAL + "ipvs: {sync: {interface: eth1}}\n", "5:14"),
-    codes.VRRP_VERSION: (VI_1, "4:10"),
     codes.VRRP_TRACK: (LB0 + "    track: [{service: http}]\n", "4:24"),
     codes.VRRP_DUPLICATE: (LB0.replace("[1.1.1.12]", "[1.1.1.12, 1.1.1.12]"), "6:27"),
     codes.VRRP_AUTHENTICATION: (LB0 + "    authentication: {password: ''}\n", "7:32"),

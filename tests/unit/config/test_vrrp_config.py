@@ -213,6 +213,13 @@ def test_one_virtual_router_id_a_network() -> None:
     assert len(good(text() + SECOND.replace("id: 1", "id: 2")).vrrp) == 2
 
 
+def test_only_addresses_that_are_advertised_count_to_what_an_advertisement_holds() -> None:
+    many = [f"10.0.{n // 100}.{n % 100 + 1}" for n in range(255)]
+    moved = ", ".join([*many, "{address: 10.1.0.1, advertised: false}"])
+    (found,) = good(f"vrrp: {{a: {{interface: eth0, virtual_router_id: 1, addresses: [{moved}]}}}}\n").vrrp
+    assert len(found.addresses) == 256
+
+
 def test_an_address_moves_with_one_instance() -> None:
     assert told(text() + SECOND.replace("id: 1", "id: 2").replace(".13", ".12")) == [
         "8:72: 1.1.1.12 is moved by instance `lb0` already (it stands at line 5) [CFG061]",
@@ -278,7 +285,7 @@ def test_commands_of_a_sync_group() -> None:
 
 
 def test_commands_of_a_sync_group_without_members_are_told() -> None:
-    assert_told_at_the_marks(GROUPS + "  other: →{on_stop: [/bin/s]}\n", "CFG034")
+    assert_told_at_the_marks(GROUPS + "  →other: {on_stop: [/bin/s]}\n", "CFG034")
 
 
 def test_what_of_sync_groups_changes_is_told() -> None:

@@ -151,7 +151,6 @@ def test_a_service_may_be_silent() -> None:
         (("notification_email {", "a@example.net", "}", "smtp_server a/b"), ["2:1 CFG034w", "5:13 CFG204w"]),
         (("notification_email_from @x",), ["2:25 CFG205w"]),
         (("smtp_alert_vrrp",), ["2:1 CFG203w"]),
-        (("script_user nobody",), ["2:1 CFG203w"]),
     ],
 )
 def test_what_is_told_of_mails(lines: tuple[str, ...], problems: list[str]) -> None:
