@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from netlink.operations import Operation
-from netlink.settings import Setting
+if TYPE_CHECKING:  # the process that moves addresses has errors, but no table
+    from netlink.operations import Operation
+    from netlink.settings import Setting
 
 
 class NetlinkError(Exception):

@@ -1,14 +1,15 @@
 """The table's operations as the kernel's generic netlink messages. Pure.
 
-Attribute numbers are those of include/uapi/linux/ip_vs.h. Destinations and keys are packed with one `struct` call a
-message: the codec must not be what limits a table of thousands.
+Attribute numbers are those of include/uapi/linux/ip_vs.h. Destinations are packed with one `struct` call a message and
+what comes before them once a service: the codec must not be what limits a table of thousands.
 """
 
 from __future__ import annotations
 
 import struct
 import sys
-from socket import inet_pton  # text to bytes only, no socket
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton  # text to bytes only, no socket
 
 from netlink.errors import NetlinkError
 from netlink.operations import (
@@ -58,7 +59,25 @@ _KEY6 = struct.Struct("=HHHxx HHHxx HH16s HH2sxx")
 _MARK = struct.Struct("=HHHxx HHI")  # family, fwmark
 _DEST_KEY4 = struct.Struct("=HHHxx HH4s HH2sxx")  # family, address, port
 _DEST_KEY6 = struct.Struct("=HHHxx HH16s HH2sxx")
-_DEST_REST = struct.Struct("=HHI HHI HHI HHI HHBxxx HH2sxx HHHxx")  # forwarding, weight, thresholds, tunnel
+_DEST_REST = "4sI 4sI 4sI 4sI 4sBxxx 4s2sxx 4sHxx"  # forwarding, weight, thresholds, tunnel
+_DEST4 = struct.Struct(f"=12s 4s4s 4s2sxx {_DEST_REST}")  # first the nest's own header with the family
+_DEST6 = struct.Struct(f"=12s 4s16s 4s2sxx {_DEST_REST}")
+
+HEADS_KEPT = 1024  # a plan speaks of one service after another, a reading too
+
+
+def _heads(*sizes_and_kinds: tuple[int, int]) -> tuple[bytes, ...]:
+    """The headers of attributes, made once: a `struct` call is the cheaper the fewer arguments it has."""
+    return tuple(struct.pack("=HH", 4 + size, kind) for size, kind in sizes_and_kinds)
+
+
+_IN4, _IN6 = (
+    struct.pack("=HHHHHxx", size, ATTR_DESTINATION, 6, DEST_FAMILY, family)
+    for size, family in ((_DEST4.size, Family.INET), (_DEST6.size, Family.INET6))
+)
+_ADDRESS4, _ADDRESS6, _PORT = _heads((4, DEST_ADDRESS), (16, DEST_ADDRESS), (2, DEST_PORT))
+_FORWARDING, _WEIGHT, _UPPER, _LOWER = _heads((4, DEST_FORWARDING), (4, DEST_WEIGHT), (4, DEST_UPPER), (4, DEST_LOWER))
+_TUNNEL_TYPE, _TUNNEL_PORT, _TUNNEL_FLAGS = _heads((1, DEST_TUNNEL_TYPE), (2, DEST_TUNNEL_PORT), (2, DEST_TUNNEL_FLAGS))
 
 
 def encode(operation: Operation) -> bytes:
@@ -67,20 +86,20 @@ def encode(operation: Operation) -> bytes:
     Raises NetlinkError for what no message can carry: a malformed address, a number or a name out of range.
     """
     try:
-        match operation:
+        match operation:  # the most frequent first
+            case AddDestination(key, destination):
+                return _head(NEW_DESTINATION, key) + _destination(destination)
+            case SetDestination(key, destination):
+                return _head(SET_DESTINATION, key) + _destination(destination)
+            case DeleteDestination(key, destination_key):
+                nested = attribute(ATTR_DESTINATION, _destination_key(destination_key))
+                return _head(DELETE_DESTINATION, key) + nested
             case AddService(service):
                 return generic(NEW_SERVICE, _service(service))
             case SetService(service):
                 return generic(SET_SERVICE, _service(service))
             case DeleteService(key):
-                return generic(DELETE_SERVICE, service_attribute(key))
-            case AddDestination(key, destination):
-                return generic(NEW_DESTINATION, service_attribute(key) + _destination(destination))
-            case SetDestination(key, destination):
-                return generic(SET_DESTINATION, service_attribute(key) + _destination(destination))
-            case DeleteDestination(key, destination_key):
-                nested = attribute(ATTR_DESTINATION, _destination_key(destination_key))
-                return generic(DELETE_DESTINATION, service_attribute(key) + nested)
+                return _head(DELETE_SERVICE, key)
     except (ValueError, OverflowError, OSError, struct.error) as error:
         message = f"cannot be said to the kernel: {operation} ({error})"
         raise NetlinkError(message) from error
@@ -93,12 +112,12 @@ def dump_services() -> bytes:
 
 def get_service(key: ServiceKey) -> bytes:
     """Ask for one service."""
-    return generic(GET_SERVICE, service_attribute(key))
+    return _head(GET_SERVICE, key)
 
 
 def dump_destinations(key: ServiceKey) -> bytes:
     """Ask for all destinations of one service."""
-    return generic(GET_DESTINATION, service_attribute(key))
+    return _head(GET_DESTINATION, key)
 
 
 def dump_daemons() -> bytes:
@@ -116,9 +135,10 @@ def get_timeouts() -> bytes:
     return generic(GET_CONFIG)
 
 
-def service_attribute(key: ServiceKey) -> bytes:
-    """A service named by its key only."""
-    return attribute(ATTR_SERVICE, _service_key(key))
+@lru_cache(HEADS_KEPT)
+def _head(command: int, key: ServiceKey) -> bytes:
+    """A request about a service that is named by its key only."""
+    return generic(command, attribute(ATTR_SERVICE, _service_key(key)))
 
 
 def _service_key(key: ServiceKey) -> bytes:
@@ -155,16 +175,32 @@ def _destination_key(key: DestinationKey) -> bytes:
 
 
 def _destination(destination: Destination) -> bytes:
-    rest = _DEST_REST.pack(
-        *(8, DEST_FORWARDING, destination.forwarding),
-        *(8, DEST_WEIGHT, destination.weight),
-        *(8, DEST_UPPER, destination.upper_threshold),
-        *(8, DEST_LOWER, destination.lower_threshold),
-        *(5, DEST_TUNNEL_TYPE, destination.tunnel_type),
-        *(6, DEST_TUNNEL_PORT, destination.tunnel_port.to_bytes(2)),
-        *(6, DEST_TUNNEL_FLAGS, destination.tunnel_flags),
+    key = destination.key
+    if ":" in key.address:
+        pack, nest, head, address = _DEST6.pack, _IN6, _ADDRESS6, inet_pton(AF_INET6, key.address)
+    else:
+        pack, nest, head, address = _DEST4.pack, _IN4, _ADDRESS4, inet_pton(AF_INET, key.address)
+    return pack(
+        nest,
+        head,
+        address,
+        _PORT,
+        key.port.to_bytes(2),
+        _FORWARDING,
+        destination.forwarding,
+        _WEIGHT,
+        destination.weight,
+        _UPPER,
+        destination.upper_threshold,
+        _LOWER,
+        destination.lower_threshold,
+        _TUNNEL_TYPE,
+        destination.tunnel_type,
+        _TUNNEL_PORT,
+        destination.tunnel_port.to_bytes(2),
+        _TUNNEL_FLAGS,
+        destination.tunnel_flags,
     )
-    return attribute(ATTR_DESTINATION, _destination_key(destination.key) + rest)
 
 
 def _name(name: str) -> bytes:

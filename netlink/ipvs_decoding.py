@@ -1,11 +1,13 @@
 """The kernel's answers about the IPVS table, as our types. Pure.
 
 Nothing is believed about lengths: `netlink.wire` checks each before it is read, and a missing attribute that
-should be there is a NetlinkError like any other garbled answer.
+should be there is a NetlinkError like any other garbled answer. A destination laid out as by Linux 5.3 and later
+(ip_vs_genl_fill_dest), which one comparison tells, is read in one go; any other attribute by attribute.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from socket import inet_ntop  # bytes to text only, no socket
 from types import MappingProxyType
@@ -36,7 +38,7 @@ from netlink.table import (
     SyncDaemon,
     Timeouts,
 )
-from netlink.wire import GENERIC_SIZE, Attributes, attributes, garbled, number, port_number, text
+from netlink.wire import GENERIC_SIZE, KIND_MASK, Attributes, attributes, garbled, number, port_number, text
 
 _FAMILIES: Mapping[int, Family] = MappingProxyType({int(family): family for family in Family})
 _ADDRESS_SIZES: Mapping[Family, int] = MappingProxyType({Family.INET: 4, Family.INET6: 16})
@@ -48,6 +50,28 @@ _STATS64_SIZES = tuple((kind, 8) for kind, _ in _STATS_SIZES)
 
 _INFO_VERSION, _INFO_SIZE = 1, 2
 _DAEMON_ROLES: Mapping[int, str] = MappingProxyType({number: role for role, number in DAEMON_ROLES.items()})
+
+# what a destination begins with: each attribute's number and size, and how its value is read
+_LAYOUT = (
+    (codec.DEST_ADDRESS, 16, "16s"),
+    (codec.DEST_PORT, 2, "BBxx"),
+    (codec.DEST_FORWARDING, 4, "I"),
+    (codec.DEST_WEIGHT, 4, "I"),
+    (codec.DEST_TUNNEL_TYPE, 1, "Bxxx"),
+    (codec.DEST_TUNNEL_PORT, 2, "BBxx"),
+    (codec.DEST_TUNNEL_FLAGS, 2, "Hxx"),
+    (codec.DEST_UPPER, 4, "I"),
+    (codec.DEST_LOWER, 4, "I"),
+    (codec.DEST_ACTIVE, 4, "4x"),
+    (codec.DEST_INACTIVE, 4, "4x"),
+    (codec.DEST_PERSISTENT, 4, "4x"),
+    (codec.DEST_FAMILY, 2, "Hxx"),
+)
+_LAID_OUT = struct.Struct("=4x HH" + "".join(f"4x{values}" for _, _, values in _LAYOUT))
+_HEADERS = b"".join(struct.pack("=HH", 4 + size, kind) + bytes((size + 3) & ~3) for kind, size, _ in _LAYOUT)
+_HEADERS_MASK = b"".join(b"\xff" * 4 + bytes((size + 3) & ~3) for _, size, _ in _LAYOUT)
+_EXPECTED, _MASK = int.from_bytes(_HEADERS), int.from_bytes(_HEADERS_MASK)
+_LAYOUT_START, _LAYOUT_SIZE = 8, _LAID_OUT.size
 
 
 def decode_service(body: memoryview) -> Service:
@@ -63,7 +87,40 @@ def decode_service_status(body: memoryview) -> ServiceStatus:
 
 def decode_destination(body: memoryview, family: Family) -> Destination:
     """A destination's settings; `family` is its service's, for kernels that do not name the destination's own."""
-    return _destination(_nested(body, codec.ATTR_DESTINATION), family)
+    return _laid_out(body) or _destination(_nested(body, codec.ATTR_DESTINATION), family)
+
+
+def _laid_out(body: memoryview) -> Destination | None:
+    """A destination that is laid out as expected; None: it is not."""
+    if len(body) < _LAYOUT_SIZE or int.from_bytes(body[_LAYOUT_START:_LAYOUT_SIZE]) & _MASK != _EXPECTED:
+        return None
+    (
+        length,
+        kind,
+        raw,
+        high,
+        low,
+        forwarding,
+        weight,
+        tunnel_type,
+        tunnel_high,
+        tunnel_low,
+        tunnel_flags,
+        upper,
+        lower,
+        number,
+    ) = _LAID_OUT.unpack_from(body)
+    if (
+        kind & KIND_MASK != codec.ATTR_DESTINATION
+        or not _LAYOUT_SIZE - GENERIC_SIZE <= length <= len(body) - GENERIC_SIZE
+    ):
+        return None
+    family = _FAMILIES.get(number)
+    if family is None:
+        return None
+    address = inet_ntop(family, raw[: _ADDRESS_SIZES[family]])
+    key = DestinationKey(address, high << 8 | low)
+    return Destination(key, forwarding, weight, upper, lower, tunnel_type, tunnel_high << 8 | tunnel_low, tunnel_flags)
 
 
 def decode_destination_status(body: memoryview, family: Family) -> DestinationStatus:

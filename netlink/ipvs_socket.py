@@ -148,7 +148,7 @@ class IpvsSocket:
         return tuple({status.destination.key: status for status in found}.values())
 
     def _dump(self, request: bytes) -> list[memoryview]:
-        return [message.body for message in self._connected().dump(self._family, request)]
+        return self._connected().dump(self._family, request)
 
     def _single(self, request: bytes) -> memoryview:
         answer = self._connected().ask(self._family, request)

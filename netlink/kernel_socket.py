@@ -28,6 +28,7 @@ from netlink.wire import (
     frame,
     garbled,
     messages,
+    take_data,
 )
 
 RECEIVE_TIMEOUT_SECONDS = 5.0
@@ -114,8 +115,8 @@ class KernelSocket:
             answer.append(message.body)
         return answer
 
-    def dump(self, kind: int, body: bytes) -> list[Message]:
-        """All messages of a dump, taken again a few times if the kernel says that it changed meanwhile."""
+    def dump(self, kind: int, body: bytes) -> list[memoryview]:
+        """The bodies of a dump, taken again a few times if the kernel says that it changed meanwhile."""
         for _ in range(DUMP_ATTEMPTS):
             found, interrupted = self._dump_once(kind, body)
             if not interrupted:
@@ -154,28 +155,35 @@ class KernelSocket:
                 break
         return refused
 
-    def _dump_once(self, kind: int, body: bytes) -> tuple[list[Message], bool]:
+    def _dump_once(self, kind: int, body: bytes) -> tuple[list[memoryview], bool]:
         sequence = self._next()
         self._send(frame(kind, DUMP, sequence, body))
-        found = []
+        found: list[memoryview] = []
         interrupted = False
-        for message in self._answers(sequence):
+        for message in self._incoming(sequence, found):
+            if message.sequence != sequence:
+                continue
             interrupted |= bool(message.flags & DUMP_INTERRUPTED)
             if message.type in {DONE, ERROR}:
                 code = error_code(message)
                 if code:
                     raise failure("the kernel refused", code)
                 break
-            found.append(message)
+            found.append(message.body)
         return found, interrupted
 
     def _answers(self, sequence: int) -> Iterator[Message]:
         return (message for message in self._incoming() if message.sequence == sequence)
 
-    def _incoming(self) -> Iterator[Message]:
-        """What the kernel sends, until the caller has enough. Bounded in number, and each wait in time."""
+    def _incoming(self, dump: int = 0, found: list[memoryview] | None = None) -> Iterator[Message]:
+        """What the kernel sends, until the caller has enough. Bounded in number, and each wait in time.
+
+        The bulk of a dump of that sequence number goes straight to `found`.
+        """
         for _ in range(MESSAGE_LIMIT):
-            for message in messages(self._receive()):
+            datagram = self._receive()
+            start = 0 if found is None else take_data(datagram, dump, found)
+            for message in messages(datagram, start):
                 if message.type == OVERRUN:
                     raise failure("answers were lost", errno.ENOBUFS)
                 if message.type != NOOP:

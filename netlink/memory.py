@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from netlink.errors import Refusal, SettingRefusal
 from netlink.ipvs_codec import encode

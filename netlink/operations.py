@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from netlink.table import Destination, DestinationKey, Service, ServiceKey
 
 
-@dataclass(frozen=True, slots=True)
-class AddService:
+class AddService(Struct, frozen=True, gc=False):
     """IPVS_CMD_NEW_SERVICE."""
 
     service: Service
 
 
-@dataclass(frozen=True, slots=True)
-class SetService:
+class SetService(Struct, frozen=True, gc=False):
     """IPVS_CMD_SET_SERVICE: edit in place, connections live on."""
 
     service: Service
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteService:
+class DeleteService(Struct, frozen=True, gc=False):
     """IPVS_CMD_DEL_SERVICE, with its destinations."""
 
     key: ServiceKey
 
 
-@dataclass(frozen=True, slots=True)
-class AddDestination:
+class AddDestination(Struct, frozen=True, gc=False):
     """IPVS_CMD_NEW_DEST."""
 
     service: ServiceKey
     destination: Destination
 
 
-@dataclass(frozen=True, slots=True)
-class SetDestination:
+class SetDestination(Struct, frozen=True, gc=False):
     """IPVS_CMD_SET_DEST: edit in place, connections live on."""
 
     service: ServiceKey
     destination: Destination
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteDestination:
+class DeleteDestination(Struct, frozen=True, gc=False):
     """IPVS_CMD_DEL_DEST."""
 
     service: ServiceKey

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
 
 from netlink.errors import NetlinkError
+from netlink.family import Family
 from netlink.interfaces import (
     NO_DAD,
     SECONDARY,
@@ -20,7 +21,6 @@ from netlink.interfaces import (
     LinkChanged,
     RouteEvent,
 )
-from netlink.table import Family
 from netlink.wire import Message, attribute, attributes, garbled, number, text
 
 NEW_LINK, DELETE_LINK, GET_LINK, SET_LINK = 16, 17, 18, 19

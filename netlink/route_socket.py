@@ -97,7 +97,7 @@ class RouteSocket:
 
     def _dump(self, kind: int, body: bytes) -> list[memoryview]:
         try:
-            return [message.body for message in self._connected().dump(kind, body)]
+            return self._connected().dump(kind, body)
         except NetlinkError:
             self.close()
             raise

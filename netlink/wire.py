@@ -24,6 +24,7 @@ NOOP = 1
 ERROR = 2
 DONE = 3
 OVERRUN = 4
+DATA = 16  # NLMSG_MIN_TYPE: from here on it is not netlink itself that speaks
 
 DATAGRAM_LIMIT = 65536  # the kernel fills at most 32 KiB of a dump at once
 
@@ -32,7 +33,7 @@ _GENERIC = Struct("=BBxx")  # command, version
 _ATTRIBUTE = Struct("=HH")  # length, type
 _CODE = Struct("=i")
 _PORT_SIZE = 2
-_TYPE_MASK = 0x3FFF  # without the nested and byte order marks
+KIND_MASK = 0x3FFF  # without the nested and byte order marks
 
 GENERIC_SIZE = _GENERIC.size
 
@@ -68,17 +69,36 @@ def attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
 
 
-def messages(datagram: bytes) -> Iterator[Message]:
-    """The messages of one datagram. Bounded by the datagram's own length."""
+def take_data(datagram: bytes, sequence: int, found: list[memoryview]) -> int:
+    """Append the bodies of the messages that begin the datagram and are only data of this answer; where that ends.
+
+    This is `messages` for the bulk of a dump. The first message that is anything else is left to it, and so is
+    whatever is garbled.
+    """
     view = memoryview(datagram)
-    offset, end = 0, len(view)
+    unpack, size = _HEADER.unpack_from, _HEADER.size
+    offset, last = 0, len(view) - size
+    while offset <= last:
+        length, kind, flags, number, _ = unpack(view, offset)
+        if number != sequence or kind < DATA or flags & DUMP_INTERRUPTED or not size <= length <= last + size - offset:
+            break
+        found.append(view[offset + size : offset + length])
+        offset += (length + 3) & ~3
+    return offset
+
+
+def messages(datagram: bytes, start: int = 0) -> Iterator[Message]:
+    """The messages of one datagram, from the one at `start` on. Bounded by the datagram's own length."""
+    view = memoryview(datagram)
+    unpack, size = _HEADER.unpack_from, _HEADER.size
+    offset, end = start, len(view)
     while offset < end:
-        if end - offset < _HEADER.size:
+        if end - offset < size:
             raise garbled("truncated header")
-        length, kind, flags, sequence, _ = _HEADER.unpack_from(view, offset)
-        if not _HEADER.size <= length <= end - offset:
+        length, kind, flags, sequence, _ = unpack(view, offset)
+        if not size <= length <= end - offset:
             raise garbled("message length")
-        yield Message(kind, flags, sequence, view[offset + _HEADER.size : offset + length])
+        yield Message(kind, flags, sequence, view[offset + size : offset + length])
         offset += (length + 3) & ~3
 
 
@@ -94,7 +114,7 @@ def attributes(body: memoryview, skip: int = 0) -> dict[int, memoryview]:
         after = offset + length
         if length < size or after > end:
             raise garbled("attribute length")
-        found[kind & _TYPE_MASK] = body[offset + size : after]
+        found[kind & KIND_MASK] = body[offset + size : after]
         offset = (after + 3) & ~3
     if offset < end:
         raise garbled("trailing bytes")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.portrait import InstancePortrait, Portrait, RealServerPortrait, ServicePortrait

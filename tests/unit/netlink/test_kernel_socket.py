@@ -74,14 +74,14 @@ def test_a_dump_comes_in_parts() -> None:
     kernel, line = opened(
         [message(FAMILY, 1, b"1111") + message(FAMILY, 1, b"2222"), message(FAMILY, 1, b"3333"), done(1)]
     )
-    assert [bytes(part.body) for part in line.dump(FAMILY, b"")] == [b"1111", b"2222", b"3333"]
+    assert [bytes(body) for body in line.dump(FAMILY, b"")] == [b"1111", b"2222", b"3333"]
     assert requests(kernel.sent[0])[0][1] == REQUEST | DUMP
 
 
 def test_an_interrupted_dump_is_taken_again() -> None:
     first: list[Answer] = [message(FAMILY, 1, b"1111", flags=DUMP_INTERRUPTED), done(1)]
     _, line = opened(first, [message(FAMILY, 2, b"2222"), done(2)])
-    assert [bytes(part.body) for part in line.dump(FAMILY, b"")] == [b"2222"]
+    assert [bytes(body) for body in line.dump(FAMILY, b"")] == [b"2222"]
 
 
 def test_an_interrupted_end_counts_too_and_attempts_are_bounded() -> None:
