@@ -42,7 +42,7 @@ from lvsd.vrrp.moves import (
     tell_once,
 )
 from lvsd.vrrp.packet import Advertisement, Kind
-from lvsd.vrrp.state import LEAVING_PRIORITY, Instance
+from lvsd.vrrp.state import LEAVING_PRIORITY, LOWEST_PRIORITY, Instance
 from lvsd.vrrp.timers import ADVERTISEMENTS_MISSED
 from lvsd.vrrp.whispers import noted, successor
 
@@ -101,7 +101,10 @@ def _heard(instance: Instance, heard: Advertisement, now: float) -> Step:
         case Kind.ADVERTISEMENT:
             return _contest(instance, heard, now)
         case Kind.STANDBY:
-            return noted(instance, heard, now)
+            known, whispers = noted(instance, heard, now)
+            if instance.weighed < 0 and not instance.config.preempt and _is_outranked(known, now):
+                return resign(known, Role.BACKUP, now, Cause.PRIORITY_LOWERED, now + known.active_down)
+            return known, whispers
         case Kind.HANDOVER:
             return instance, ()
 
@@ -132,14 +135,15 @@ def _obedient(instance: Instance, heard: Advertisement) -> Instance:
 
 
 def _overslept(instance: Instance, now: float) -> bool:
-    """Whether we owed advertisements for so long that the others had to take us for dead.
+    """Whether we owe advertisements for so long that the others may have taken us for dead.
 
-    A process that resumed does not know for how long nobody spoke; it may not preempt who took over meanwhile.
+    They wait for three, of which the first was due two intervals before ours was (by their clocks, and they wait the
+    skew time too). A process that resumed does not know for how long nobody spoke; it may not preempt who took over meanwhile.
     """
     interval = instance.config.advertisement_interval
     if instance.cause is Cause.RESUMED and not instance.preempts and now - instance.since <= interval:
         return True
-    return now - instance.timer_at > ADVERTISEMENTS_MISSED * interval
+    return now - instance.timer_at > (ADVERTISEMENTS_MISSED - 2) * interval
 
 
 def _give_way(instance: Instance, heard: Advertisement, now: float) -> Step:
@@ -177,11 +181,21 @@ def _weigh(instance: Instance, delta: int, now: float) -> Step:
     weighed = replace(instance, weighed=delta)
     if weighed.priority == instance.priority:
         return weighed, ()
-    better = successor(weighed, now)
-    if better is not None and better.priority > weighed.priority and weighed.config.preempt:
+    if _is_outranked(weighed, now):
         return resign(weighed, Role.BACKUP, now, Cause.PRIORITY_LOWERED, now + weighed.active_down)
     told = replace(weighed, active_priority=weighed.priority, timer_at=now + weighed.config.advertisement_interval)
     return told, (Send(weighed.priority),)
+
+
+def _is_outranked(instance: Instance, now: float) -> bool:
+    """Whether one that stands by is to have the addresses.
+
+    Without preemption only a router that tracking took down to the lowest priority lets go: it can serve nobody.
+    """
+    better = successor(instance, now)
+    if better is None or better.priority <= instance.priority:
+        return False
+    return instance.config.preempt or (instance.weighed < 0 and instance.priority == LOWEST_PRIORITY)
 
 
 def _reconfigure(instance: Instance, config: VrrpInstance, now: float) -> Step:
