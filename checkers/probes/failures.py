@@ -141,6 +141,11 @@ def timed_out(stage: Stage, heard: bytes = b"") -> Outcome:
             return Unhealthy(Reason.COMMAND_TIMEOUT, escaped(b"killed at the timeout: " + heard))
 
 
+def a_fault(error: Exception) -> Inconclusive:
+    """What a probe found that crashed. Not the exception's words: they may hold a password."""
+    return Inconclusive(f"a fault of the checker: {type(error).__name__}")
+
+
 def _closed_words(stage: Stage) -> str:
     where = "during the TLS handshake" if stage is Stage.SECURING else "before its answer was whole"
     return f"closed {where}"

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
 
-from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy, escaped
+from checkers.core.outcome import Outcome, Reason, Unhealthy, escaped
 from checkers.probes.expect import Search
 from checkers.probes.failures import Failed, Stuck
+from checkers.probes.http_body import Body
 from checkers.probes.http_transport import SESSION, TARGET, TLS, SessionTransport
 from checkers.probes.session import Session
 from config.checks import HttpCheck
 
-BODY_LIMIT_BYTES = 1024 * 1024  # a text is looked for in that much
-COURTESY_BYTES = 65536  # a body up to that size is read to its end, so that the server can finish
 PROXIED_SCHEMES = ("http", "https")
 TOO_MUCH_HEADER = 431  # h11's hint for an answer whose head does not end
 
@@ -47,48 +45,16 @@ async def probe(session: Session, check: HttpCheck) -> Outcome:
 async def _converse(session: Session, check: HttpCheck, search: Search) -> Outcome:
     headers, target = _headers(check), _proxied(check.proxy_url)
     extensions = {SESSION: session, TLS: check.tls, TARGET: target}
-    body = _Body(search, check.digest)
+    body = Body(search, check.digest)
     async with _client().stream(check.method, _url(session, check), headers=headers, extensions=extensions) as answer:
         line = f"{answer.status_code} {answer.reason_phrase}".strip()
         if not any(low <= answer.status_code <= high for low, high in check.status):
             return Unhealthy(Reason.STATUS, escaped(line))
-        await body.read(answer)
-    return body.judged(line)
-
-
-class _Body:
-    """What an answer's body is looked at for."""
-
-    def __init__(self, search: Search, digest: str | None) -> None:
-        self._search = search
-        self._wanted = digest
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self._cut = False  # left unread at a limit
-
-    async def read(self, answer: httpx.Response) -> None:
-        """To its end, or to where nothing more is to be learned, or to the limit."""
-        size = 0
         async for piece in answer.aiter_raw():
-            self._search.feed(piece)
-            self._digest.update(piece)
-            size += len(piece)
-            done = size >= COURTESY_BYTES and not self._search.wants_more and self._wanted is None
-            if size >= BODY_LIMIT_BYTES or done:
-                self._cut = True
-                return
-
-    def judged(self, line: str) -> Outcome:
-        """After `read`; `line` is the answer's status."""
-        if not self._search.found():
-            if self._cut:
-                return Unhealthy(Reason.TOO_LARGE, "the expected was not found in as much as a check reads")
-            return Unhealthy(Reason.NO_MATCH, escaped(f"{line}, without the expected"))
-        if self._wanted is not None:
-            if self._cut:
-                return Unhealthy(Reason.TOO_LARGE, "the body has no end in as much as a check reads")
-            if self._digest.hexdigest() != self._wanted.lower():
-                return Unhealthy(Reason.NO_MATCH, escaped(f"{line}, digest {self._digest.hexdigest()}"))
-        return Healthy(escaped(line))
+            body.take(piece)
+            if body.enough:
+                break
+    return body.judged(line)
 
 
 def _url(session: Session, check: HttpCheck) -> httpx.URL:

@@ -22,7 +22,7 @@ from checkers.core.proof import Standing, Unreadable, faults, standing
 PARENT_ENV = "LVSD_PARENT_PID"
 """The supervisor's process id, where it says so: only then its early death can be known."""
 
-DESCRIPTORS = 4096  # as many probes as may run at once, each with the three that a command needs, and ours
+DESCRIPTORS = 8192  # the lean engine's calls (4096), the tasks' probes (1024, three each for a command), and ours
 PROCESSES = 1024  # of our user, threads included; only external checks make any
 ADDRESS_SPACE_BYTES = 4 * 1024**3  # ours and that of each external command
 

@@ -22,16 +22,20 @@ from checkers.core.assembly import Assembly
 from checkers.core.messages import Assign, Hello
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
+from checkers.lean.watch import LeanWatch
+from checkers.lean.way import lean
 from checkers.probes.attempt import attempt
 from checkers.probes.echo import share
 from checkers.probes.registry import PROBES, load
 from checkers.probes.stall import Stall
 from checkers.runtime.channel import Channel
+from checkers.runtime.crashes import Crashes
 from checkers.runtime.icmp import open_ping_sockets
 from checkers.runtime.log import Bounded, tell
 from checkers.runtime.notify import Notifier
 from checkers.runtime.sandbox import ParentGone, Refused, confine
 from checkers.runtime.watch import Watch
+from checkers.runtime.ways import Ways
 
 REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
 BEAT_SECONDS = 1.0
@@ -55,7 +59,9 @@ class Worker:
         self._settled = False
         self._complaints = Bounded(FAULT_LINES_A_MINUTE)
         self._stall = Stall(self._held_up)
-        self._watch = Watch(partial(attempt, stalled=self._stall.total), self._probed)
+        crashes = Crashes()
+        deep = Watch(partial(attempt, stalled=self._stall.total), self._probed, crashes)
+        self._watch = Ways(deep, LeanWatch(self._probed, crashes.crashed, self._stall.total))
         self._channel = Channel(path, self._opened, self._assigned, self._packet, self._sent)
         self._faults = Bounded(FAULT_LINES_A_MINUTE)
 
@@ -106,7 +112,7 @@ class Worker:
         checks = self._assembly.add(assign)
         if checks is None:
             return
-        for kind in {type(check.check) for check in checks}:
+        for kind in {type(check.check) for check in checks if not lean(check)}:
             load(kind)
         change = self._watch.assign(checks)
         self._generation = assign.generation

@@ -12,12 +12,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import trustme
 
-from checkers.core.messages import AssignedCheck, Target
+from checkers.core.course import course
+from checkers.core.health import unproven
+from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Outcome
+from checkers.lean.runner import Engine, Runner
+from checkers.lean.way import lean
 from checkers.probes.attempt import Finding, attempt
 from config.checks import AnyCheck, Timing
 
 HOST = "127.0.0.1"
+LEAN = False
+"""Whether the probes of a test go the lean way, where their checks can."""
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 AUTHORITY = trustme.CA()
@@ -62,11 +69,35 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 
 async def find(check: AnyCheck, port: int, timeout: float = 5.0, address: str = HOST, service: str = "web") -> Finding:
     """One probe, with its goodbye."""
-    findings: list[Finding] = []
     target = Target(address, port, "192.0.2.1", 80, service)
-    await attempt(AssignedCheck("id", target, check, Timing(timeout=timeout)), findings.append)
+    assigned = AssignedCheck("id", target, check, Timing(timeout=timeout))
+    if LEAN and lean(assigned):
+        return await find_lean(assigned)
+    findings: list[Finding] = []
+    await attempt(assigned, findings.append)
     [finding] = findings
     return finding
+
+
+async def find_lean(assigned: AssignedCheck, stalled: Callable[[], float] = lambda: 0.0) -> Finding:
+    """One probe by the lean engine, with its goodbye."""
+    given = course(assigned, unproven(State.UNKNOWN, 0.0), asyncio.get_running_loop().time())
+    given.early_at = 0.0  # at once
+    engine = Engine(lambda _name, _at_once: None, _raise, stalled)
+    runner = Runner(engine, given, None)
+    try:
+        async with asyncio.timeout(30):
+            while not given.health.probes or engine.running:
+                await asyncio.sleep(0.002)
+    finally:
+        runner.let_go(0.0)
+        engine.reactor.close()
+    health = given.health
+    return Finding(health.outcome, health.probed_at, health.latency)
+
+
+def _raise(_name: str, error: Exception) -> None:
+    raise error
 
 
 async def outcome(check: AnyCheck, port: int, timeout: float = 5.0) -> Outcome:

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from checkers.core.outcome import Inconclusive, Reason, Unhealthy
-from checkers.probes import ftp, http, imap, ldap, mysql, nntp, pgsql, pop, smtp
+from checkers.probes import ftp, http_body, imap, ldap, mysql, nntp, pgsql, pop, smtp
 from checkers.probes.session import FAREWELL_SECONDS
 from config.checks import (
     AnyCheck,
@@ -259,7 +259,7 @@ async def test_a_name_is_not_looked_up() -> None:
 def test_every_allowance_is_a_bound_on_memory() -> None:
     for module in (ftp, imap, ldap, mysql, nntp, pgsql, pop, smtp):
         assert module.ALLOWANCE_BYTES <= 1024 * 1024
-    assert http.BODY_LIMIT_BYTES <= 1024 * 1024
+    assert http_body.BODY_LIMIT_BYTES <= 1024 * 1024
     assert ftp.BODY_LIMIT_BYTES <= 1024 * 1024
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes.expect import REGEX_LIMIT_BYTES
-from checkers.probes.http import BODY_LIMIT_BYTES, COURTESY_BYTES, _client
+from checkers.probes.http import _client
+from checkers.probes.http_body import BODY_LIMIT_BYTES, COURTESY_BYTES
 from config.checks import Expect, HttpCheck, Tls
 from tests.unit.checkers.servers import AUTHORITY, HOST, Handler, outcome, server_context, serving
 

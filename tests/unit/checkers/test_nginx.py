@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from checkers.core.outcome import Healthy, Reason, Unhealthy
-from checkers.probes.http import COURTESY_BYTES
+from checkers.probes.http_body import COURTESY_BYTES
 from config.checks import Expect, HttpCheck, Tls
 from tests.unit.checkers.servers import AUTHORITY, HOST, closed_port, outcome
 

@@ -11,6 +11,7 @@ from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes.attempt import Finding
 from checkers.runtime import watch as watch_module
+from checkers.runtime.crashes import CRASH_LINES_A_MINUTE
 from checkers.runtime.watch import Watch
 from config.checks import HttpCheck, TcpCheck, Timing
 
@@ -133,7 +134,7 @@ async def test_other_timing_keeps_the_health() -> None:
     probes = world.probes("a")
     world.watch.assign([check("a", timing=Timing(interval=1000.0))])
     assert (world.state("a"), world.probes("a") >= probes) == (State.DOWN, True)
-    assert world.watch._watched["a"].rhythm.slot > asyncio.get_running_loop().time() + 1
+    assert world.watch._watched["a"].course.rhythm.slot > asyncio.get_running_loop().time() + 1
     await world.watch.stop(1.0)
 
 
@@ -209,7 +210,7 @@ async def test_a_crash_is_inconclusive_and_stops_nobody(capfd: pytest.CaptureFix
     assert (verdict.state, verdict.outcome) == (State.UP, Inconclusive("a fault of the checker: RuntimeError"))
     await world.watch.stop(1.0)
     told = capfd.readouterr().err
-    assert 0 < told.count("check_crashed") <= watch_module.CRASH_LINES_A_MINUTE
+    assert 0 < told.count("check_crashed") <= CRASH_LINES_A_MINUTE
     assert "sesame" not in told
     assert "test_watch.py" in told
 
@@ -240,7 +241,7 @@ async def test_starts_are_spread() -> None:
     world = World()
     world.watch.assign([check(f"c{number}", timing=Timing(interval=100.0)) for number in range(200)])
     now = asyncio.get_running_loop().time()
-    slots = sorted(watched.rhythm.slot - now for watched in world.watch._watched.values())
+    slots = sorted(watched.course.rhythm.slot - now for watched in world.watch._watched.values())
     assert slots[0] < 10
     assert 90 < slots[-1] <= 100
     await world.watch.stop(1.0)
@@ -251,7 +252,7 @@ async def test_what_is_not_known_is_probed_soon_whatever_its_interval() -> None:
     slow = Timing(interval=1000.0)
     world.watch.assign([check("a", timing=slow), check("b", timing=slow, known=State.UP)])
     await until(lambda: world.state("a") is State.UP)
-    assert world.watch._watched["a"].rhythm.slot > asyncio.get_running_loop().time() + 1
+    assert world.watch._watched["a"].course.rhythm.slot > asyncio.get_running_loop().time() + 1
     assert world.probes("b") == 0
     await world.watch.stop(1.0)
 
@@ -264,7 +265,7 @@ async def test_a_death_is_found_by_the_fast_interval_alone() -> None:
     await until(lambda: world.state("a") is State.DOWN)
     assert world.probes("a") >= 40
     probed = world.probes("a")
-    await until(lambda: world.watch._watched["a"].rhythm.hurried_to is None)
+    await until(lambda: world.watch._watched["a"].course.rhythm.hurried_to is None)
     assert world.probes("a") == probed
     await world.watch.stop(1.0)
 

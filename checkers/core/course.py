@@ -1,0 +1,71 @@
+"""One check as it is run: what is believed of it, what is asked next, and when. Pure.
+
+Whoever probes (a task on asyncio, the lean engine) keeps one course for each check and tells it what was found.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from checkers.core.health import Health, worth_telling
+from checkers.core.messages import AssignedCheck, State
+from checkers.core.outcome import Outcome
+from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, slot_after_early
+from checkers.core.turns import connects_left, turn
+from config.checks import AnyCheck
+
+
+class Course(msgspec.Struct):
+    """Changes with every probe: `observe` its outcome, then `ended` when its conversation is over."""
+
+    assigned: AssignedCheck
+    health: Health
+    rhythm: Rhythm
+    early_at: float | None = None  # the first probe of what is not known, before the rhythm begins
+    connects_left: int = 0
+
+    @property
+    def moment(self) -> float:
+        """When to probe."""
+        return self.rhythm.moment if self.early_at is None else self.early_at
+
+    @property
+    def asked(self) -> AnyCheck:
+        """What the next probe asks."""
+        return turn(self.assigned.check, self.connects_left) if self.connects_left else self.assigned.check
+
+    def retime(self, assigned: AssignedCheck, now: float) -> None:
+        """The same question in another rhythm, which begins now. A probe that runs is left to end."""
+        self.assigned = assigned
+        self.rhythm = _rhythm(assigned, now)
+
+    def observe(self, outcome: Outcome, ended_at: float, latency: float) -> bool:
+        """Fold in an outcome: whether the director should hear at once."""
+        before, timing = self.health, self.assigned.timing
+        self.health = before.observe(outcome, ended_at, latency, timing)
+        if timing.connects:
+            self.connects_left = connects_left(self.connects_left, outcome, self.health.state, timing)
+        else:
+            self.connects_left = 0
+        return worth_telling(before, self.health)
+
+    def ended(self, now: float) -> None:
+        """The conversation is over: the next moment."""
+        timing = self.assigned.timing
+        if self.early_at is None:
+            self.rhythm = self.rhythm.after(now, timing, contradicted=self.health.streak > 0)
+        else:
+            self.early_at = None
+            self.rhythm = Rhythm(slot_after_early(self.rhythm.slot, timing.interval, now))
+
+
+def course(assigned: AssignedCheck, health: Health, now: float) -> Course:
+    """A check that becomes known now. What nothing is known about is probed early."""
+    early_at = None
+    if health.state is State.UNKNOWN:
+        early_at = early_moment(now, assigned.timing.interval, jitter_of(assigned.id))
+    return Course(assigned, health, _rhythm(assigned, now), early_at)
+
+
+def _rhythm(assigned: AssignedCheck, now: float) -> Rhythm:
+    return Rhythm(first_slot(now, assigned.timing.interval, jitter_of(assigned.id)))

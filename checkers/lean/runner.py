@@ -1,0 +1,165 @@
+"""One check of the lean engine, from probe to probe, and what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from checkers.core.course import Course, course
+from checkers.core.messages import AssignedCheck
+from checkers.core.outcome import Outcome
+from checkers.lean.call import Call, Dial
+from checkers.lean.reactor import Reactor
+from checkers.lean.way import conversation_of, secured_of
+from checkers.lean.wheel import ASLEEP, TICK_SECONDS
+from checkers.probes.attempt import STALLED_SHARE
+from checkers.probes.failures import Stage, Stuck, a_fault, outcome_of
+from checkers.probes.session import numeric
+
+CALLS_AT_ONCE = 4096  # so many may hang until their timeout before others have to wait
+
+Probed = Callable[[str, bool], None]
+"""A check of that identity was probed, and whether the director must hear of it at once."""
+
+Crashed = Callable[[str, Exception], None]
+"""A fault of our own code came up in the probe of that check."""
+
+
+class Engine:
+    """What all checks of the engine share."""
+
+    def __init__(self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float]) -> None:
+        """`stalled`: the seconds in which the loop did not turn, so far."""
+        self.reactor = Reactor()
+        self.on_probed = on_probed
+        self.stalled = stalled
+        self.crashed = crashed
+        self.running = 0
+        self._waiting: deque[Runner] = deque()
+        self._admitting = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def admit(self, runner: Runner) -> bool:
+        """Whether there is room for one more call. Who finds none waits in a row."""
+        if self.running >= CALLS_AT_ONCE:
+            self._waiting.append(runner)
+            return False
+        self.running += 1
+        self._idle.clear()
+        return True
+
+    async def idle(self) -> None:
+        """Until no call is out."""
+        await self._idle.wait()
+
+    def release(self) -> None:
+        """A call is over: the next may begin. Those that end at once make no recursion."""
+        self.running -= 1
+        if not self.running:
+            self._idle.set()
+        if self._admitting:
+            return
+        self._admitting = True
+        while self._waiting and self.running < CALLS_AT_ONCE:
+            self._waiting.popleft().due(self.reactor.now())
+        self._admitting = False
+
+
+class Runner:
+    """One check: its course, its alarm, and the call it has out."""
+
+    __slots__ = ("_before", "_call", "_course", "_dial", "_engine", "_gone", "_stalled_before", "wake")
+
+    def __init__(self, engine: Engine, given: Course, before: Runner | None) -> None:
+        """`before`: who ran this check until now, and may still be parting from its real server."""
+        self._engine = engine
+        self._course = given
+        self._before = before
+        self._call: Call | None = None
+        self._dial: Dial | None = None
+        self._gone = False
+        self._stalled_before = 0.0
+        self.wake = ASLEEP
+        self.alarm(given.moment)
+
+    @property
+    def course(self) -> Course:
+        """What is believed, asked next, and when."""
+        return self._course
+
+    @property
+    def calling(self) -> bool:
+        """Whether a conversation is going on, or its end."""
+        return self._call is not None
+
+    def due(self, now: float) -> None:
+        """The alarm rings: for the next probe, or because this one lasts too long."""
+        if self._call is not None:
+            held_up = self._engine.stalled() - self._stalled_before
+            unfair = held_up >= STALLED_SHARE * self._course.assigned.timing.timeout
+            self._call.late(now, held_up if unfair else 0.0)
+        elif self._gone:
+            return
+        elif self._before is not None and self._before.calling:
+            self.alarm(now + TICK_SECONDS)
+        elif self._engine.admit(self):
+            self._before = None
+            self._probe(now)
+
+    def retime(self, assigned: AssignedCheck, now: float) -> None:
+        """The same question, other timing. A call that is out is left to end."""
+        if self._call is not None:
+            self._course.retime(assigned, now)
+        else:
+            self._course = course(assigned, self._course.health, now)
+            self.alarm(self._course.moment)
+
+    def let_go(self, now: float) -> None:
+        """Probe no more; a conversation is ended politely."""
+        self._gone = True
+        if self._call is not None:
+            self._call.leave(now)
+
+    def alarm(self, moment: float) -> None:
+        """Ring then, and not when it was to ring before."""
+        self._engine.reactor.wake_at(moment, self)
+
+    def found(self, outcome: Outcome, now: float, latency: float) -> None:
+        """The call has an outcome."""
+        if not self._gone:
+            told = self._course.observe(outcome, now, latency)
+            self._engine.on_probed(self._course.assigned.id, told)
+
+    def over(self, now: float) -> None:
+        """The call is closed."""
+        self._call = None
+        self._rest(now)
+
+    def broken(self, error: Exception, now: float) -> None:
+        """A fault of our own code."""
+        self._engine.crashed(self._course.assigned.id, error)
+        if self._call is not None:
+            self._call.end(a_fault(error), now)
+
+    def _probe(self, now: float) -> None:
+        assigned, asked = self._course.assigned, self._course.asked
+        self._stalled_before = self._engine.stalled()
+        try:
+            dial = self._dial = self._dial or numeric(assigned.target)
+            conversation = conversation_of(asked, assigned.target)
+            secured = secured_of(asked, assigned.target)
+        except Stuck as error:
+            self.found(outcome_of(error, Stage.CONNECTING), now, 0.0)
+            self._rest(now)
+            return
+        self._call = Call(self._engine.reactor, self, dial, conversation, secured)
+        self.alarm(now + assigned.timing.timeout)
+        self._call.begin(now)
+
+    def _rest(self, now: float) -> None:
+        if not self._gone:
+            self._course.ended(now)
+            self.alarm(self._course.moment)
+        self._engine.release()

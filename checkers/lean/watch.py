@@ -1,0 +1,75 @@
+"""The checks that the lean engine runs: as checkers/runtime/watch.py, without a task for each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from checkers.core.course import course
+from checkers.core.difference import Difference, difference
+from checkers.core.health import Health, unproven
+from checkers.core.messages import AssignedCheck, Verdict
+from checkers.lean.runner import Crashed, Engine, Probed, Runner
+
+
+class LeanWatch:
+    """Runs what is assigned, and says whose health changed."""
+
+    def __init__(self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float] = lambda: 0.0) -> None:
+        """`stalled`: the seconds in which the loop did not turn, so far."""
+        self._engine = Engine(on_probed, crashed, stalled)
+        self._runners: dict[str, Runner] = {}
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """All checks that run."""
+        return tuple(self._runners)
+
+    def verdict(self, identity: str) -> Verdict | None:
+        """What is believed of a check now; None when it is not run (any more)."""
+        health = self.belief(identity)
+        return health.verdict(identity) if health is not None else None
+
+    def belief(self, identity: str) -> Health | None:
+        """The health of a check now; None when it is not run (any more)."""
+        runner = self._runners.get(identity)
+        return runner.course.health if runner is not None else None
+
+    def assign(
+        self, checks: Iterable[AssignedCheck], beliefs: Mapping[str, Health] = MappingProxyType({})
+    ) -> Difference:
+        """Run these checks and no others, keeping whatever did not change.
+
+        `beliefs`: the health of checks that were run elsewhere until now.
+        """
+        change = difference({name: runner.course.assigned for name, runner in self._runners.items()}, checks)
+        now = self._engine.reactor.now()
+        for identity in change.ended:
+            self._runners.pop(identity).let_go(now)
+        for check in change.started:
+            self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), None, now)
+        for check in change.replaced:
+            before = self._runners[check.id]
+            before.let_go(now)
+            self._start(check, msgspec.structs.replace(before.course.health, streak=0), before, now)
+        for check in change.retimed:
+            self._runners[check.id].retime(check, now)
+        return change
+
+    async def stop(self, seconds: float) -> None:
+        """End every check politely, in so many seconds at most."""
+        now = self._engine.reactor.now()
+        for runner in self._runners.values():
+            runner.let_go(now)
+        self._runners.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._engine.idle()
+        self._engine.reactor.close()
+
+    def _start(self, check: AssignedCheck, health: Health, before: Runner | None, now: float) -> None:
+        self._runners[check.id] = Runner(self._engine, course(check, health, now), before)
