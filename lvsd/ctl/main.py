@@ -25,6 +25,7 @@ from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.ctl.drill import drill
 from lvsd.ctl.failover import failover
 from lvsd.ctl.show import show
+from lvsd.ctl.vrrp_watch import watch as vrrp_watch
 
 WATCH_SECONDS = 1.0
 
@@ -89,12 +90,18 @@ def status(run_dir: Path, service: str, *, watch: bool, as_object: bool) -> None
     _show(once, watch=watch)
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @_json
-@click.pass_obj
-def vrrp(run_dir: Path, *, watch: bool, as_object: bool) -> None:
-    """VRRP instances: role, priority, the active router, the last transition and its cause."""
+@click.pass_context
+def vrrp(context: click.Context, *, watch: bool, as_object: bool) -> None:
+    """VRRP instances: role, priority, the active router, the last transition and its cause.
+
+    `lvsctl vrrp watch` decodes what is on the wire.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    run_dir: Path = context.obj
 
     def once() -> str:
         reply = asked(run_dir, VrrpRequest())
@@ -102,6 +109,9 @@ def vrrp(run_dir: Path, *, watch: bool, as_object: bool) -> None:
         return as_json(reply) if as_object else render.vrrp(reply, _paint())
 
     _show(once, watch=watch)
+
+
+vrrp.add_command(vrrp_watch)
 
 
 @main.command()

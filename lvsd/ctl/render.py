@@ -11,6 +11,7 @@ from lvsd.control.messages import (
     RealServerRow,
     ServiceRow,
     StatusReply,
+    TrackRow,
     VrrpReply,
     VrrpRow,
 )
@@ -92,8 +93,17 @@ def _real(service: ServiceRow, real: RealServerRow, *, first: bool) -> Sequence[
         _weight(real),
         span(real.probe_age),
         _latency(real),
-        f"in maintenance; {_result(real)}" if real.maintenance else _result(real),
+        "; ".join((*_remarks(real), _result(real))),
     )
+
+
+_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected"}
+
+
+def _remarks(real: RealServerRow) -> list[str]:
+    """Why it stands otherwise than its checks say."""
+    remarks = ["in maintenance"] if real.maintenance else []
+    return [*remarks, _HOLDS.get(real.hold, real.hold)] if real.hold else remarks
 
 
 def _check(one: CheckRow) -> Sequence[str]:
@@ -123,6 +133,7 @@ def _result(real: RealServerRow | CheckRow) -> str:
 
 def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
     lines = [paint(_quorum_lost(one), "red") for one in reply.services if one.quorum_state == "lost"]
+    lines.extend(paint(_floor_broken(one), "red") for one in reply.services if one.floor_broken)
     for process in reply.processes:
         if not process.connected:
             text = f"the {process.name} process is gone since {span(process.age)}: what it last said stands"
@@ -134,6 +145,19 @@ def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
         text = f"the table was changed by a stranger and mended {reply.repairs} times"
         lines.append(paint(f"{text}, last {span(reply.repair_age)} ago", "yellow"))
     return ["", *lines] if lines else []
+
+
+_BELOW_FLOOR = {
+    "keep": "those that fail stay in service",
+    "fail-open": "all serve, whatever their checks say",
+    "sorry": "the fallback servers serve",
+    "withdraw": "nobody serves",
+}
+
+
+def _floor_broken(service: ServiceRow) -> str:
+    instead = _BELOW_FLOOR.get(service.floor_broken, service.floor_broken)
+    return f"{service.name}: the floor of {service.floor} is broken: {instead}"
 
 
 def _quorum_lost(service: ServiceRow) -> str:
@@ -155,6 +179,7 @@ def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:
     for one in reply.instances:
         if one.fault:
             lines.append(paint(f"{one.name}: {one.fault}", "red"))
+        lines.extend(_track(one.name, track, paint) for track in one.tracks)
         if one.yielded:
             text = "was handed over and does not preempt: `lvsctl failover --back` lets it"
             lines.append(paint(f"{one.name}: {text}", "yellow"))
@@ -177,6 +202,13 @@ def _lateness(row: LatenessRow) -> str:
 
 def _bound(seconds: float | None) -> str:
     return "later" if seconds is None else f"within {seconds * 1000:g} ms"
+
+
+def _track(instance: str, track: TrackRow, paint: Paint) -> str:
+    weight = "fault" if track.fault else f"{track.weight:+d}" if track.weight else "0"
+    bad = track.fault or track.state == "bad" or track.weight < 0
+    text = f"{instance}: {track.kind} {track.name}: {track.state} ({weight})"
+    return paint(text, "yellow") if bad else text
 
 
 def _instance(one: VrrpRow) -> Sequence[str]:

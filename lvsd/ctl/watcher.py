@@ -10,22 +10,18 @@ answered with RST, so that real servers never have more than a few half-open con
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import random
 import selectors
 import socket
-import struct
 import threading
 import time
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 from typing import Final, Self
 
+from lvsd.ctl.taps import ETH_P_ARP, ETH_P_IP, tap, tcp_to
 from lvsd.drill.packets import PACKET_LIMIT_BYTES, RST, SYN, announced, answer_of, segment
 
 IP_NODEFRAG: Final = 22
-SO_ATTACH_FILTER: Final = 26
-ETH_P_IP, ETH_P_ARP = 0x0800, 0x0806
 PORTS: Final = range(10000, 30000)  # below those the kernel gives to connections
 PACE_SECONDS: Final = 0.01
 PACE_A_TARGET_SECONDS: Final = 0.002
@@ -54,8 +50,8 @@ class Watcher:
         self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._raw.setsockopt(socket.IPPROTO_IP, IP_NODEFRAG, 1)
         self._raw.setblocking(False)
-        self._answers = _tap(ETH_P_IP, source)
-        self._arps = _tap(ETH_P_ARP, None)
+        self._answers = tap(ETH_P_IP, tcp_to(source, PACKET_LIMIT_BYTES))
+        self._arps = tap(ETH_P_ARP)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -124,31 +120,3 @@ class Watcher:
             heard = announced(packet)
             if heard is not None and heard[0] in self._addresses and kind != socket.PACKET_OUTGOING:
                 self.announcements.append((time.monotonic(), *heard))
-
-
-def _tap(protocol: int, towards: str | None) -> socket.socket:
-    """What comes in of a protocol, without its Ethernet header; `towards`: TCP to this address alone."""
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol))
-    if towards is not None:
-        _attach(tap, _tcp_to(towards))
-    tap.setblocking(False)
-    return tap
-
-
-def _tcp_to(address: str) -> list[tuple[int, int, int, int]]:
-    """A filter (bpf(4)): a balancer's own traffic is more than we could read."""
-    load_byte, load_word, equal, give = 0x30, 0x20, 0x15, 0x06
-    return [
-        (load_byte, 0, 0, 9),
-        (equal, 0, 3, socket.IPPROTO_TCP),
-        (load_word, 0, 0, 16),
-        (equal, 0, 1, int(IPv4Address(address))),
-        (give, 0, 0, PACKET_LIMIT_BYTES),
-        (give, 0, 0, 0),
-    ]
-
-
-def _attach(tap: socket.socket, program: Sequence[tuple[int, int, int, int]]) -> None:
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(buffer)))
