@@ -37,6 +37,9 @@ from netlink.route_socket import RouteMonitor
 TICK_SECONDS = 1.0
 """So often a report goes to the director and a sign of life to the supervisor."""
 
+HELD_UP_SECONDS = 0.005
+"""A timer so late says that the process stood still between hearing and acting: what came meanwhile counts first."""
+
 USAGE_EXIT = 2
 _SIGNALS_LIMIT_BYTES = 64
 
@@ -109,12 +112,18 @@ class Loop:
         self._take_signals()
         self._notifier.ready()
         while not self._stopping:
+            if time.monotonic() - self._routers.wake_at > HELD_UP_SECONDS:
+                self._attend_to_all(0)
             self._due(time.monotonic())
             self._timer.set(min(self._routers.wake_at, self._channel_at(), self._tick_at))
-            for key, _ in self._selector.select():
-                key.data()
+            self._attend_to_all(None)
         self._routers.stop(time.monotonic())
         self._channel.send(self._routers.status())
+
+    def _attend_to_all(self, patience: float | None) -> None:
+        """Whatever has come, or comes within that time (seconds; None: whenever)."""
+        for key, _ in self._selector.select(patience):
+            key.data()
 
     def _take_signals(self) -> None:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)

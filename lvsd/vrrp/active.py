@@ -43,7 +43,6 @@ from lvsd.vrrp.moves import (
 )
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import LEAVING_PRIORITY, LOWEST_PRIORITY, Instance
-from lvsd.vrrp.timers import ADVERTISEMENTS_MISSED
 from lvsd.vrrp.whispers import noted, successor
 
 LOSSES_LIMIT = 5
@@ -52,6 +51,9 @@ LOSSES_WINDOW_SECONDS = 60.0
 
 ANSWER_PAUSE_SECONDS = 0.1
 """At most one answer (an advertisement out of turn, a burst of ARP) in that time, however many provoke it."""
+
+ANSWERS_TOLD_SECONDS = 10.0
+"""So often at most the journal hears of it: nobody fills it from outside."""
 
 
 def active(instance: Instance, event: Event, now: float) -> Step:  # noqa: C901, PLR0911  # a case for each event
@@ -124,9 +126,16 @@ def _contest(instance: Instance, heard: Advertisement, now: float) -> Step:
     answered = replace(instance, answered_at=now, timer_at=now + instance.config.advertisement_interval)
     if heard.priority == LEAVING_PRIORITY:
         return answered, (Send(instance.priority), *told)
-    tell = Tell("info", "lower_priority_answered", (("router", heard.source), ("priority", heard.priority)))
+    answered, tell = _answer_told(answered, heard, now)
     answer = (Send(instance.priority), announce_all(instance.config))
-    return burst_later(answered, now), (*answer, *told, tell)
+    return burst_later(answered, now), (*answer, *told, *tell)
+
+
+def _answer_told(instance: Instance, heard: Advertisement, now: float) -> Step:
+    if now - instance.answer_told_at < ANSWERS_TOLD_SECONDS:
+        return instance, ()
+    fields = (("router", heard.source), ("priority", heard.priority))
+    return replace(instance, answer_told_at=now), (Tell("info", "lower_priority_answered", fields),)
 
 
 def _obedient(instance: Instance, heard: Advertisement) -> Instance:
@@ -135,15 +144,15 @@ def _obedient(instance: Instance, heard: Advertisement) -> Instance:
 
 
 def _overslept(instance: Instance, now: float) -> bool:
-    """Whether we owe advertisements for so long that the others may have taken us for dead.
+    """Whether we owe two advertisements, so that the others may have taken us for dead.
 
-    They wait for three, of which the first was due two intervals before ours was (by their clocks, and they wait the
-    skew time too). A process that resumed does not know for how long nobody spoke; it may not preempt who took over meanwhile.
+    They wait for three since the last that we sent, by clocks that may be faster than ours. A process that resumed
+    does not know for how long nobody spoke; where it does not preempt, it leaves the addresses to who took over.
     """
     interval = instance.config.advertisement_interval
     if instance.cause is Cause.RESUMED and not instance.preempts and now - instance.since <= interval:
         return True
-    return now - instance.timer_at > (ADVERTISEMENTS_MISSED - 2) * interval
+    return now - instance.timer_at > interval
 
 
 def _give_way(instance: Instance, heard: Advertisement, now: float) -> Step:

@@ -12,6 +12,7 @@ from lvsd.vrrp.timers import VERSION_2, active_down_interval, skew_time
 
 OWNER_PRIORITY = 255
 LEAVING_PRIORITY = 0
+LOWEST_PRIORITY = 1
 
 UNKNOWN_LINK = Link()
 
@@ -42,6 +43,7 @@ class Instance:
     burst_at: float = inf  # the second burst of gratuitous ARP
     refresh_at: float = inf  # the periodic gratuitous ARP
     answered_at: float = -inf
+    answer_told_at: float = -inf
     learned_interval: float = 0.0  # what the router we obey advertises (version 3), seconds; 0: nothing heard
     preempt_at: float = inf  # when the delay before preempting the router we hear is over
     losses: tuple[float, ...] = ()  # when addresses were taken away, the last few
@@ -64,7 +66,7 @@ class Instance:
         """The effective priority: an owner's never moves, the others' stays below an owner's."""
         if self.config.priority == OWNER_PRIORITY:
             return OWNER_PRIORITY
-        return max(1, min(OWNER_PRIORITY - 1, self.config.priority + self.weighed))
+        return max(LOWEST_PRIORITY, min(OWNER_PRIORITY - 1, self.config.priority + self.weighed))
 
     @property
     def wake_at(self) -> float:

@@ -107,6 +107,25 @@ def test_without_preemption_a_lower_weight_keeps_the_addresses() -> None:
     assert run(known, Weighed(-20), 100.3)[0].role is Role.ACTIVE
 
 
+def test_without_preemption_who_can_serve_nobody_lets_go_all_the_same() -> None:
+    sitting = active(samples.instance(priority=100, preempt=False))
+    known, _ = run(sitting, advert(90, kind=Kind.STANDBY), 100.2)
+    leaves, effects = run(known, Weighed(-253), 100.3)
+    assert (leaves.role, leaves.cause) == (Role.BACKUP, Cause.PRIORITY_LOWERED)
+    assert Whisper(Kind.HANDOVER, 1, PEER) in effects
+
+
+def test_without_preemption_who_can_serve_nobody_lets_go_when_another_can() -> None:
+    sitting = active(samples.instance(priority=100, preempt=False))
+    alone, _ = run(sitting, Weighed(-253), 100.2)
+    still, _ = run(alone, advert(1, kind=Kind.STANDBY), 100.3)
+    assert still.role is Role.ACTIVE
+    leaves, _ = run(still, advert(90, kind=Kind.STANDBY), 101.3)
+    assert (leaves.role, leaves.cause) == (Role.BACKUP, Cause.PRIORITY_LOWERED)
+    low = active(samples.instance(priority=1, preempt=False))
+    assert run(low, advert(90, kind=Kind.STANDBY), 100.3)[0].role is Role.ACTIVE
+
+
 @pytest.mark.parametrize(("configured", "delta", "effective"), [(100, 200, 254), (100, -200, 1), (255, -100, 255)])
 def test_the_effective_priority_keeps_its_bounds(configured: int, delta: int, effective: int) -> None:
     assert replace(Instance(samples.instance(priority=configured)), weighed=delta).priority == effective
@@ -320,7 +339,7 @@ def test_who_overslept_and_hears_nobody_goes_on() -> None:
 
 
 def test_a_little_lateness_is_no_oversleeping() -> None:
-    assert run(active(), advert(50), 103.9)[0].role is Role.ACTIVE
+    assert run(active(), advert(50), 101.9)[0].role is Role.ACTIVE
 
 
 # the delay before preemption
