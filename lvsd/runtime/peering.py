@@ -66,7 +66,7 @@ class PeerServer:
                     await self._answer(self._wanted.secret.value, reader, writer)
         except Garbled as error:
             asker = str((writer.get_extra_info("peername") or ("",))[0])
-            self._told.tell("refused", time.monotonic(), "warning", "peer_refused", peer=asker, error=str(error))
+            self._told.tell("refused", time.monotonic(), "warning", "asker_refused", peer=asker, error=str(error))
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # he went away
         finally:

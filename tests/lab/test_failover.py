@@ -191,5 +191,24 @@ def test_a_peer_that_is_not_ready_is_named_and_the_drill_refused(world: World) -
     second.configure(config("lb2").replace(SECRET, "x" * 20))
     assert second.reload().accepted
     wait_until(lambda: codes(drilled(lb1, "--dry-run")[1]) == {"peer_unreachable"}, 20, "another secret")
-    assert "peer_refused" in second.log()
+    assert "asker_refused" in second.log()
     assert SECRET not in second.log() + first.log()
+
+
+def test_the_wire_is_decoded_and_two_active_routers_are_told(world: World) -> None:
+    pytest.importorskip("scapy", reason="`lvsctl vrrp watch` needs it: it is declared in pyproject.toml")
+    _, second = up(world)
+    calm = lvsctl(world["lb1"], "vrrp", "watch", "--seconds", "3", "--json")
+    rows = [json.loads(row) for row in calm.stdout.splitlines()]
+    assert calm.returncode == 0, calm.stdout + calm.stderr
+    assert {row["kind"] for row in rows} >= {"advertisement", "standby"}
+    assert {(row["checksum"], row["virtual_router_id"]) for row in rows} == {("right, with pseudo header", 51)}
+    second.configure(config("lb2", interval="1s").replace("version: 3", "version: 2"))
+    assert second.reload().accepted
+    wait_until(lambda: role(second) == "active", 10, "both are active")
+    torn = lvsctl(world["lb1"], "vrrp", "watch", "-i", "eth0", "--seconds", "5")
+    assert torn.returncode == 1, torn.stdout + torn.stderr
+    assert "virtual router 51: 192.0.2.1 and 192.0.2.2 are both active [two_active]" in torn.stdout
+    assert "192.0.2.1 and 192.0.2.2 speak versions 3 and 2 [version_differs]" in torn.stdout
+    nowhere = lvsctl(world["lb1"], "vrrp", "watch", "-i", "eth9", "--seconds", "1")
+    assert (nowhere.returncode, nowhere.stderr) == (1, "lvsctl: eth9: No such device\n")

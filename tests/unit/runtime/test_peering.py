@@ -56,7 +56,7 @@ async def test_a_peer_with_another_secret_gets_nothing(capfd: pytest.CaptureFixt
     assert reply.portrait is None
     assert "is the secret the same on both?" in reply.error
     told = capfd.readouterr().err
-    assert "peer_refused" in told
+    assert "asker_refused" in told
     assert SECRET not in told
 
 
