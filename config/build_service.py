@@ -8,6 +8,7 @@ from typing import Final
 from config import codes
 from config import shape_services as keys
 from config.build_check import Probes
+from config.build_pool import build_pool_rules
 from config.build_real_servers import Frame, build_fallback, build_real_servers, level_probes
 from config.build_settings import build_mail, build_persistence, build_quorum
 from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
@@ -74,6 +75,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
         hooks_on_stop=fields.value(keys.HOOKS_ON_STOP, default=False),
         mail=build_mail(fields),
         monitor_file=monitor_file.value if monitor_file else None,
+        rules=build_pool_rules(fields, real_servers, fallback, reading),
     )
     return Built(service, _virtual_place(said))
 

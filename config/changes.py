@@ -23,6 +23,7 @@ from config.model import (
     VirtualService,
     VrrpInstance,
 )
+from config.pool_rules import Amount, CorrelatedFailure, Floor
 from config.scalars import duration_words
 from config.secret import Secret
 from config.words import SCHEDULER_FLAGS
@@ -33,6 +34,7 @@ _DURATIONS: Final = frozenset(
     ("interval", "fast_interval", "timeout", "advertisement_interval", "delay", "refresh", "repeat", "tcp", "tcp_fin",
      "udp"),
 )  # fmt: skip
+_PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure)
 _RANGES: Final = frozenset(("reply_length",))
 
 
@@ -204,7 +206,7 @@ def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
         if isinstance(before, Secret) and isinstance(after, Secret):
             yield f"{word} changed"
         elif _told_inside(before, after):
-            prefix = f"{word} " if isinstance(after, Tunnel | Mail | Timeouts | ConnectionSync) else ""
+            prefix = f"{word} " if isinstance(after, _PREFIXED) else ""
             yield from (prefix + line for line in _fields(before, after, frozenset()))
         else:
             yield f"{word} {_words(name, before)} -> {_words(name, after)}"
@@ -212,7 +214,7 @@ def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
 
 def _told_inside(before: object, after: object) -> bool:
     plain = isinstance(before, msgspec.Struct) and type(before) is type(after)
-    return plain and not isinstance(before, VirtualEndpoint | FirewallMark | Persistence)
+    return plain and not isinstance(before, VirtualEndpoint | FirewallMark | Persistence | Amount)
 
 
 def _words(name: str, value: object) -> str:
@@ -237,6 +239,8 @@ def _struct(value: msgspec.Struct) -> str:
     match value:
         case VirtualEndpoint() | FirewallMark():
             return _virtual(value)
+        case Amount():
+            return str(value)
         case Persistence():
             engine = f" by {value.engine}" if value.engine else ""
             return f"{duration_words(value.seconds)}/{value.netmask}{engine}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from config.checks import Check
+from config.pool_rules import PoolRules
 from config.secret import Secret
 from config.words import Forwarding, OnFailure, Protocol, SyncRole, TunnelChecksum, TunnelType
 
@@ -99,6 +100,7 @@ class VirtualService(msgspec.Struct, frozen=True):
     `quorum - hysteresis` (or to nothing), until they sum up to `quorum + hysteresis` again. `on_quorum_up` and
     `on_quorum_down` are commands to run when that changes, also without fallback servers. `hooks_on_stop`: run
     `on_down` and `on_quorum_down` when lvsd stops. `monitor_file` gets one line for each outcome of a probe.
+    `rules` hold for its real servers together.
     """
 
     name: str
@@ -116,6 +118,7 @@ class VirtualService(msgspec.Struct, frozen=True):
     hooks_on_stop: bool = False
     mail: Mail | None = None
     monitor_file: str | None = None
+    rules: PoolRules = PoolRules()
 
 
 class VirtualAddress(msgspec.Struct, frozen=True):

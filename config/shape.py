@@ -12,6 +12,7 @@ from config.passwords import SecretKind
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section, Table
 from config.shape_checks import CHECK
+from config.shape_pool import POOL_SECTIONS
 from config.shape_services import (
     DEFAULTS,
     FALLBACK_SERVER,
@@ -136,7 +137,7 @@ TOP = Section(
 
 SECTIONS: Final = (
     TOP, DAEMON_SECTION, PEER_SECTION, IPVS_SECTION, TIMEOUTS_SECTION, SYNC_SECTION, DEFAULTS, SERVICE,
-    PERSISTENCE_SECTION, MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK, VRRP_INSTANCE,
-    AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION, TRACK_SECTION, GROUP_SECTION,
+    PERSISTENCE_SECTION, *POOL_SECTIONS, MAIL_SECTION, REAL_SERVER, TUNNEL_SECTION, FALLBACK_SERVER, CHECK,
+    VRRP_INSTANCE, AUTHENTICATION_SECTION, MOVED, GRATUITOUS_ARP_SECTION, TRACK_SECTION, GROUP_SECTION,
 )  # fmt: skip
 """All sections, in the order of the manual."""

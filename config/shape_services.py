@@ -11,6 +11,7 @@ from config.problems import Severity
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import Key, Listing, Nested, Section
 from config.shape_checks import CHECK
+from config.shape_pool import POOL_SETTINGS
 from config.strangers import MAIL_STRANGERS, SERVICE_STRANGERS
 from config.words import FORWARDING_WORDS, SCHEDULER_FLAGS, SCHEDULERS, OnFailure, Protocol, TunnelChecksum, TunnelType
 
@@ -162,7 +163,7 @@ MAIL = Key(
 MONITOR_FILE = Key("monitor_file", PathKind(), "A file that gets one line for each outcome of a probe.")
 _SERVICE_SETTINGS = (
     SCHEDULER, FLAGS, PERSISTENCE, *_REAL_SERVER_SETTINGS, QUORUM, HYSTERESIS, ON_QUORUM_UP, ON_QUORUM_DOWN,
-    HOOKS_ON_STOP, MAIL, MONITOR_FILE,
+    HOOKS_ON_STOP, MAIL, MONITOR_FILE, *POOL_SETTINGS,
 )  # fmt: skip
 
 VIRTUAL = Key("virtual", EndpointKind(port_needed=True), "Address and port that clients use.")

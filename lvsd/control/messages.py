@@ -98,6 +98,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     weight_asked: int | None = None  # by the real server itself; it counts while it is up
     maintenance: bool = False  # a person took it out by a file in the maintenance directory
     checks: tuple[CheckRow, ...] = ()
+    hold: str = ""  # why it stands otherwise than its checks say: floor, suspected
 
 
 class ServiceRow(msgspec.Struct, frozen=True):
@@ -112,6 +113,8 @@ class ServiceRow(msgspec.Struct, frozen=True):
     hysteresis: int = 0
     quorum_state: str = "unknown"  # gained, lost, unknown
     weight_up: int = 0
+    floor: str = ""  # so many must be left in service: a number or a share
+    floor_broken: str = ""  # what is done about it: keep, fail-open, sorry, withdraw
 
 
 class ProcessRow(msgspec.Struct, frozen=True):
@@ -134,6 +137,16 @@ class StatusReply(msgspec.Struct, frozen=True, tag="status"):
     repairs: int
     repair_age: float | None
     table_error: str
+
+
+class TrackRow(msgspec.Struct, frozen=True):
+    """Something a VRRP instance depends on. Interfaces are not among these: their trouble is the instance's `fault`."""
+
+    kind: str  # script, file, process, service
+    name: str
+    state: str  # good, bad, unknown, or the number of a file
+    weight: int  # what it adds to the priority now
+    fault: str  # why the instance cannot run, empty when it can
 
 
 class VrrpRow(msgspec.Struct, frozen=True):
@@ -159,6 +172,7 @@ class VrrpRow(msgspec.Struct, frozen=True):
     fault: str
     yielded: bool = False  # a person had it hand over, and it does not preempt
     standbys: tuple[str, ...] = ()  # as active router: who said that it stands by
+    tracks: tuple[TrackRow, ...] = ()
 
 
 class LatenessRow(msgspec.Struct, frozen=True):

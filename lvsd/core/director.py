@@ -59,6 +59,7 @@ from lvsd.core.events import (
     WorkerWent,
 )
 from lvsd.core.identity import service_key
+from lvsd.core.pool import failures_remembered, rules_applied, rules_due
 from lvsd.core.state import Director, Kernel, Vrrp, Worker
 from netlink.operations import DeleteService
 
@@ -241,6 +242,8 @@ def _kernel(
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
             ticked, sent = mails.ticked(director, now)
+            if rules_due(ticked):
+                return _and_then(_settled(ticked, sent, now), (ReadTable(),) if due else ())
             return _and_then(_let_vrrp_go(ticked, now), (*sent, *((ReadTable(),) if due else ())))
 
 
@@ -251,7 +254,10 @@ def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:
 
 def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that."""
-    settled, noticed = turns.noticed(quorum.reckoned(director))
+    ruled, told_of_rules = rules_applied(director, now)
+    effects.extend(told_of_rules)
+    settled, noticed = turns.noticed(quorum.reckoned(ruled))
+    settled = failures_remembered(settled, noticed, now)
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
     plan = kernel.plan_for(settled, now)
     if plan:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from checkers.core.messages import State, Verdict
 from config.checks import Check, ExternalCheck, NoCheck
 from config.model import RealServer, VirtualService
-from lvsd.core.identity import check_id, endpoint_text
+from lvsd.core.identity import check_id, endpoint_text, real_id
+from lvsd.core.pool_state import Hold
 from lvsd.core.state import Director
 
 WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
@@ -25,11 +26,33 @@ def in_maintenance(names: frozenset[str], real: RealServer) -> bool:
     return not names.isdisjoint((real.address, f"[{real.address}]", endpoint_text(real.address, real.port)))
 
 
+def taken_out(director: Director, real: RealServer) -> bool:
+    """Whether a person took it out of service."""
+    return in_maintenance(director.maintenance, real)
+
+
 def standing_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
-    """Whether a real server may serve: up when all its checks are, down when one is or a person said so."""
-    if in_maintenance(director.maintenance, real):
+    """Whether a real server may serve: up when all its checks are, down when one is or a person said so.
+
+    Unless the rules for the service's real servers together have the last word.
+    """
+    if taken_out(director, real):
         return State.DOWN
+    if director.pools.held and hold_on(director, virtual, real) is not None:
+        return State.UP
     return checked_state(director, virtual, real)
+
+
+def hold_on(director: Director, virtual: VirtualService, real: RealServer) -> Hold | None:
+    """Why it stands otherwise than its checks say."""
+    return director.pools.held.get(real_id(virtual, real))
+
+
+def sound_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
+    """As `standing_state`, but one that serves only because too few are left is down: it makes no quorum."""
+    if director.pools.held and hold_on(director, virtual, real) is Hold.FLOOR:
+        return State.DOWN
+    return standing_state(director, virtual, real)
 
 
 def checked_state(director: Director, virtual: VirtualService, real: RealServer) -> State:

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from checkers.core.messages import State
 from config.model import Config, RealServer, VirtualService
-from lvsd.core.health import effective_weight, greatest_weight, standing_state
+from config.pool_rules import FloorAction
+from lvsd.core.health import effective_weight, greatest_weight, sound_state
 from lvsd.core.identity import service_key
 from lvsd.core.state import Director
 from netlink.table import DestinationKey, Entry, ServiceKey, Table
@@ -31,10 +32,12 @@ def reckoned(director: Director) -> Director:
 
 def _decided(director: Director, virtual: VirtualService, before: bool | None) -> bool | None:
     """Gained, lost, or None: not known yet."""
+    if floor_action(director, virtual) in (FloorAction.SORRY, FloorAction.WITHDRAW):
+        return False
     certain = possible = 0
     undecided = False
     for real in virtual.real_servers:
-        match standing_state(director, virtual, real):
+        match sound_state(director, virtual, real):
             case State.UP:
                 weight = effective_weight(director, virtual, real)
                 certain += weight
@@ -69,7 +72,19 @@ def serving(held: Entry, servers: tuple[RealServer, ...]) -> int:
     return sum(held.destinations[key].weight for key in keys if key in held.destinations)
 
 
+def floor_action(director: Director, virtual: VirtualService) -> FloorAction | None:
+    """What a broken floor asks for; None while it holds."""
+    if virtual.rules.floor is None or service_key(virtual.virtual) not in director.pools.broken:
+        return None
+    return virtual.rules.floor.action
+
+
 def fallback_serves(director: Director, virtual: VirtualService) -> bool:
-    """Whether the fallback servers have their turn. Such without any weight cannot take it."""
+    """Whether the fallback servers have their turn, be there any or not where a broken floor takes all others out.
+
+    Such without any weight cannot take it.
+    """
+    if floor_action(director, virtual) is FloorAction.WITHDRAW:
+        return True
     able = any(one.weight for one in virtual.fallback)
     return able and director.quorum.get(service_key(virtual.virtual)) is False

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
+from lvsd.core.pool_state import Pools
 from lvsd.vrrp.messages import VrrpStatus, Weight
 from netlink.errors import Refusal, SettingRefusal
 from netlink.settings import Setting, StartDaemon
@@ -183,6 +184,7 @@ class Director:
     announced: Mapping[str, State] = field(default_factory=lambda: _NO_STATES)  # what was told last, by `real_id` or
     # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
     post: Post = Post()
+    pools: Pools = field(default_factory=Pools)
     tracking: Tracking = Tracking()
     roles: Mapping[str, str] = field(default_factory=lambda: _NO_ROLES)  # told last, by `INSTANCE name`, `GROUP name`
     stopping: bool = False

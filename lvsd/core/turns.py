@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from lvsd.core.effects import Level, Tell
-from lvsd.core.health import in_maintenance, standing_state, worst_check
+from lvsd.core.health import in_maintenance, sound_state, standing_state, worst_check
 from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
@@ -86,7 +86,7 @@ def told(director: Director, turn: Turn) -> Tell | None:
 
 def _told_quorum(director: Director, turn: Turn) -> Tell | None:
     virtual = turn.virtual
-    up = sum(standing_state(director, virtual, real) is State.UP for real in virtual.real_servers)
+    up = sum(sound_state(director, virtual, real) is State.UP for real in virtual.real_servers)
     fields: dict[str, str | int | float] = {"service": virtual.name, "quorum": virtual.quorum, "up": up}
     if turn.after is State.DOWN:
         return Tell(Level.WARNING, "quorum_lost", {**fields, "fallback_servers": len(virtual.fallback)})

@@ -12,21 +12,27 @@ from lvsd.control.messages import (
     RealServerRow,
     ServiceRow,
     StatusReply,
+    TrackRow,
     VrrpReply,
     VrrpRow,
 )
+from lvsd.core import tracking
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
 from lvsd.core.health import (
     asked_weight,
     check_state,
+    checked_state,
     effective_weight,
+    hold_on,
     in_maintenance,
     numbered_checks,
+    sound_state,
     standing_state,
     worst_check,
 )
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.quorum import floor_action
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
@@ -62,7 +68,8 @@ def _service(virtual: VirtualService, director: Director, wanted: Table, now: fl
     held = director.kernel.table.get(key)
     rows = [_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers]
     rows += [_fallback(real, wanted[key], held) for real in virtual.fallback]
-    up = (real for real in virtual.real_servers if standing_state(director, virtual, real) is State.UP)
+    up = (real for real in virtual.real_servers if sound_state(director, virtual, real) is State.UP)
+    action = floor_action(director, virtual)
     return ServiceRow(
         name=virtual.name,
         virtual=virtual_text(virtual.virtual),
@@ -73,6 +80,8 @@ def _service(virtual: VirtualService, director: Director, wanted: Table, now: fl
         hysteresis=virtual.hysteresis,
         quorum_state={True: "gained", False: "lost", None: "unknown"}[director.quorum.get(key)],
         weight_up=sum(effective_weight(director, virtual, real) for real in up),
+        floor="" if virtual.rules.floor is None else str(virtual.rules.floor.minimum),
+        floor_broken=action.value if action is not None else "",
     )
 
 
@@ -109,7 +118,8 @@ def _real(
     key = DestinationKey(real.address, real.port)
     weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
     check, verdict = worst_check(director, virtual, real)
-    row = _check(check, verdict, state, now)
+    hold = hold_on(director, virtual, real)
+    row = _check(check, verdict, checked_state(director, virtual, real) if hold else state, now)
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
         check=row.check,
@@ -131,6 +141,7 @@ def _real(
         failures=row.failures,
         weight_asked=asked_weight(director, virtual, real),
         maintenance=in_maintenance(director.maintenance, real),
+        hold=hold.value if hold is not None else "",
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
     )
 
@@ -205,7 +216,7 @@ def vrrp(director: Director, now: float) -> VrrpReply:
     """Every configured instance, as the vrrp process last reported it."""
     heard = director.vrrp.status
     reported = {one.name: one for one in heard.instances} if heard is not None else {}
-    rows = tuple(_instance(instance, reported.get(instance.name), now) for instance in director.config.vrrp)
+    rows = tuple(_instance(director, instance, reported.get(instance.name), now) for instance in director.config.vrrp)
     lateness = _lateness(heard.lateness) if heard is not None else LatenessRow()
     return VrrpReply(director.vrrp.connected, now - director.vrrp.changed_at, rows, lateness)
 
@@ -215,7 +226,7 @@ def _lateness(heard: Lateness) -> LatenessRow:
     return LatenessRow(heard.last, heard.maximum, tuple(zip(bounds, heard.counts, strict=False)))
 
 
-def _instance(instance: VrrpInstance, heard: InstanceStatus | None, now: float) -> VrrpRow:
+def _instance(director: Director, instance: VrrpInstance, heard: InstanceStatus | None, now: float) -> VrrpRow:
     return VrrpRow(
         name=instance.name,
         interface=instance.interface,
@@ -237,4 +248,10 @@ def _instance(instance: VrrpInstance, heard: InstanceStatus | None, now: float) 
         fault=heard.fault if heard is not None else "",
         yielded=heard is not None and heard.yielded,
         standbys=heard.standbys if heard is not None else (),
+        tracks=_tracks(director, instance),
     )
+
+
+def _tracks(director: Director, instance: VrrpInstance) -> tuple[TrackRow, ...]:
+    found = ((track, tracking.standing(director, instance, track)) for track in instance.tracks)
+    return tuple(TrackRow(*tracking.named(track), one.state, one.delta, one.fault) for track, one in found if one.state)

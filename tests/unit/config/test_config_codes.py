@@ -55,6 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     codes.THRESHOLDS: (WEB + "    upper_threshold: 5\n    lower_threshold: 6\n" + REAL, "5:5"),
     codes.ADDRESS_UNFIT: (WEB + "    real_servers: [224.0.0.18]\n", "4:20"),
     codes.PERSISTENCE_ENGINE: (WEB + "    persistence: {timeout: 1h, engine: sip}\n" + REAL, "4:40"),
+    codes.FLOOR: (WEB + "    floor: {minimum: 1, action: sorry}\n" + REAL, "4:5"),
     codes.QUORUM: (WEB + "    quorum: 2\n" + REAL, "4:5"),
     codes.SYNC: (WEB + REAL + "ipvs: {sync: {interface: eth1}}\n", "5:14"),
     codes.VRRP_TRACK: (LB0 + "    track: [{service: http}]\n", "4:24"),

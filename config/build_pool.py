@@ -1,0 +1,60 @@
+"""The rules of a service's real servers together. Pure."""
+
+from __future__ import annotations
+
+from config import codes
+from config import shape_pool as keys
+from config.model import RealServer
+from config.pool_rules import CorrelatedFailure, Floor, FloorAction, PoolRules
+from config.reading import Reading
+from config.sections import Fields
+
+
+def build_pool_rules(
+    fields: Fields, real_servers: tuple[RealServer, ...], fallback: tuple[RealServer, ...], reading: Reading
+) -> PoolRules:
+    """All of them, none where none is said."""
+    return PoolRules(_floor(fields, real_servers, fallback, reading), _correlated(fields))
+
+
+def _floor(
+    fields: Fields, real_servers: tuple[RealServer, ...], fallback: tuple[RealServer, ...], reading: Reading
+) -> Floor | None:
+    said = fields.value(keys.FLOOR, None)
+    minimum = said.get(keys.FLOOR_MINIMUM) if said is not None else None
+    if said is None or minimum is None:
+        return None
+    restored = said.get(keys.FLOOR_RESTORED)
+    floor = Floor(minimum.value, said.value(keys.FLOOR_ACTION, FloorAction.KEEP), restored.value if restored else None)
+    _check_action(floor, fields, fallback, reading)
+    total = len(real_servers)
+    if restored is not None and restored.value.of(total) < floor.minimum.of(total):
+        message = f"the floor is restored with {restored.value}, below its minimum {floor.minimum}"
+        reading.error(codes.FLOOR, restored.place, message, "raise it, or leave it out")
+    if total and floor.minimum.of(total) >= total and floor.action is FloorAction.KEEP:
+        message = f"a floor of {floor.minimum} of {total} real servers: none is ever taken out of service"
+        reading.warning(codes.FLOOR, minimum.place, message, "lower it")
+    elif total and (restored.value if restored else minimum.value).of(total) > total:
+        message = f"a floor of more than the {total} real servers there are never holds"
+        reading.warning(codes.FLOOR, minimum.place, message, "lower it")
+    return floor
+
+
+def _check_action(floor: Floor, fields: Fields, fallback: tuple[RealServer, ...], reading: Reading) -> None:
+    place = fields.place_of(keys.FLOOR)
+    if floor.action is FloorAction.SORRY and not fallback:
+        message = "`action: sorry` needs fallback servers, and there are none"
+        reading.error(codes.FLOOR, place, message, "add `fallback`, or take `action: withdraw`")
+    if floor.action is FloorAction.WITHDRAW and fallback:
+        message = "with `action: withdraw` nobody serves, and there are fallback servers"
+        reading.error(codes.FLOOR, place, message, "action: sorry")
+
+
+def _correlated(fields: Fields) -> CorrelatedFailure | None:
+    said = fields.value(keys.CORRELATED_FAILURE, None)
+    if said is None:
+        return None
+    built_in = CorrelatedFailure()
+    return CorrelatedFailure(
+        said.value(keys.CORRELATED_SHARE, built_in.share), said.value(keys.CORRELATED_HOLD, built_in.hold)
+    )

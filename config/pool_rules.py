@@ -1,0 +1,61 @@
+"""What holds for the real servers of a service together, beside their checks. Pure.
+
+Times are seconds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+WHOLE = 100  # per cent
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """So many real servers, or (`percent`) such a share of all that are configured."""
+
+    number: int
+    percent: bool = False
+
+    def of(self, total: int) -> int:
+        """How many that is of `total`, rounded up: a share is not kept by a fraction of a server."""
+        return -(-self.number * total // WHOLE) if self.percent else self.number
+
+    def __str__(self) -> str:
+        """As it is written: `2` or `50%`."""
+        return f"{self.number}%" if self.percent else str(self.number)
+
+
+class FloorAction(Enum):
+    """What happens while fewer real servers are up than the floor says."""
+
+    KEEP = "keep"  # those that fail then stay in service
+    FAIL_OPEN = "fail-open"  # all serve, whatever their checks say
+    SORRY = "sorry"  # the fallback servers serve alone
+    WITHDRAW = "withdraw"  # nobody serves
+
+
+class Floor(msgspec.Struct, frozen=True):
+    """How many real servers must be left. Once broken it holds again with `restored` of them (`minimum` at least)."""
+
+    minimum: Amount
+    action: FloorAction = FloorAction.KEEP
+    restored: Amount | None = None
+
+
+class CorrelatedFailure(msgspec.Struct, frozen=True):
+    """When `share` per cent of a service's real servers (three at least) fail within one interval, be suspicious.
+
+    Their failures count after `hold` intervals, if probes still find them.
+    """
+
+    share: int = WHOLE
+    hold: int = 2
+
+
+class PoolRules(msgspec.Struct, frozen=True):
+    """The rules of one service's real servers."""
+
+    floor: Floor | None = None
+    correlated_failure: CorrelatedFailure | None = None

@@ -1,0 +1,139 @@
+"""The keys for what holds for the real servers of a service together. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from config import codes
+from config.compound import is_false
+from config.nodes import At, Mapping, Node, Scalar
+from config.pool_rules import WHOLE, Amount, FloorAction
+from config.reading import Reading, shown, wrong_type
+from config.scalars import Integer, Schema, Word
+from config.sections import Fields, Key, Section, read_section, section_schema
+
+AMOUNT_LIMIT: Final = 1_000_000
+HOLD_LIMIT_INTERVALS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AmountKind:
+    """A number of real servers from 1, or a share of them: `2`, `50%`."""
+
+    def read(self, node: Node, reading: Reading) -> At[Amount] | None:
+        """The amount."""
+        if not isinstance(node, Scalar):
+            wrong_type(reading, node, "a number or a share", "2, or 50%")
+            return None
+        found = re.fullmatch(r"([1-9][0-9]{0,6})(%?)", node.text)
+        if found is None:
+            message = f"{shown(node.text)} is neither a number of real servers nor a share"
+            reading.error(codes.MALFORMED, node.place, message, "2, or 50%")
+            return None
+        number, percent = int(found[1]), bool(found[2])
+        if number > (WHOLE if percent else AMOUNT_LIMIT):
+            hint = f"from 1{found[2]} to {WHOLE if percent else AMOUNT_LIMIT}{found[2]}"
+            reading.error(codes.OUT_OF_RANGE, node.place, f"{node.text} is out of range", hint)
+            return None
+        return At(Amount(number, percent), node.place)
+
+    def schema(self) -> Schema:
+        """A number, or a text with a percent sign."""
+        share: Schema = {"type": "string", "pattern": "^(?:[1-9][0-9]?|100)%$"}
+        return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": AMOUNT_LIMIT}, share]}
+
+
+@dataclass(frozen=True, slots=True)
+class ShareKind:
+    """A share: `60%`."""
+
+    def read(self, node: Node, reading: Reading) -> At[int] | None:
+        """Per cent."""
+        found = re.fullmatch(r"([1-9][0-9]?|100)%", node.text) if isinstance(node, Scalar) else None
+        if found is None:
+            reading.error(codes.MALFORMED, node.place, "a share is expected", "from 1% to 100%")
+            return None
+        return At(int(found[1]), node.place)
+
+    def schema(self) -> Schema:
+        """A text with a percent sign."""
+        return {"type": "string", "pattern": "^(?:[1-9][0-9]?|100)%$"}
+
+
+@dataclass(frozen=True, slots=True)
+class FloorKind:
+    """An amount, a mapping, or `false` for none where `defaults` say otherwise."""
+
+    section: Section
+    minimum: Key[Amount]
+
+    def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
+        """The mapping's fields; a short form gives the minimum."""
+        if isinstance(node, Mapping):
+            return read_section(node, self.section, node.place, reading)
+        if is_false(node):
+            return At(None, node.place)
+        found = self.minimum.kind.read(node, reading)
+        if found is None:
+            return None
+        name = self.minimum.name
+        return At(Fields(found.place, {name: found}, {name: found.place}), found.place)
+
+    def schema(self) -> Schema:
+        """Any form."""
+        return {"anyOf": [{"const": False}, self.minimum.kind.schema(), section_schema(self.section)]}
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedKind:
+    """A mapping, `true` for all its defaults, or `false` for none."""
+
+    section: Section
+
+    def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
+        """The mapping's fields."""
+        if is_false(node):
+            return At(None, node.place)
+        if isinstance(node, Scalar) and node.plain and node.text.lower() == "true":
+            return At(Fields(node.place), node.place)
+        return read_section(node, self.section, node.place, reading)
+
+    def schema(self) -> Schema:
+        """Any form."""
+        return {"anyOf": [{"type": "boolean"}, section_schema(self.section)]}
+
+
+FLOOR_MINIMUM = Key(
+    "minimum", AmountKind(), "How many real servers must be left: a number, or a share of all.", required=True
+)
+FLOOR_ACTION = Key(
+    "action",
+    Word("an action", {one.value: one for one in FloorAction}),
+    "With fewer that are up: keep those that fail then, have all serve (fail-open), the fallback (sorry) or nobody.",
+    "keep",
+)
+FLOOR_RESTORED = Key("restored", AmountKind(), "With so many that are up the floor holds again.", "minimum")
+FLOOR_SECTION = Section(
+    "floor", "How many real servers must be left in service.", (FLOOR_MINIMUM, FLOOR_ACTION, FLOOR_RESTORED)
+)
+FLOOR = Key(
+    "floor",
+    FloorKind(FLOOR_SECTION, FLOOR_MINIMUM),
+    "How many real servers must be left in service whatever their checks say: a number, a share, or a mapping.",
+    "false",
+)
+CORRELATED_SHARE = Key("share", ShareKind(), "How many failures at once are suspicious.", "100%")
+CORRELATED_HOLD = Key("hold", Integer(1, HOLD_LIMIT_INTERVALS), "For how many intervals they do not count.", "2")
+CORRELATED_SECTION = Section(
+    "correlated_failure", "Failures at once point to the checker.", (CORRELATED_SHARE, CORRELATED_HOLD)
+)
+CORRELATED_FAILURE = Key(
+    "correlated_failure",
+    SwitchedKind(CORRELATED_SECTION),
+    "Whether real servers (three at least) that fail all at once stay in service until that is confirmed.",
+    "false",
+)
+POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE)
+POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION)

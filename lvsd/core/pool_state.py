@@ -1,0 +1,47 @@
+"""What is remembered of the rules for real servers together. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from config.model import VirtualService
+from netlink.table import ServiceKey
+
+
+class Hold(Enum):
+    """Why a real server stands otherwise than its checks say."""
+
+    FLOOR = "floor"  # they fail, and too few would be left without it
+    SUSPECTED = "suspected"  # they fail, with so many others at once that the checker is suspected
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Real servers of one service, by `real_id`, that failed at once. Once `confirmed` their failures count."""
+
+    since: float
+    members: frozenset[str]
+    confirmed: bool = False
+
+
+_NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
+_NO_SUSPICIONS: Mapping[ServiceKey, Suspicion] = MappingProxyType({})
+_NEVER: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """`held` and `failed_at` by `real_id`; `broken` are services below their floor; `ruled` those that have rules.
+
+    `failed_at`: when a real server that is subject to suspicion left service because of its checks.
+    """
+
+    ruled: tuple[VirtualService, ...] = ()
+    generation: int = 0  # of the configuration `ruled` belongs to
+    held: Mapping[str, Hold] = field(default_factory=lambda: _NO_HOLDS)
+    broken: frozenset[ServiceKey] = frozenset()
+    suspicions: Mapping[ServiceKey, Suspicion] = field(default_factory=lambda: _NO_SUSPICIONS)
+    failed_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)

@@ -1,0 +1,99 @@
+"""The rules for a service's real servers together, as they are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.changes import changes
+from config.pool_rules import Amount, CorrelatedFailure, Floor, FloorAction, PoolRules
+from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, service
+
+TWO = "[1.1.1.15, 1.1.1.16]"
+FOUR = "[1.1.1.15, 1.1.1.16, 1.1.1.17, 1.1.1.18]"
+HALF = Amount(50, percent=True)
+
+
+def text(keys: str = "", *, defaults: str = "", reals: str = FOUR) -> str:
+    said = f"{keys}, " if keys else ""
+    return f"defaults: {{{defaults}}}\nservices:\n  web: {{virtual: '1.1.1.12:80', {said}real_servers: {reals}}}\n"
+
+
+def test_no_rules_unless_said() -> None:
+    assert service(text()).rules == PoolRules()
+
+
+@pytest.mark.parametrize(
+    ("written", "floor"),
+    [
+        ("2", Floor(Amount(2))),
+        ("50%", Floor(HALF)),
+        ("{minimum: 2, restored: 3}", Floor(Amount(2), restored=Amount(3))),
+        ("{minimum: 50%, action: fail-open, restored: 75%}",
+         Floor(HALF, FloorAction.FAIL_OPEN, Amount(75, percent=True))),
+        ("{minimum: 1, action: withdraw}", Floor(Amount(1), FloorAction.WITHDRAW)),
+        ("{minimum: 1, action: sorry}, fallback: 1.1.1.19", Floor(Amount(1), FloorAction.SORRY)),
+        ("false", None),
+    ],
+)  # fmt: skip
+def test_floors(written: str, floor: Floor | None) -> None:
+    assert service(text(f"floor: {written}", defaults="floor: 3")).rules.floor == floor
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("true", CorrelatedFailure(100, 2)),
+        ("{}", CorrelatedFailure(100, 2)),
+        ("{share: 60%, hold: 1}", CorrelatedFailure(60, 1)),
+        ("false", None),
+    ],
+)
+def test_correlated_failures(written: str, rule: CorrelatedFailure | None) -> None:
+    above = "correlated_failure: {share: 70%}"
+    assert service(text(f"correlated_failure: {written}", defaults=above)).rules.correlated_failure == rule
+
+
+def test_defaults_are_inherited() -> None:
+    rules = service(text(defaults="floor: 1, correlated_failure: true")).rules
+    assert rules == PoolRules(Floor(Amount(1)), CorrelatedFailure())
+
+
+@pytest.mark.parametrize(
+    ("keys", "reals", "code"),
+    [
+        ("floor: →0", FOUR, "CFG017"),
+        ("floor: →101%", FOUR, "CFG015"),
+        ("floor: →1000001", FOUR, "CFG015"),
+        ("floor: →half", FOUR, "CFG017"),
+        ("floor: →[2]", FOUR, "CFG013"),
+        ("floor: →{action: keep}", FOUR, "CFG012"),
+        ("floor: {minimum: 1, action: →panic}", FOUR, "CFG016"),
+        ("floor: {minimum: 2, restored: →1}", FOUR, "CFG054"),
+        ("→floor: {minimum: 1, action: sorry}", FOUR, "CFG054"),
+        ("→floor: {minimum: 1, action: withdraw}, fallback: 1.1.1.19", FOUR, "CFG054"),
+        ("floor: →2", TWO, "CFG054"),
+        ("floor: {minimum: →3, action: fail-open}", TWO, "CFG054"),
+        ("floor: {minimum: →1, action: fail-open, restored: 3}", TWO, "CFG054"),
+        ("floor: {minimum: 2, action: fail-open}", TWO, ""),
+        ("floor: 51%", "[]", "CFG046"),
+        ("correlated_failure: {share: →50}", FOUR, "CFG017"),
+        ("correlated_failure: {share: →0%}", FOUR, "CFG017"),
+        ("correlated_failure: {hold: →0}", FOUR, "CFG015"),
+        ("correlated_failure: →often", FOUR, "CFG013"),
+    ],
+)
+def test_what_is_told(keys: str, reals: str, code: str) -> None:
+    marked = text(keys, reals=reals if code != "CFG046" else "→[]")
+    assert_told_at_the_marks(marked, code)
+
+
+def test_what_a_reload_would_change() -> None:
+    lines = [
+        changes(good(text(f"floor: {old}")), good(text(f"floor: {new}")))
+        for old, new in (("false", "1"), ("50%", "2"), ("1", "{minimum: 1, restored: 2, action: fail-open}"))
+    ]
+    assert lines == [
+        ("service web: floor none -> given",),
+        ("service web: floor minimum 50% -> 2",),
+        ("service web: floor action keep -> fail_open", "service web: floor restored none -> 2"),
+    ]
