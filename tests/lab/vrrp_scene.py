@@ -17,7 +17,12 @@ from tests.unit.vrrp.fake_director import FakeDirector
 PYTHON = ".venv/bin/python"
 SOCKET, HELD, LOG = "/run/vrrp.sock", "/run/vrrp.held", "/var/log/vrrp.log"
 KEEPALIVED_FILE, KEEPALIVED_LOG = "/etc/keepalived/keepalived.conf", "/var/log/keepalived.log"
-_captures = itertools.count(1)
+RESTING_LOOKS = 5
+_numbers = itertools.count(1)
+_KILL_BOTH = """
+for number in $(pgrep -x keepalived); do kill -STOP $number; done
+for number in $(pgrep -x keepalived); do kill -KILL $number; done
+"""
 TAKE_OVER_SECONDS = 10.0  # 3.6 at most, and a slow machine
 
 
@@ -66,23 +71,43 @@ class Balancer:
 
 
 def start_keepalived(host: LiveHost, text: str) -> subprocess.Popen[str]:
-    """Debian's, its VRRP part alone."""
+    """Debian's, its VRRP part alone, with pid files of its own: those of a killed one would stop the next."""
     host.write(KEEPALIVED_FILE, text)
-    return host.popen(["keepalived", "-n", "-l", "-P", "-D"], log=KEEPALIVED_LOG)
+    number = next(_numbers)
+    files = ["-p", f"/run/keepalived-{number}.pid", "-r", f"/run/keepalived-vrrp-{number}.pid"]
+    return host.popen(["keepalived", "-n", "-l", "-P", "-D", *files], log=KEEPALIVED_LOG)
+
+
+def kill_keepalived(host: LiveHost, process: subprocess.Popen[str]) -> None:
+    """Parent and child together, so that neither says goodbye."""
+    host.run(["sh", "-c", _KILL_BOTH])
+    process.wait(10)
 
 
 def capture(host: LiveHost, expression: str, interface: str = "eth0") -> Callable[[], list[bytes]]:
     """Frames that the host sees or sends from now on; the call ends it and gives them."""
-    path = f"/var/log/capture-{next(_captures)}"
+    path = f"/var/log/capture-{next(_numbers)}"
     process = host.popen(["tcpdump", "-i", interface, "-U", "-xx", "-n", "--immediate-mode", expression], log=path)
     becomes(lambda: "listening on" in host.read(path), "tcpdump listens")
 
     def frames() -> list[bytes]:
+        _come_to_rest(host, path)
         process.send_signal(signal.SIGINT)
         process.wait(10)
         return _frames(host.read(path))
 
     return frames
+
+
+def _come_to_rest(host: LiveHost, path: str) -> None:
+    """Until nothing more is written: an interrupted tcpdump forgets what it has not written yet."""
+    sizes: list[int] = []
+
+    def rests() -> bool:
+        sizes.append(len(host.read(path)))
+        return len(sizes) > RESTING_LOOKS and len(set(sizes[-RESTING_LOOKS:])) == 1
+
+    becomes(rests, "tcpdump has written all")
 
 
 def _frames(output: str) -> list[bytes]:
