@@ -263,5 +263,5 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     if plan:
         effects.append(Apply(plan))
     effects.extend(hooks.commands(noticed))
-    return settled, tuple(effects)
     effects.extend(hooks.lines(noticed, settled.config.daemon.lvs_notify_fifo))
+    return settled, tuple(effects)

@@ -16,11 +16,16 @@ from lvsd.control import hooks
 TEXTS = st.text(max_size=200)
 MANY = st.lists(TEXTS, max_size=5).map(tuple)
 LETTERS = st.builds(Letter, MANY, TEXTS, TEXTS, TEXTS, st.none() | TEXTS)
+SECONDS = st.floats(0, 1e9)
+SCRIPTS = st.builds(hooks.Script, TEXTS, TEXTS, MANY, SECONDS, SECONDS, TEXTS)
 MESSAGES = st.one_of(
     st.builds(hooks.RunCommand, TEXTS, MANY, st.dictionaries(TEXTS, TEXTS, max_size=5), TEXTS),
     st.builds(hooks.SendMail, LETTERS, TEXTS),
     st.builds(hooks.AppendLine, TEXTS, TEXTS),
+    st.builds(hooks.WriteFifo, TEXTS, TEXTS),
+    st.builds(hooks.Instruct, st.lists(SCRIPTS, max_size=3).map(tuple), MANY),
 )
+RESULTS = st.builds(hooks.ScriptEnded, TEXTS, st.integers(-64, 255), st.booleans(), SECONDS)
 
 
 @given(MESSAGES)
@@ -29,10 +34,17 @@ def test_a_message_comes_back_as_it_went(message: hooks.ToNotify) -> None:
         assert hooks.decode(hooks.encode(message)) == message
 
 
+@given(RESULTS)
+def test_a_result_comes_back_as_it_went(result: hooks.ScriptEnded) -> None:
+    assert hooks.decode_result(hooks.encode(result)) == result
+
+
 @given(st.binary(max_size=500))
 def test_garbage_raises_one_error(packet: bytes) -> None:
     with contextlib.suppress(hooks.Garbled):
         hooks.decode(packet)
+    with contextlib.suppress(hooks.Garbled):
+        hooks.decode_result(packet)
     with contextlib.suppress(letter.Garbled):
         letter.decode(packet)
 

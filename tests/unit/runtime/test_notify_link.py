@@ -154,3 +154,45 @@ async def test_what_is_too_large_is_told_and_costs_nothing_else(path: Path, told
     link.send(hooks.AppendLine("\udcff", ""))
     assert told == ["request_not_sent"] * 2
     assert link.waiting == 0
+
+
+def result(number: int) -> hooks.ScriptEnded:
+    return hooks.ScriptEnded("s", number, timed_out=False, at=1.5)
+
+
+async def test_what_is_to_be_done_all_the_time_is_said_to_each_that_comes(path: Path) -> None:
+    link = NotifyLink(path)
+    instruction = hooks.Instruct((hooks.Script("s", "s", ("/x",), 1.0, 1.0),), ("/run/f",))
+    link.instruct(instruction)
+    for _ in range(2):
+        listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
+        link.tick()
+        connection = accepted(listener)
+        assert hooks.decode(connection.recv(hooks.PACKET_LIMIT_BYTES)) == instruction
+        connection.close()
+        listener.close()
+        while link._socket is not None:
+            await asyncio.sleep(0)
+    link.close()
+
+
+async def test_results_are_heard_and_what_is_none_ends_the_connection(path: Path, told: list[str]) -> None:
+    heard: list[hooks.ScriptEnded] = []
+    link = NotifyLink(path, heard.append)
+    listener = bind_unix(path, socket.SOCK_SEQPACKET, 0o600)
+    link.tick()
+    connection = accepted(listener)
+    for number in range(3):
+        connection.send(hooks.encode(result(number)))
+    while len(heard) < 3:
+        await asyncio.sleep(0)
+    assert heard == [result(number) for number in range(3)]
+    connection.send(b"\xc1")
+    while link._socket is not None:
+        await asyncio.sleep(0)
+    assert told == ["notify_garbled"]
+    link.tick()
+    accepted(listener).close()
+    link.close()
+    connection.close()
+    listener.close()

@@ -11,7 +11,7 @@ import pytest
 
 from config.load import load
 from lvsd.runtime.files import SystemFiles
-from lvsd.runtime.store import FILE_LIMIT_BYTES, LAST_GOOD, OWNED, Recorder, Replay, Snapshot, Store
+from lvsd.runtime.store import FILE_LIMIT_BYTES, LAST_GOOD, OWNED, ROLES, Recorder, Replay, Snapshot, Store
 from netlink.table import Family, ServiceKey
 
 KEYS = frozenset({ServiceKey(Family.INET, 6, "1.1.1.12", 80), ServiceKey(Family.INET6, fwmark=7)})
@@ -28,6 +28,16 @@ def test_owned_services_come_back(directory: Path) -> None:
     assert Store(state).owned() == frozenset()
     Store(state).remember_owned(KEYS)
     assert Store(state).owned() == KEYS
+
+
+def test_roles_that_were_told_come_back(directory: Path) -> None:
+    store = Store(directory)
+    assert store.roles() == {}
+    store.remember_roles({"INSTANCE lb0": "MASTER"})
+    assert Store(directory).roles() == {"INSTANCE lb0": "MASTER"}
+    (directory / ROLES).write_text('{"INSTANCE lb0": 1}')
+    with pytest.raises(ValueError):  # noqa: PT011  msgspec's own words
+        store.roles()
 
 
 def test_everything_is_for_the_owner_alone(directory: Path) -> None:
