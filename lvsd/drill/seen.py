@@ -141,7 +141,7 @@ class Judge:
             return
         for rival in others.values():
             fresh = seen.at - rival.at <= MISSED * max(rival.interval, 0.01)
-            if rival.at > before.at and rival.priority > 0 and fresh:
+            if rival.at > before.at and fresh:
                 own, its = (*router, seen.source, rival.source), (*router, rival.source, seen.source)
                 self._returns[own] = self._returns.get(own, 0) + 1
                 if min(self._returns[own], self._returns.get(its, 0)) >= RETURNS:

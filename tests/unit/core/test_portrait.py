@@ -40,6 +40,22 @@ def test_health_wanted_and_held_are_told_apart() -> None:
     assert service.held_settings == ""
 
 
+def test_what_the_kernel_has_beside_the_configuration_is_a_stranger() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({"1.1.1.17": State.UP, "1.1.1.18": State.DOWN})
+    edited = table((HTTP, {"1.1.1.17": 5, "1.1.1.18": 1, "1.1.1.99": 1}))
+    bench.director = replaced(bench.director, kernel=replaced(bench.director.kernel, table=edited))
+    service = seen(bench).services[NAME]
+    assert service.strangers == ("1.1.1.99:80",)
+    held = {name: (real.wanted, real.held) for name, real in service.real_servers.items()}
+    assert held == {"1.1.1.17:80": (1, 5), "1.1.1.18:80": (None, 1), "1.1.1.19:80": (None, None)}
+    moved = table((virtual(real("1.1.1.17"), scheduler="rr"), {"1.1.1.17": 1}))
+    bench.director = replaced(bench.director, kernel=replaced(bench.director.kernel, table=moved))
+    assert seen(bench).services[NAME].held_settings.startswith("rr ")
+    bench.director = replaced(bench.director, kernel=replaced(bench.director.kernel, table={}))
+    assert seen(bench).services[NAME].held_settings == "not in the kernel"
+
+
 def test_maintenance_is_named() -> None:
     bench = Bench(config(HTTP), table((HTTP, {"1.1.1.17": 1})))
     bench.feed(MaintenanceSeen(frozenset(("1.1.1.17",))))
