@@ -130,7 +130,7 @@ def _wire(block: Block, addresses: Sequence[At[VirtualAddress]], settings: Globa
         advertisement_interval=_interval(block, version, reading),
         password=read_password(block, version, _strict(block, settings, reading), reading),
         source=source,
-        unicast_peers=read_peers(block, source, [at.value.address for at in addresses], ipv6, reading),
+        unicast_peers=read_peers(block, source, {at.value.address for at in addresses}, ipv6, reading),
         rfc_checksum=_plain_checksum(block, version, reading),
     )
 

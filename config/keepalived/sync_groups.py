@@ -37,7 +37,7 @@ def read_sync_groups(
     found: list[Statement], instances: Container[str], tracker: Tracker, reading: Reading
 ) -> list[SyncGroup]:
     """The groups, each instance in one of them. `instances`: the names of those there are."""
-    groups: list[SyncGroup] = []
+    groups: dict[str, SyncGroup] = {}
     taken: dict[str, str] = {}
     for statement in found:
         name = _name(statement, groups, reading)
@@ -48,11 +48,11 @@ def read_sync_groups(
         tracks, hooks = tracker.tracks(block, ""), role_hooks(block, reading)
         if members:
             weighs = switch(block.get("sync_group_tracking_weight"), reading)
-            groups.append(SyncGroup(name, members, tracks, hooks, weighs))
+            groups[name.value] = SyncGroup(name, members, tracks, hooks, weighs)
         else:
             message = f"the sync group {shown(name.value)} has no member and is left out"
             reading.warning(codes.LEFT_OUT, name.place, message, "keepalived leaves it out too")
-    return groups
+    return list(groups.values())
 
 
 def by_member(groups: list[SyncGroup]) -> dict[str, SyncGroup]:
@@ -69,14 +69,14 @@ def commands_of(groups: list[SyncGroup], instances: Container[str]) -> tuple[At[
     )
 
 
-def _name(statement: Statement, groups: list[SyncGroup], reading: Reading) -> At[str] | None:
+def _name(statement: Statement, groups: Container[str], reading: Reading) -> At[str] | None:
     no_more(statement, 2, reading)
     at = word(statement, reading)
     if at is not None and not re.fullmatch(NAME_PATTERN, at.value):
         hint = "up to 64 letters, digits, and _ . : @ + - inside"
         reading.error(codes.MALFORMED, at.place, f"{shown(at.value)} is not a name", hint)
         return None
-    if at is not None and any(group.name.value == at.value for group in groups):
+    if at is not None and at.value in groups:
         message = f"vrrp_sync_group {shown(at.value)} is here for the second time"
         reading.error(codes.SAID_TWICE, at.place, message, "give each group a name of its own")
         return None

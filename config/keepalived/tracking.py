@@ -23,6 +23,8 @@ from config.nodes import At, Scalar
 from config.reading import Reading, shown
 
 TRACKERS: Final = ("track_interface", "track_script", "track_file", "track_process")
+TRACKS_LIMIT: Final = 256
+"""Things one instance or sync group may track."""
 _LIMITS: Final = {"track_file": 254, "track_process": 254}
 
 
@@ -46,11 +48,17 @@ class Tracker:
                 if key in found:
                     message = f"{shown(name.value)} is tracked on an earlier line: that one counts"
                     self._reading.warning(codes.LEFT_OUT, name.place, message, "keepalived takes it so too")
-                elif statement.keyword == "track_interface":
-                    found[key] = self._interface(line, name, interface)
+                elif len(found) >= TRACKS_LIMIT:
+                    self._reading.error(codes.TOO_MUCH, name.place, f"more than {TRACKS_LIMIT} things are tracked")
+                    return ()
                 else:
-                    found[key] = self._named(line, name, statement.keyword)
+                    found[key] = self._track(line, name, statement.keyword, interface)
         return tuple(one for one in found.values() if one is not None)
+
+    def _track(self, line: Statement, name: At[str], tracker: str, own: str) -> At[AnyTrack] | None:
+        if tracker == "track_interface":
+            return self._interface(line, name, own)
+        return self._named(line, name, tracker)
 
     def _interface(self, line: Statement, name: At[str], own: str) -> At[AnyTrack] | None:
         weight, reverse = self._weight(line, "track_interface", 0, reverse=False)

@@ -7,7 +7,7 @@ own address is not; without any peer it is multicast.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Container
 from typing import Final
 
 from config import codes
@@ -37,7 +37,7 @@ def read_source(block: Block, ipv6: bool, reading: Reading) -> str:
     return found.value if found else ""
 
 
-def read_peers(block: Block, source: str, moved: Sequence[str], ipv6: bool, reading: Reading) -> tuple[str, ...]:
+def read_peers(block: Block, source: str, moved: Container[str], ipv6: bool, reading: Reading) -> tuple[str, ...]:
     """The unicast peers, each once; none: multicast. `moved`: the addresses the instance moves."""
     found: dict[str, None] = {}
     for statement in block.every("unicast_peer"):
@@ -69,7 +69,7 @@ def _peer(line: Statement, reading: Reading) -> At[str] | None:
 
 
 def _is_another(
-    at: At[str], source: str, moved: Sequence[str], found: dict[str, None], ipv6: bool, reading: Reading
+    at: At[str], source: str, moved: Container[str], found: dict[str, None], ipv6: bool, reading: Reading
 ) -> bool:
     if is_ipv6(at.value) != ipv6:
         why = "is not of the family of the addresses"

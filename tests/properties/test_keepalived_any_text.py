@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.convert.convert import convert
 from config.keepalived.lvs_words import DNS, HTTP, MISC, REAL, SERVER, SMTP, TCP, UDP, URL
-from config.keepalived.vrrp_words import FILE, GLOBALS, INSTANCE
+from config.keepalived.vrrp_words import FILE, GLOBALS, INSTANCE, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS
 from config.load import Loaded, load
 from tests.unit.config.files_in_memory import FilesInMemory
 
@@ -19,6 +21,7 @@ GOLDEN = Path(__file__).parents[1] / "golden/keepalived"
 GUIDE = (GOLDEN / "guide_lb1.conf").read_text()
 KEYWORDS = sorted(
     set().union(*(one.words() for one in (FILE, GLOBALS, INSTANCE, SERVER, REAL, TCP, HTTP, URL, SMTP, DNS, UDP, MISC)))
+    | set().union(*(one.words() for one in (SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS)))
     | {"authentication", "auth_type", "auth_pass", "TCP_CHECK", "dev", "fwmark", "group", "include", "url"}
 )
 WORDS = st.one_of(
@@ -32,6 +35,7 @@ WORDS = st.one_of(
     st.text(max_size=6),
 )
 LIMIT_SECONDS = 2.0
+PROGRAMS = {"/usr/bin/killall": "", "/usr/bin/pgrep": ""}
 WILD = [path.read_bytes().decode() for path in sorted((GOLDEN / "wild").glob("*.conf"))]
 
 
@@ -83,16 +87,50 @@ def test_a_file_of_an_administrator_with_pieces_lost_and_strange_ones(data: st.D
     judged(read(text))
 
 
+NUMBERS = st.sampled_from(
+    [
+        "0",
+        "1",
+        "-1",
+        "2",
+        "3",
+        "0.01",
+        "0.015",
+        "1.5",
+        "40.96",
+        "253",
+        "254",
+        "-254",
+        "255",
+        "1000",
+        "1001",
+        "3601",
+        "65535",
+    ]
+)
+VRRP = [text for text in WILD if "vrrp_instance" in text]
+NUMBER = re.compile(r"(?<= )-?[0-9]+(?:\.[0-9]+)?(?=\n)")
+
+
+@given(st.data())
+def test_what_is_read_can_be_said_in_lvsd_yaml(data: st.DataObject) -> None:
+    """Whatever numbers stand in it and whichever lines are lost."""
+    lines = [line for line in data.draw(st.sampled_from(VRRP)).split("\n") if data.draw(st.integers(0, 20))]
+    text = NUMBER.sub(lambda one: data.draw(NUMBERS) if not data.draw(st.integers(0, 4)) else one[0], "\n".join(lines))
+    files = FilesInMemory({NAME: text, **PROGRAMS})
+    converted = convert([NAME], files)
+    assert (converted.text is None) == (load([NAME], files).config is None), converted.told.errors
+
+
 @given(st.data())
 def test_no_line_goes_without_a_word(data: st.DataObject) -> None:
-    """A line that means nothing is told, or it changes what the file means; only a script nobody runs is not read."""
+    """A line that means nothing is told, or it changes what the file means."""
     lines = data.draw(st.sampled_from(WILD)).split("\n")
     number = data.draw(st.integers(0, len(lines)))
     before, after = lines[:number], lines[number:]
     original, changed = read("\n".join(lines)), read("\n".join([*before, "zzqq 1", *after]))
-    unread = any(line.startswith("vrrp_script") for line in lines)
     told = any(one.line == number + 1 for one in changed.problems)
-    assert told or unread or original.config is None or changed.config != original.config
+    assert told or original.config is None or changed.config != original.config
 
 
 @given(st.data())
@@ -132,6 +170,11 @@ def test_the_password_shows_nowhere(data: st.DataObject) -> None:
         "~SEQ(a,1,65536)" + " " * 60_000 + "x\n",
         "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n" + "TCP_CHECK {\n}\n" * 20_000 + "}\n}\n",
         "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n" + "notify_up true\n" * 20_000 + "}\n}\n",
+        "".join(f"vrrp_sync_group {number} {{\ngroup {{\na\n}}\n}}\n" for number in range(20_000)),
+        "vrrp_instance a {\ntrack_interface {\n" + "".join(f"e{number}\n" for number in range(100_000)) + "}\n}\n",
+        "vrrp_instance a {\nunicast_peer {\n" + "".join(f"::{number:x}\n" for number in range(40_000)) + "}\n}\n",
+        "".join(f"vrrp_script {number} {{\nscript true\n}}\n" for number in range(20_000)),
+        "vrrp_script a {\nscript true\n}\n" + "vrrp_instance a {\ntrack_script {\na\n}\n}\n" * 20_000,
         "global_defs {\nnotification_email {\n" + "a@b.c\n" * 50_000 + "}\nsmtp_server a\n}\n",
     ],
     ids=lambda text: repr(text[:12]),

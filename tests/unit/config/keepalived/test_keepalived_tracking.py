@@ -69,6 +69,12 @@ def test_interfaces(inside: str, expected: list[AnyTrack], problems: list[str]) 
     assert codes_of(text) == problems
 
 
+def test_how_much_can_be_tracked() -> None:
+    many = "\n".join(f"e{number}" for number in range(256))
+    assert len(tracks(with_line(f"track_interface {{\n{many}\n}}"))) == 256
+    assert codes_of(with_line(f"track_interface {{\n{many}\ne256\n}}")) == ["263:1 CFG007"]
+
+
 def script(lines: str) -> str:
     """A script of these lines that the instance tracks; they begin on line 2."""
     return f"vrrp_script check {{\n{lines}\n}}\n" + with_line("track_script {\ncheck\n}")
