@@ -82,7 +82,7 @@ def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
     try:
         with Watcher(_source(instances), targets, [address for one in instances for address in _plain(one)]) as watcher:
             time.sleep(BASELINE_SECONDS)
-            _move_and_return(plan, instances, course)
+            _move_and_return(plan, instances, course, watcher)
             time.sleep(AFTER_SECONDS)
             course.ended = time.monotonic()
     except (Failed, Unanswered) as error:
@@ -118,10 +118,10 @@ def _source(instances: tuple[InstancePortrait, ...]) -> str:
     return found[0] if found else "127.0.0.1"
 
 
-def _move_and_return(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course) -> None:
+def _move_and_return(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course, watcher: Watcher) -> None:
     course.began = time.monotonic()
     if plan.how == FREEZE:
-        _freeze(plan, instances, course)
+        _freeze(plan, instances, course, watcher)
     elif plan.how == KILL:
         _kill(plan, course)
     else:
@@ -153,7 +153,7 @@ def _note_rows(course: Course, rows: tuple[FailoverRow, ...]) -> None:
         course.note(f"{row.name}: {row.outcome.replace('_', ' ')}, active router {row.active_router or 'unknown'}")
 
 
-def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course) -> None:
+def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course, watcher: Watcher) -> None:
     """Stop our vrrp process for longer than the others wait for it. Should we die, a process of its own wakes it."""
     seconds = max(4 * one.interval for one in instances) + 1.0
     if seconds > FREEZE_LIMIT_SECONDS:
@@ -165,7 +165,7 @@ def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course)
         try:
             os.kill(number, signal.SIGSTOP)
             course.note(f"vrrp process {number} frozen")
-            taken = _until(lambda: _taken(plan, instances), seconds)
+            taken = _until(lambda: _announced(watcher, instances, course) or _taken(plan, instances), seconds)
             course.note("the other balancer is active" if taken else "no other balancer was seen to take over")
             course.moved = tuple(_row(course, name, "handed_over" if taken else "nobody") for name in plan.names)
             time.sleep(max(0.0, min(plan.hold, course.began + seconds - time.monotonic())))
@@ -175,6 +175,12 @@ def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course)
             course.note("vrrp process woken")
             waker.kill()
     _wait_for_return(plan, course)
+
+
+def _announced(watcher: Watcher, instances: tuple[InstancePortrait, ...], course: Course) -> bool:
+    """Whether another router has announced all that moves, by gratuitous ARP."""
+    heard = {address for moment, address, _ in watcher.announcements if moment >= course.began}
+    return heard.issuperset(address for one in instances for address in _plain(one))
 
 
 def _taken(plan: Plan, instances: tuple[InstancePortrait, ...]) -> bool:

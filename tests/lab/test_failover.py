@@ -211,4 +211,4 @@ def test_the_wire_is_decoded_and_two_active_routers_are_told(world: World) -> No
     assert "virtual router 51: 192.0.2.1 and 192.0.2.2 are both active [two_active]" in torn.stdout
     assert "192.0.2.1 and 192.0.2.2 speak versions 3 and 2 [version_differs]" in torn.stdout
     nowhere = lvsctl(world["lb1"], "vrrp", "watch", "-i", "eth9", "--seconds", "1")
-    assert (nowhere.returncode, nowhere.stderr) == (1, "lvsctl: eth9: No such device\n")
+    assert (nowhere.returncode, nowhere.stderr) == (1, "lvsctl: eth9: no interface with this name\n")
