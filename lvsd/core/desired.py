@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from socket import AF_INET, AF_INET6, inet_pton  # text to bytes only, no socket
 
 from checkers.core.messages import State
 from config.model import RealServer, Tunnel, VirtualService
@@ -19,10 +19,10 @@ FALLBACK = 0x8  # IP_VS_SVC_F_SCHED_SH_FALLBACK and ..._MH_FALLBACK, both IP_VS_
 NO_TUNNEL = Tunnel()
 
 
-def desired(director: Director) -> Table:
-    """The table that configuration and verdicts ask for, given what the kernel holds now."""
+def desired(director: Director, services: Iterable[VirtualService] | None = None) -> Table:
+    """The table that configuration and verdicts ask for, given what the kernel holds now: of these services or all."""
     table: dict[ServiceKey, Entry] = {}
-    for virtual in director.config.services:
+    for virtual in director.config.services if services is None else services:
         key = service_key(virtual.virtual)
         held = director.kernel.table.get(key)
         table[key] = Entry(kernel_service(virtual), _destinations(virtual, director, held))
@@ -106,8 +106,9 @@ def _fallback(
 
 def canonical(real: RealServer) -> tuple[int, bytes, int]:
     """One order for both balancers, whatever order their files have: hashing schedulers depend on it."""
-    address = ipaddress.ip_address(real.address)
-    return address.version, address.packed, real.port
+    if ":" in real.address:
+        return 6, inet_pton(AF_INET6, real.address), real.port
+    return 4, inet_pton(AF_INET, real.address), real.port
 
 
 def _key(real: RealServer) -> DestinationKey:

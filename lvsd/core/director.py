@@ -19,6 +19,7 @@ from lvsd.core import (
     monitor,
     quorum,
     roles,
+    slices,
     tracking,
     turns,
     verdicts,
@@ -34,12 +35,14 @@ from lvsd.core.effects import (
     ReadTable,
     RememberOwned,
     Tell,
+    Yield,
 )
 from lvsd.core.events import (
     ConfigChanged,
     Event,
     MaintenanceSeen,
     PlanApplied,
+    Resumed,
     ScriptHeard,
     SettingsApplied,
     SettingsRead,
@@ -92,10 +95,12 @@ def _decided(director: Director, event: Event, now: float) -> Step:
             return kernel_settings.heard(director, event, now)
         case MaintenanceSeen(names):
             seen, told = maintenance.seen(director, names)
-            return _settled(seen, told, now)
-
+            return _settled(slices.due(seen, None), told, now)
+        case Resumed():
+            return _slice(director, [], now)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
+
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
@@ -140,7 +145,9 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
-    settled, followed = _settled(mails.all_begin(changed), effects, now)
+    touched = None if told == "config_loaded" else slices.of_change(director.config, config)
+    remembered = slices.forgotten(director.config, mails.all_begin(changed))
+    settled, followed = _settled(slices.due(remembered, touched, sweep=True), effects, now)
     departed = turns.departed(director, config)
     lines = hooks.lines(departed, config.daemon.lvs_notify_fifo)
     return settled, (*followed, *hooks.commands(departed), *lines)
@@ -171,7 +178,8 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             heard, changed = verdicts.heard(director, message)
             if not changed:  # neither a state nor a weight: the wanted table is the same
                 return heard, lines
-            settled = _settled(heard, [*lines], now)
+            touched = slices.of_verdicts(director, heard, message.verdicts)
+            settled = _settled(slices.due(heard, touched), [*lines], now)
             if any(isinstance(effect, Apply) for effect in settled[1]):
                 return settled  # the table first: PlanApplied comes back here
             return _and_then(_let_vrrp_go(settled[0], now), settled[1])
@@ -213,6 +221,8 @@ def _let_vrrp_go(director: Director, now: float) -> Step:
     if until is None or not director.vrrp.connected:
         return director, ()
     late = now >= until
+    if not late and director.unsettled.services:
+        return director, ()
     if not late and not all(kernel.can_serve(director, virtual) for virtual in director.config.services):
         return director, ()
     gone = replace(director, vrrp=replace(director.vrrp, held_back_until=None))
@@ -230,7 +240,7 @@ def _kernel(
             return director, (ReadTable(),)
         case TableRead(table):
             read, effects = kernel.read(director, table, now)
-            return _settled(read, effects, now)
+            return _settled(slices.due(read, kernel.touched(director, read)), effects, now)
         case TableUnreadable(error):
             return kernel.unreadable(director, error, now)
         case PlanApplied(operations, refusals):
@@ -242,6 +252,8 @@ def _kernel(
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
             ticked, sent = mails.ticked(director, now)
+            if ticked.unsettled.services:
+                sent = [*sent, Yield()]  # whatever became of the last slice
             if rules_due(ticked):
                 return _and_then(_settled(ticked, sent, now), (ReadTable(),) if due else ())
             return _and_then(_let_vrrp_go(ticked, now), (*sent, *((ReadTable(),) if due else ())))
@@ -256,12 +268,22 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that."""
     ruled, told_of_rules = rules_applied(director, now)
     effects.extend(told_of_rules)
-    settled, noticed = turns.noticed(quorum.reckoned(ruled))
+    if (ruled.pools.held, ruled.pools.broken) != (director.pools.held, director.pools.broken):
+        ruled = slices.due(ruled, slices.by_key(ruled.pools.ruled))
+    return _slice(ruled, effects, now)
+
+
+def _slice(director: Director, effects: list[Effect], now: float) -> Step:
+    """The next of the services that are unsettled, all at once when they are few."""
+    left, services, sweep = slices.taken(director)
+    settled, noticed = turns.noticed(quorum.reckoned(left, services), services)
     settled = failures_remembered(settled, noticed, now)
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
-    plan = kernel.plan_for(settled, now)
+    plan = kernel.plan_for(settled, now, services, sweep=sweep)
     if plan:
         effects.append(Apply(plan))
+    if settled.unsettled.services:
+        effects.append(Yield())
     effects.extend(hooks.commands(noticed))
     effects.extend(hooks.lines(noticed, settled.config.daemon.lvs_notify_fifo))
     return settled, tuple(effects)

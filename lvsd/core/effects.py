@@ -37,6 +37,11 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Yield:
+    """Let others have their turn, then go on with the services that are still unsettled: Resumed comes back."""
+
+
+@dataclass(frozen=True, slots=True)
 class AssignChecks:
     """Give the worker all its checks."""
 
@@ -149,6 +154,7 @@ class AppendLine:
 Effect = (
     ReadTable
     | Apply
+    | Yield
     | AssignChecks
     | ConfigureVrrp
     | RememberOwned

@@ -101,6 +101,11 @@ class PlanApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Others have had their turn: the next of the services that are unsettled."""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsRead:
     """IPVS's timeouts and the sync daemons that run, as they are."""
 
@@ -171,6 +176,7 @@ Event = (
     | TableRead
     | TableUnreadable
     | PlanApplied
+    | Resumed
     | SettingsRead
     | SettingsUnreadable
     | SettingsApplied

@@ -7,7 +7,7 @@ from functools import lru_cache
 from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
 from netlink.table import Family, ServiceKey
 
-NAMES_KEPT = 4096  # every event asks for the names of all services
+NAMES_KEPT = 1 << 16  # more services than a table can hold: every event asks for names
 
 
 @lru_cache(NAMES_KEPT)

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from checkers.core.messages import State
 from config.model import VirtualService
+from lvsd.core import slices
 from lvsd.core.desired import desired
 from lvsd.core.effects import Effect, Level, RememberOwned, Tell
 from lvsd.core.health import standing_state
 from lvsd.core.identity import service_key
 from lvsd.core.reconcile import applied, plan
-from lvsd.core.state import Director
+from lvsd.core.state import Director, Kernel, Services
 from lvsd.core.wording import operation_text
 from netlink.errors import Refusal
 from netlink.operations import DeleteService, Operation
-from netlink.table import Table
+from netlink.table import ServiceKey, Table
 
 BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 TOLD_OPERATIONS = 20  # a longer plan is told by its number
 
 
-def plan_for(director: Director, now: float) -> tuple[Operation, ...]:
-    """What the kernel should be sent now. What it refused waits for its back-off."""
+def plan_for(
+    director: Director, now: float, services: Iterable[VirtualService], *, sweep: bool
+) -> tuple[Operation, ...]:
+    """What the kernel should be sent now for these services, and with `sweep` for those no longer configured.
+
+    What it refused waits for its back-off.
+    """
     state = director.kernel
     if state.unreadable:
         return ()
-    operations = plan(desired(director), state.table, director.owned)
+    departed = director.owned.difference(configured_keys(director)) if sweep else frozenset[ServiceKey]()
+    operations = plan(desired(director, services), state.table, departed)
     if state.retry_at is None or state.retry_at <= now:
         return operations
     refused = {refusal.operation for refusal in state.refusals}
     return tuple(operation for operation in operations if operation not in refused)
+
+
+def configured_keys(director: Director) -> frozenset[ServiceKey]:
+    """The configured services, by the kernel's keys."""
+    return frozenset(service_key(virtual.virtual) for virtual in director.config.services)
+
+
+def touched(before: Director, after: Director) -> Services | None:
+    """The services that a reading makes due; None: all, since the kernel has not all that was sent to it."""
+    if before.kernel.refusals or before.kernel.unreadable:
+        return None
+    return slices.of_reading(after, before.kernel.table, after.kernel.table)
 
 
 def can_serve(director: Director, virtual: VirtualService) -> bool:
@@ -45,8 +65,9 @@ def can_serve(director: Director, virtual: VirtualService) -> bool:
 def read(director: Director, table: Table, now: float) -> tuple[Director, list[Effect]]:
     """The kernel's table was read: tell what a stranger changed in what is ours. The plan that follows mends it."""
     before = director.kernel
-    ours = {key: entry for key, entry in before.table.items() if key in director.owned}
-    drift = plan(ours, {key: entry for key, entry in table.items() if key in director.owned}, director.owned)
+    changed = slices.changed_keys(before.table, table) & director.owned
+    ours = {key: entry for key, entry in before.table.items() if key in changed}
+    drift = plan(ours, table, changed)
     drifted = bool(drift) and not before.refusals and not before.unreadable
     state = replace(
         before,
@@ -88,8 +109,7 @@ def answered(
     effects: list[Effect] = [*_told(accepted), *(_refusal(refusal) for refusal in refusals)]
     state = replace(director.kernel, table=applied(director.kernel.table, accepted))
     if refusals:
-        failures = director.kernel.failures + 1
-        state = replace(state, refusals=refusals, failures=failures, retry_at=now + _backoff(failures))
+        state = _refused(state, refusals, now)
     elif not director.kernel.refusals:
         state = replace(state, failures=0)
     gone = frozenset(operation.key for operation in accepted if isinstance(operation, DeleteService))
@@ -97,6 +117,15 @@ def answered(
     if owned != director.owned:
         effects.append(RememberOwned(owned))
     return replace(director, kernel=state, owned=owned), tuple(effects)
+
+
+def _refused(state: Kernel, refusals: tuple[Refusal, ...], now: float) -> Kernel:
+    """All that is refused before the next try counts as one failure: a plan may come in slices."""
+    if state.refusals and state.retry_at is not None and now < state.retry_at:
+        known = {refusal.operation: refusal for refusal in (*state.refusals, *refusals)}
+        return replace(state, refusals=tuple(known.values()))
+    failures = state.failures + 1
+    return replace(state, refusals=refusals, failures=failures, retry_at=now + _backoff(failures))
 
 
 def _told(operations: tuple[Operation, ...]) -> list[Effect]:

@@ -7,7 +7,7 @@ long as that could make the difference nothing is lost, so that no fallback serv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from checkers.core.messages import State
@@ -19,15 +19,16 @@ from lvsd.core.state import Director
 from netlink.table import DestinationKey, Entry, ServiceKey, Table
 
 
-def reckoned(director: Director) -> Director:
-    """The same belief with every quorum decided anew. None of a service no longer configured is remembered."""
+def reckoned(director: Director, services: Iterable[VirtualService]) -> Director:
+    """The same belief with the quorum of these services decided anew."""
     gained: dict[ServiceKey, bool] = {}
-    for virtual in director.config.services:
+    for virtual in services:
         key = service_key(virtual.virtual)
-        decided = _decided(director, virtual, director.quorum.get(key))
-        if decided is not None:
+        before = director.quorum.get(key)
+        decided = _decided(director, virtual, before)
+        if decided is not None and decided is not before:
             gained[key] = decided
-    return replace(director, quorum=gained)
+    return replace(director, quorum={**director.quorum, **gained}) if gained else director
 
 
 def _decided(director: Director, virtual: VirtualService, before: bool | None) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from netlink.operations import (
@@ -32,6 +32,8 @@ def plan(desired: Table, actual: Table, owned: frozenset[ServiceKey]) -> tuple[O
 def _services(desired: Table, actual: Table) -> Iterator[_Ranked]:
     for key, entry in desired.items():
         present = actual.get(key)
+        if present == entry:
+            continue
         if present is None:
             yield 0, AddService(entry.service)
         elif present.service != entry.service:
@@ -59,38 +61,55 @@ def _destinations(
 
 
 def _deletions(desired: Table, actual: Table, owned: frozenset[ServiceKey]) -> Iterator[_Ranked]:
+    if not owned:
+        return
     for key in actual:
         if key in owned and key not in desired:
             yield 5, DeleteService(key)
 
 
-def applied(table: Table, operations: tuple[Operation, ...]) -> Table:
+def applied(table: Table, operations: Iterable[Operation]) -> Table:
     """The table after operations the kernel accepted. Operations on what is not there change nothing."""
-    changed = dict(table)
+    changed = _Changed(table)
     for operation in operations:
-        _apply_one(changed, operation)
-    return changed
+        changed.apply(operation)
+    return changed.table()
 
 
-def _apply_one(table: dict[ServiceKey, Entry], operation: Operation) -> None:
-    match operation:
-        case AddService(service):
-            table.setdefault(service.key, Entry(service))
-        case SetService(service):
-            if service.key in table:
-                table[service.key] = replace(table[service.key], service=service)
-        case DeleteService(key):
-            table.pop(key, None)
-        case AddDestination(key, destination) | SetDestination(key, destination):
-            _put(table, key, destination)
-        case DeleteDestination(key, gone):
-            entry = table.get(key)
-            if entry is not None:
-                rest = {k: d for k, d in entry.destinations.items() if k != gone}
-                table[key] = replace(entry, destinations=rest)
+class _Changed:
+    """A table at work: what changes is copied once, however much of it changes."""
 
+    def __init__(self, table: Table) -> None:
+        self._table = dict(table)
+        self._opened: dict[ServiceKey, dict[DestinationKey, Destination]] = {}
 
-def _put(table: dict[ServiceKey, Entry], key: ServiceKey, destination: Destination) -> None:
-    entry = table.get(key)
-    if entry is not None:
-        table[key] = replace(entry, destinations={**entry.destinations, destination.key: destination})
+    def table(self) -> Table:
+        """What has become of it."""
+        for key, destinations in self._opened.items():
+            self._table[key] = Entry(self._table[key].service, destinations)
+        self._opened = {}
+        return self._table
+
+    def apply(self, operation: Operation) -> None:
+        """Carry it out."""
+        match operation:
+            case AddDestination(key, destination) | SetDestination(key, destination):
+                if key in self._table:
+                    self._open(key)[destination.key] = destination
+            case DeleteDestination(key, gone):
+                if key in self._table:
+                    self._open(key).pop(gone, None)
+            case AddService(service):
+                self._table.setdefault(service.key, Entry(service))
+            case SetService(service):
+                if service.key in self._table:
+                    self._table[service.key] = replace(self._table[service.key], service=service)
+            case DeleteService(key):
+                self._table.pop(key, None)
+                self._opened.pop(key, None)
+
+    def _open(self, key: ServiceKey) -> dict[DestinationKey, Destination]:
+        opened = self._opened.get(key)
+        if opened is None:
+            opened = self._opened[key] = dict(self._table[key].destinations)
+        return opened

@@ -69,6 +69,18 @@ class Kernel:
     unreadable: str = ""  # why the table cannot be read, empty when it can
 
 
+Services = Mapping[ServiceKey, VirtualService]
+_NO_SERVICES: Services = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Services whose decision is due, and whether services no longer configured are to be looked for at the end."""
+
+    services: Services = field(default_factory=lambda: _NO_SERVICES)
+    sweep: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """IPVS as a whole as last read: timeouts, sync daemons; and which daemons are ours, as we asked for them.
@@ -185,6 +197,7 @@ class Director:
     # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
     post: Post = Post()
     pools: Pools = field(default_factory=Pools)
+    unsettled: Unsettled = field(default_factory=Unsettled)
     tracking: Tracking = Tracking()
     roles: Mapping[str, str] = field(default_factory=lambda: _NO_ROLES)  # told last, by `INSTANCE name`, `GROUP name`
     stopping: bool = False

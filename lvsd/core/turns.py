@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from checkers.core.messages import State
@@ -32,24 +32,22 @@ class Turn:
     reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `removed` or `stopping`
 
 
-def noticed(director: Director) -> tuple[Director, tuple[Turn, ...]]:
-    """What is to be announced now; it counts as announced from here on. The unknown changes nothing."""
+def noticed(director: Director, services: Iterable[VirtualService]) -> tuple[Director, tuple[Turn, ...]]:
+    """What is to be announced of these services; it counts as announced from here on. The unknown changes nothing."""
     announced: dict[str, State] = {}
     turns: list[Turn] = []
-    for identity, turn in _current(director):
+    for identity, turn in _current(director, services):
         before = director.announced.get(identity)
-        if turn.after is State.UNKNOWN:
-            if before is not None:
-                announced[identity] = before
-            continue
-        announced[identity] = turn.after
-        if before is not turn.after:
+        if turn.after is not State.UNKNOWN and turn.after is not before:
+            announced[identity] = turn.after
             turns.append(replace(turn, before=before, reason=_reason(director, turn)))
-    return replace(director, announced=announced), tuple(turns)
+    if not turns:
+        return director, ()
+    return replace(director, announced={**director.announced, **announced}), tuple(turns)
 
 
-def _current(director: Director) -> Iterator[tuple[str, Turn]]:
-    for virtual in director.config.services:
+def _current(director: Director, services: Iterable[VirtualService]) -> Iterator[tuple[str, Turn]]:
+    for virtual in services:
         for real in virtual.real_servers:
             yield real_id(virtual, real), Turn(virtual, real, None, standing_state(director, virtual, real))
         gained = director.quorum.get(service_key(virtual.virtual))
@@ -137,6 +135,6 @@ def leaving(director: Director) -> tuple[Turn, ...]:
     """What the stop means for services that want to hear of it: all that serves leaves, at last the quorum."""
     return tuple(
         replace(turn, before=State.UP, after=State.DOWN, reason="stopping")
-        for identity, turn in _current(director)
+        for identity, turn in _current(director, director.config.services)
         if turn.virtual.hooks_on_stop and director.announced.get(identity) is State.UP
     )

@@ -11,8 +11,9 @@ from config.changes import changes
 from config.load import Loaded, load
 from lvsd.control.messages import ChangeReply
 from lvsd.core.director import step
-from lvsd.core.effects import Apply, ApplySettings, RunCommand
-from lvsd.core.events import ConfigChanged
+from lvsd.core.effects import Apply, ApplySettings, RunCommand, Yield
+from lvsd.core.events import ConfigChanged, Event, Resumed
+from lvsd.core.state import Director
 from lvsd.core.wording import change_texts, refusal_texts
 from lvsd.runtime.config_watch import ConfigWatch
 from lvsd.runtime.director_runtime import Runtime
@@ -109,7 +110,7 @@ class Reloader:
                 return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
             told = tuple(changes(self._runtime.belief.config, loaded.config))
             self._runtime.remember(lambda: self._store.remember_good(snapshot))
-            applied = self._runtime.recorded(ConfigChanged(loaded.config))
+            applied = await self._runtime.recorded(ConfigChanged(loaded.config))
             operations = tuple(text for answer in applied for text in change_texts(answer))
             refusals = tuple(text for answer in applied for text in refusal_texts(answer))
             return ChangeReply(True, told, operations, problems, refusals)
@@ -120,8 +121,19 @@ class Reloader:
         problems = tuple(str(problem) for problem in loaded.problems)
         if loaded.config is None:
             return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
-        _, effects = step(self._runtime.belief, ConfigChanged(loaded.config), time.monotonic())
-        wanted = (effect for effect in effects if isinstance(effect, Apply | ApplySettings))
+        wanted = await _consequences(self._runtime.belief, ConfigChanged(loaded.config))
         operations = tuple(text for effect in wanted for text in change_texts(effect))
         told = tuple(changes(self._runtime.belief.config, loaded.config))
         return ChangeReply(True, told, operations, problems)
+
+
+async def _consequences(belief: Director, event: Event) -> list[Apply | ApplySettings]:
+    """What an event would have sent to the kernel. `step` is pure, so it is simply asked, slice after slice."""
+    wanted: list[Apply | ApplySettings] = []
+    following: Event | None = event
+    while following is not None:
+        belief, effects = step(belief, following, time.monotonic())
+        wanted.extend(effect for effect in effects if isinstance(effect, Apply | ApplySettings))
+        following = Resumed() if any(isinstance(effect, Yield) for effect in effects) else None
+        await asyncio.sleep(0)
+    return wanted

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from checkers.core import messages as checker_messages
 from config.model import Config
 from lvsd.control.hooks import Instruct, ScriptEnded
+from lvsd.core import slices
 from lvsd.core.director import step
 from lvsd.core.effects import (
     AppendLine,
@@ -31,11 +32,13 @@ from lvsd.core.effects import (
     Tell,
     WeighVrrp,
     WriteFifo,
+    Yield,
 )
 from lvsd.core.events import (
     Event,
     MaintenanceSeen,
     PlanApplied,
+    Resumed,
     ScriptHeard,
     SettingsApplied,
     SettingsRead,
@@ -89,6 +92,8 @@ class Runtime:
         self._believed: tuple[Table, Fingerprint] | None = None
         self._ticks = 0
         self._feeding = False
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._reported = asyncio.Event()
         self._record: list[PlanApplied | SettingsApplied] | None = None  # while a reload wants to know what it led to
 
@@ -108,6 +113,9 @@ class Runtime:
                 self._belief, effects = step(self._belief, self._events.popleft(), time.monotonic())
                 for effect in effects:
                     self._carry_out(effect)
+        except BaseException:
+            self._belief = slices.due(self._belief, None)  # who knows what was carried out: look at all of it again
+            raise
         finally:
             self._feeding = False
 
@@ -119,6 +127,8 @@ class Runtime:
                 self._ask_kernel(effect)
             case RememberDaemons() | RememberOwned() | RememberRoles():
                 self._write_down(effect)
+            case Yield():
+                self._resume_soon()
             case AssignChecks(generation, checks):
                 self._assign(generation, checks)
             case RunCommand() | SendMail() | AppendLine() | WriteFifo() | InstructNotify():
@@ -128,6 +138,16 @@ class Runtime:
             case ConfigureVrrp(generation, instances):
                 if self._vrrp is not None and self._vrrp.peer is not None:
                     self._vrrp.peer.send(vrrp_messages.encode(vrrp_messages.configuration(generation, instances)))
+
+    def _resume_soon(self) -> None:
+        """Once, however many events wait for it: what came in meanwhile has its turn first."""
+        if self._settled.is_set():
+            self._settled.clear()
+            asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        self._settled.set()  # unless more is asked for
+        self.feed(Resumed())
 
     def order(self, order: vrrp_messages.ToVrrp) -> None:
         """Tell the vrrp process, if it is there."""
@@ -318,11 +338,13 @@ class Runtime:
         self._look_for_maintenance(config)  # before anything is put into service
         self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles))
 
-    def recorded(self, event: Event) -> list[PlanApplied | SettingsApplied]:
-        """Feed an event: what went to the kernel because of it."""
+    async def recorded(self, event: Event) -> list[PlanApplied | SettingsApplied]:
+        """Feed an event: what went to the kernel until all services are settled."""
         record = self._record = []
         try:
             self.feed(event)
+            while not self._settled.is_set():
+                await self._settled.wait()  # wakes after each slice
         finally:
             self._record = None
         return record

@@ -10,8 +10,8 @@ from config.checks import Check, TcpCheck, Timing
 from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
 from config.words import Forwarding, OnFailure, Protocol
 from lvsd.core.director import step
-from lvsd.core.effects import Apply, Effect, ReadTable, RunCommand, SendMail, Tell
-from lvsd.core.events import Event, PlanApplied, Started, TableRead, TableUnreadable, VerdictsHeard, WorkerCame
+from lvsd.core.effects import Apply, Effect, ReadTable, RunCommand, SendMail, Tell, Yield
+from lvsd.core.events import Event, PlanApplied, Resumed, Started, TableRead, TableUnreadable, VerdictsHeard, WorkerCame
 from lvsd.core.identity import check_id, service_key
 from lvsd.core.reconcile import applied
 from lvsd.core.state import Director
@@ -95,6 +95,8 @@ class Bench:
             accepted = tuple(one for one in effect.operations if one not in self.refuse)
             self.kernel = applied(self.kernel, accepted)
             return [PlanApplied(effect.operations, refusals)]
+        if isinstance(effect, Yield):
+            return [Resumed()]
         return []
 
     def hear(self, states: dict[str, State], outcome: Outcome | None = None) -> list[Effect]:

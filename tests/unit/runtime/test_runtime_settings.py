@@ -41,10 +41,10 @@ def test_what_is_said_goes_to_the_kernel_and_ours_ends_in_another_life(tmp_path:
     assert Store(tmp_path).daemons() == frozenset()
 
 
-def test_a_reload_tells_what_changed_and_what_was_refused(tmp_path: Path) -> None:
+async def test_a_reload_tells_what_changed_and_what_was_refused(tmp_path: Path) -> None:
     runtime = begun(MemoryTable(), tmp_path, SAID)
     elsewhere = Config(ipvs=Ipvs(Timeouts(tcp=500), ConnectionSync("eth9", SyncRole.MASTER)))
-    (answer,) = runtime.recorded(ConfigChanged(elsewhere))
+    (answer,) = await runtime.recorded(ConfigChanged(elsewhere))
     assert change_texts(answer) == (
         "set timeouts tcp 500",
         "stop master sync daemon",

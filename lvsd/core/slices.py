@@ -1,0 +1,106 @@
+"""Which services are to be decided anew, and how many of them at once, so that thousands hold nothing up. Pure.
+
+An event touches few services, and only those are decided. What touches all of them (a start, the maintenance
+directory) is worked off in slices of whole services, and between two slices the world has its turn: a slice never
+parts a service, so within each one capacity is made before it is broken, as `lvsd.core.reconcile` orders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+
+from checkers.core.messages import Verdict
+from config.model import Config, VirtualService
+from lvsd.core.identity import real_id, service_key, virtual_text
+from lvsd.core.state import Director, Services, Unsettled
+from netlink.table import ServiceKey, Table
+
+SLICE_REAL_SERVERS = 250  # some milliseconds of deciding, packing and sending
+
+
+def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualService]:
+    """The services by their keys in the kernel."""
+    return {service_key(virtual.virtual): virtual for virtual in services}
+
+
+def of_verdicts(before: Director, after: Director, verdicts: Iterable[Verdict]) -> Services:
+    """Whose state or weight these verdicts changed."""
+    changed = (one.id for one in verdicts if _differ(before.verdicts.get(one.id), after.verdicts.get(one.id)))
+    return by_key(after.checks[identity].service for identity in changed)
+
+
+def _differ(before: Verdict | None, after: Verdict | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return (before.state, before.weight) != (after.state, after.weight)
+
+
+def of_reading(director: Director, before: Table, table: Table) -> Services:
+    """Whose entries differ between two readings."""
+    keys = changed_keys(before, table)
+    return {} if not keys else {key: one for key, one in by_key(director.config.services).items() if key in keys}
+
+
+def changed_keys(before: Table, table: Table) -> frozenset[ServiceKey]:
+    """The services whose entries differ."""
+    keys = chain(table, (key for key in before if key not in table))
+    return frozenset(key for key in keys if (one := table.get(key)) is not (held := before.get(key)) and one != held)
+
+
+def of_change(old: Config, new: Config) -> Services:
+    """The services that a new configuration adds or says otherwise."""
+    before = by_key(old.services)
+    return {key: one for key, one in by_key(new.services).items() if before.get(key) != one}
+
+
+def forgotten(old: Config, director: Director) -> Director:
+    """The belief without what it remembers of services and real servers that its configuration has no longer."""
+    kept = by_key(director.config.services)
+    gone: set[str] = set()
+    stay: set[str] = set()
+    for key, before in by_key(old.services).items():
+        new = kept.get(key)
+        if new is not before and new != before:
+            gone.update(_names(before))
+            stay.update(_names(new) if new is not None else ())
+    gone -= stay
+    announced = {name: state for name, state in director.announced.items() if name not in gone}
+    quorum = {key: gained for key, gained in director.quorum.items() if key in kept}
+    waiting = director.unsettled
+    services = {key: kept[key] for key in waiting.services if key in kept}
+    return replace(director, announced=announced, quorum=quorum, unsettled=Unsettled(services, waiting.sweep))
+
+
+def _names(virtual: VirtualService) -> Iterable[str]:
+    return virtual_text(virtual.virtual), *(real_id(virtual, real) for real in virtual.real_servers)
+
+
+def due(director: Director, services: Services | None, *, sweep: bool = False) -> Director:
+    """The belief with these services due, or all (None), before those that are due already."""
+    waiting = director.unsettled
+    if services is None:
+        return replace(director, unsettled=Unsettled(by_key(director.config.services), sweep=True))
+    if not services and not sweep:
+        return director
+    return replace(director, unsettled=Unsettled({**services, **waiting.services}, waiting.sweep or sweep))
+
+
+def taken(director: Director) -> tuple[Director, tuple[VirtualService, ...], bool]:
+    """The belief without the next slice, the slice, and whether now is the time for the sweep."""
+    waiting = director.unsettled
+    count = size = 0
+    for virtual in waiting.services.values():
+        size += 1 + len(virtual.real_servers)
+        if count and size > SLICE_REAL_SERVERS:
+            break
+        count += 1
+    ordered = list(waiting.services.items())
+    rest = dict(ordered[count:])
+    left = Unsettled(rest, waiting.sweep and bool(rest))
+    return (
+        replace(director, unsettled=left),
+        tuple(virtual for _, virtual in ordered[:count]),
+        waiting.sweep and not rest,
+    )
