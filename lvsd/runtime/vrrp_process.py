@@ -122,7 +122,9 @@ class Loop:
 
     def _attend_to_all(self, patience: float | None) -> None:
         """Whatever has come, or comes within that time (seconds; None: whenever)."""
-        for key, _ in self._selector.select(patience):
+        ready = self._selector.select(patience)
+        self._routers.look_at_timers(time.monotonic())
+        for key, _ in ready:
             key.data()
 
     def _take_signals(self) -> None:

@@ -73,6 +73,7 @@ class Routers:
         self._sight = Sight()
         self._weights: dict[str, Weight] = {}
         self._lateness = LatenessMeter()
+        self._measured_at = -inf
         self._generation = 0
         self._unwritten = False  # the held file could not be written, and that was told
         self.changed = False
@@ -210,9 +211,20 @@ class Routers:
             self._disown()
         for router in self._routers.values():
             if now >= router.instance.wake_at:
-                self._lateness.note(now - router.instance.wake_at)
+                self._note(router, now)
                 self._step(router, Wake(), now)
         self._settle(now)
+
+    def look_at_timers(self, now: float) -> None:
+        """Measure how late those are that are due, before what has come moves them."""
+        for router in self._routers.values():
+            if now >= router.instance.wake_at:
+                self._note(router, now)
+        self._measured_at = now
+
+    def _note(self, router: Router, now: float) -> None:
+        if router.instance.wake_at > self._measured_at:
+            self._lateness.note(now - router.instance.wake_at)
 
     def stop(self, now: float) -> None:
         """Give everything up in good order."""

@@ -266,6 +266,7 @@ def said() -> Iterator[tuple[Said, Said]]:
         lvsd.start()
         wait_until(lambda: lvsd.director.reports() and every <= addresses_of(lb1), PATIENCE_SECONDS, "lvsd is active")
         lvsd.end()
+        assert "not_sent" not in lvsd.log()
         yield _heard(frames()), theirs
 
 

@@ -87,7 +87,10 @@ def kill_keepalived(host: LiveHost, process: subprocess.Popen[str]) -> None:
 def capture(host: LiveHost, expression: str, interface: str = "eth0") -> Callable[[], list[bytes]]:
     """Frames that the host sees or sends from now on; the call ends it and gives them."""
     path = f"/var/log/capture-{next(_numbers)}"
-    process = host.popen(["tcpdump", "-i", interface, "-U", "-xx", "-n", "--immediate-mode", expression], log=path)
+    room = ["-s", "512", "-B", "8192"]  # with whole packets, its ring holds 32: less than a burst of several routers
+    process = host.popen(
+        ["tcpdump", *room, "-i", interface, "-U", "-xx", "-n", "--immediate-mode", expression], log=path
+    )
     becomes(lambda: "listening on" in host.read(path), "tcpdump listens")
 
     def frames() -> list[bytes]:

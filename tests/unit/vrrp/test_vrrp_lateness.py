@@ -30,7 +30,9 @@ def test_the_routers_measure_each_timer_that_was_due(tmp_path: Path) -> None:
     routers.wake(1.0)
     assert sum(routers.status().lateness.counts) == 0
     due = routers.wake_at
-    routers.wake(due + 0.02)
+    routers.look_at_timers(due + 0.02)
+    routers.wake(due + 0.03)
     lateness = routers.status().lateness
-    assert (lateness.last, lateness.maximum) == (pytest.approx(0.02), pytest.approx(0.02))
+    assert lateness.last == pytest.approx(0.02)
+    assert lateness.maximum == lateness.last
     assert lateness.counts == (0, 0, 0, 0, 0, 1, 0, 0)
