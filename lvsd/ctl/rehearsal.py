@@ -25,17 +25,17 @@ from lvsd.control.messages import (
     VrrpRequest,
     VrrpRow,
 )
-from lvsd.control.portrait import InstancePortrait, Portrait
+from lvsd.control.portrait import InstancePortrait
 from lvsd.ctl.client import Unanswered, ask
-from lvsd.ctl.watcher import Target, Watcher
+from lvsd.ctl.watcher import Watcher
 from lvsd.drill.outage import Outage, outage
 from lvsd.drill.report import FAILED, FREEZE, KILL, REHEARSED, Announcement, Connections, Moment, Report
+from lvsd.drill.scope import kept, moving, source, watched
 
 BASELINE_SECONDS = 1.0
 AFTER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 FREEZE_LIMIT_SECONDS = 12.0  # the supervisor kills what gives no sign of life for 20 s
-WATCHED_LIMIT = 64
 GOOD = frozenset(("handed_over", "returned", "released"))
 
 _WAKE = "import os, signal, sys, time; time.sleep(float(sys.argv[2])); os.kill(int(sys.argv[1]), signal.SIGCONT)"
@@ -80,7 +80,7 @@ def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
     targets, unwatched = watched(before.own, instances)
     course = Course(began=time.monotonic())
     try:
-        with Watcher(_source(instances), targets, [address for one in instances for address in _plain(one)]) as watcher:
+        with Watcher(source(instances), targets, moving(instances)) as watcher:
             time.sleep(BASELINE_SECONDS)
             _move_and_return(plan, instances, course, watcher)
             time.sleep(AFTER_SECONDS)
@@ -90,32 +90,7 @@ def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
     except OSError as error:
         why = f"cannot watch: {error.strerror or error} (root, or CAP_NET_RAW, is needed)"
         return msgspec.structs.replace(report, result=FAILED, why=why)
-    return _reported(report, plan, course, watcher, _kept(before), unwatched)
-
-
-def watched(own: Portrait, instances: tuple[InstancePortrait, ...]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    """TCP services over IPv4 on the addresses that move, and those that cannot be watched from here."""
-    moving = {address for one in instances for address in _plain(one)}
-    targets: list[Target] = []
-    others: list[str] = []
-    for name in own.services:
-        protocol, _, endpoint = name.partition(" ")
-        address, _, port = endpoint.rpartition(":")
-        if protocol == "tcp" and address in moving and int(port) and len(targets) < WATCHED_LIMIT:
-            targets.append((address, int(port)))
-        elif address.strip("[]") in moving or protocol.startswith("fwmark"):
-            others.append(name)
-    return tuple(targets), tuple(others)
-
-
-def _plain(instance: InstancePortrait) -> list[str]:
-    return [address.partition("/")[0] for address in instance.addresses]
-
-
-def _source(instances: tuple[InstancePortrait, ...]) -> str:
-    """Whom the probes come from: the address that the active router, which we are, advertises from."""
-    found = [one.active_router for one in instances if one.active_router and not one.ipv6]
-    return found[0] if found else "127.0.0.1"
+    return _reported(report, plan, course, watcher, kept(before), unwatched)
 
 
 def _move_and_return(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course, watcher: Watcher) -> None:
@@ -180,7 +155,8 @@ def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course,
 def _announced(watcher: Watcher, instances: tuple[InstancePortrait, ...], course: Course) -> bool:
     """Whether another router has announced all that moves, by gratuitous ARP."""
     heard = {address for moment, address, _ in watcher.announcements if moment >= course.began}
-    return heard.issuperset(address for one in instances for address in _plain(one))
+    awaited = {address for address in moving(instances) if ":" not in address}
+    return bool(awaited) and heard >= awaited
 
 
 def _taken(plan: Plan, instances: tuple[InstancePortrait, ...]) -> bool:
@@ -256,17 +232,6 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
     while not (come := condition()) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
     return come
-
-
-def _kept(before: PortraitsReply) -> tuple[Connections, ...]:
-    """Of the connections at the beginning, how many a peer knew of."""
-    peers = [one.portrait for one in before.peers if one.portrait is not None]
-    rows = []
-    for name, service in before.own.services.items():
-        known = max((peer.services[name].connections for peer in peers if name in peer.services), default=0)
-        if service.connections:
-            rows.append(Connections(name, service.connections, min(known, service.connections)))
-    return tuple(rows)
 
 
 def _reported(

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from lvsd.ctl.taps import ETH_P_ARP, ETH_P_IP, tap, tcp_to
 from lvsd.drill.packets import PACKET_LIMIT_BYTES, RST, SYN, announced, answer_of, segment
+from lvsd.drill.scope import Target
 
 IP_NODEFRAG: Final = 22
 PORTS: Final = range(10000, 30000)  # below those the kernel gives to connections
@@ -27,9 +28,6 @@ PACE_SECONDS: Final = 0.01
 PACE_A_TARGET_SECONDS: Final = 0.002
 READS_A_WAKE: Final = 64
 MEMORY_LIMIT: Final = 200_000  # probes remembered of a service: more than an hour of them
-
-Target = tuple[str, int]
-"""Address and port."""
 
 
 class Watcher:

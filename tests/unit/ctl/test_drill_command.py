@@ -26,7 +26,7 @@ from lvsd.ctl import rehearsal
 from lvsd.ctl.main import main
 from lvsd.ctl.spans import seconds
 from lvsd.drill.report import REHEARSED, Report
-from tests.unit.drill.portraits import INSTANCE, OWN, SERVICE
+from tests.unit.drill.portraits import INSTANCE, OWN
 
 PEER = replace(OWN, node="lb2", instances=(replace(INSTANCE, role="backup", priority=100),))
 READY = PortraitsReply(OWN, (PeerPortrait("192.0.2.2:8853", PEER),))
@@ -126,17 +126,6 @@ def test_a_report_that_cannot_be_kept_is_told_and_printed_all_the_same(desk: Des
     assert done.exit_code == 0
     assert "the report is not kept" in done.stderr
     assert done.stdout.endswith("rehearsed\n")
-
-
-def test_what_is_watched_and_what_cannot_be() -> None:
-    names = ("tcp 192.0.2.100:80", "tcp 192.0.2.200:80", "udp 192.0.2.100:53", "tcp 192.0.2.100:0", "fwmark 7")
-    own = replace(OWN, services=dict.fromkeys(names, SERVICE))
-    targets, others = rehearsal.watched(own, (INSTANCE,))
-    assert targets == (("192.0.2.100", 80),)
-    assert others == ("udp 192.0.2.100:53", "tcp 192.0.2.100:0", "fwmark 7")
-    instance = replace(INSTANCE, ipv6=True, addresses=("2001:db8::1/64",))
-    own = replace(OWN, services={"tcp [2001:db8::1]:80": SERVICE})
-    assert rehearsal.watched(own, (instance,)) == ((), ("tcp [2001:db8::1]:80",))
 
 
 def test_failover_tells_who_has_it(desk: Desk) -> None:
