@@ -15,16 +15,19 @@ from tests.lab.balancer import Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR, VIP
 from tests.lab.prober import Prober, http
+from tests.lab.test_connection_sync import Conversation, echo
 from tests.lab.waiting import wait_until
 from tests.lab.world import CHECKOUT, LiveHost, World
 
 RS1, RS2 = "192.0.2.11", "192.0.2.12"
 LVSCTL = f"{CHECKOUT}/.venv/bin/lvsctl"
 SECRET = "0123456789abcdef0123456789abcdef"
+HTTP = "type: http, path: /ldirectord.txt, receive: ldirectord"
+CONVERSATIONS = 12
 TOLERANCE_MS = 150.0  # a poll's pace, a slow machine, and the moment at which each began to look
 
 
-def config(host: str, *, interval: str = "100ms", real_servers: str = "") -> str:
+def config(host: str, *, interval: str = "100ms", real_servers: str = "", check: str = HTTP, extra: str = "") -> str:
     own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
     return f"""
 daemon:
@@ -42,8 +45,9 @@ services:
   web:
     virtual: 192.0.2.100:80
     scheduler: rr
-    check: {{type: http, path: /ldirectord.txt, receive: ldirectord}}
+    check: {{{check}}}
     real_servers: [{real_servers or f"{RS1}, {RS2}"}]
+{extra}
 """
 
 
@@ -212,3 +216,19 @@ def test_the_wire_is_decoded_and_two_active_routers_are_told(world: World) -> No
     assert "192.0.2.1 and 192.0.2.2 speak versions 3 and 2 [version_differs]" in torn.stdout
     nowhere = lvsctl(world["lb1"], "vrrp", "watch", "-i", "eth9", "--seconds", "1")
     assert (nowhere.returncode, nowhere.stderr) == (1, "lvsctl: eth9: no interface with this name\n")
+
+
+def test_connections_that_are_told_are_kept_and_counted(make_world: MakeWorld) -> None:
+    world = make_world(PAIR)
+    with ExitStack() as stack:
+        for name in ("rs1", "rs2"):
+            stack.enter_context(farm.Server(world[name], 80, echo))
+        up(world, check="type: tcp", extra="ipvs: {sync: {interface: eth0, id: 7}}")
+        talks = [stack.enter_context(Conversation(world)) for _ in range(CONVERSATIONS)]
+        wait_until(lambda: all(talk.known_to(world["lb2"]) for talk in talks), 20, "lb2 knows them")
+        status, report = drilled(world["lb1"])
+        print(json.dumps(report, indent=1))
+        assert [talk.goes_on() for talk in talks] == [True] * CONVERSATIONS
+    assert (status, codes(report)) == (0, set())
+    (row,) = report["connections"]
+    assert row["before"] >= row["kept"] >= CONVERSATIONS
