@@ -62,7 +62,12 @@ def world(make_world: MakeWorld) -> Iterator[World]:
 
 def up(world: World, **more: str) -> tuple[Balancer, Balancer]:
     """Lvsd on both: lb1 active, both real servers serving on both, the standby known."""
-    first, second = (Balancer(world[name], config(name, **more)).start() for name in ("lb1", "lb2"))
+    first, second = (Balancer(world[name], config(name, **more)) for name in ("lb1", "lb2"))
+    for one in (first, second):
+        try:
+            one.start()
+        except AssertionError as error:
+            raise AssertionError(one.log()) from error
     for one in (first, second):
         one.until("both serve", {RS1: 1, RS2: 1})
     wait_until(lambda: role(first) == "active" and role(second) == "backup", 10, "lb1 is active")
