@@ -35,7 +35,7 @@ class Definition:
     """What can be tracked, with the weight it has where a tracker says none; `reverse`: as a tracker says it."""
 
     track: TrackedScript | TrackedFile | TrackedProcess
-    reverse: bool = False
+    reverse: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ def test_the_password(old: str, new: str, password: str | None, problems: list[s
     assert codes_of(text) == problems
 
 
+@pytest.mark.parametrize("password", ['""', "a\x7fb"])
+def test_a_password_that_cannot_be_is_refused(password: str) -> None:
+    assert codes_of(with_line(put(AUTHENTICATION, "secret", password).strip())) == ["8:19 CFG062"]
+
+
 def test_authentication_by_ah_is_refused() -> None:
     assert codes_of(with_line(put(AUTHENTICATION, "PASS", "AH").strip())) == ["7:19 CFG062"]
 
@@ -153,7 +158,7 @@ def test_strict_mode_does_without_a_password(strict: str) -> None:
         ("192.0.2.7/24 label eth0:1 dev eth1", [("192.0.2.7", 24, "eth1")], ["7:22 CFG203w"]),
         ("192.0.2.7/24 brd + scope link", [("192.0.2.7", 24, "eth0")], ["7:22 CFG203w", "7:28 CFG203w"]),
         ("192.0.2.7 192.0.2.8", [("192.0.2.7", 32, "eth0")], ["7:19 CFG201w"]),
-        ("192.0.2.7\n192.0.2.7", [("192.0.2.7", 32, "eth0")], ["8:1 CFG205w"]),
+        ("192.0.2.7\n192.0.2.7/24", [("192.0.2.7", 32, "eth0")], ["8:1 CFG205w"]),
         ("192.0.2.7\n2001:db8::7", [("192.0.2.7", 32, "eth0")], ["8:1 CFG205w"]),
         ("192.0.2.7\n224.0.0.18", [("192.0.2.7", 32, "eth0")], ["8:1 CFG205w"]),
         ("192.0.2.7\nwww.example.net", [("192.0.2.7", 32, "eth0")], ["8:1 CFG205w"]),
