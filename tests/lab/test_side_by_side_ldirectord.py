@@ -126,10 +126,9 @@ def hashed(difference: Difference) -> bool:
 
 
 def by_hand(difference: Difference) -> bool:
-    return difference.step == "a weight set by hand" and (difference.ours, difference.theirs) == (
-        (10, 77, 10),
-        (10, 77),
-    )
+    """Ours is back at 10, and may have been at 77 for so short a time that nobody saw it."""
+    mended = difference.ours in ((10,), (10, 77, 10))
+    return difference.step == "a weight set by hand" and mended and difference.theirs == (10, 77)
 
 
 EXPLANATIONS = (
