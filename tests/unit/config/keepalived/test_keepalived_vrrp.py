@@ -16,6 +16,10 @@ def with_line(line: str, text: str = INSTANCE) -> str:
     return put(text, "    virtual_ip", f"    {line}\n    virtual_ip")
 
 
+def test_the_ends_of_the_virtual_router_ids() -> None:
+    assert [good(put(INSTANCE, "51", number)).vrrp[0].virtual_router_id for number in ("1", "255")] == [1, 255]
+
+
 def test_the_least() -> None:
     (found,) = good(INSTANCE).vrrp
     assert found == VrrpInstance(
@@ -78,6 +82,7 @@ def test_a_delay_of_preemption() -> None:
     [
         ("advert_int 3", 3.0, []),
         ("advert_int 1.5", 2.0, ["6:16 CFG204w"]),
+        ("advert_int 1.49", 1.0, ["6:16 CFG204w"]),
         ("advert_int 0.2", 1.0, ["6:16 CFG204w"]),
         ("advert_int 300", 1.0, ["6:16 CFG204w"]),
         ("advert_int soon", 1.0, ["6:16 CFG204w"]),
