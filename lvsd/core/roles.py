@@ -13,6 +13,7 @@ from config.model import Argv, Config, VrrpHooks
 from lvsd.core.effects import Effect, RememberRoles, RunCommand, WriteFifo
 from lvsd.core.events import ConfigChanged, Event, Started, StopAsked, VrrpHeard
 from lvsd.core.state import Director
+from lvsd.core.tracked_scripts import AWAITED
 from lvsd.vrrp.messages import Cause, InstanceStatus, Role
 
 ACTIVE, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
@@ -55,7 +56,7 @@ def beside(before: Director, after: Director, event: Event) -> Step:
 
 
 def word_of(status: InstanceStatus) -> str | None:
-    """keepalived's word for a role; None before there is any."""
+    """keepalived's word for a role; None before there is any, also while scripts are awaited: that is no trouble."""
     match status.role:
         case Role.ACTIVE:
             return ACTIVE
@@ -64,7 +65,7 @@ def word_of(status: InstanceStatus) -> str | None:
         case Role.INITIALIZE if status.cause is Cause.SHUTDOWN:
             return STOP
         case Role.INITIALIZE:
-            return FAULT if status.fault else None
+            return FAULT if status.fault and not status.fault.endswith(AWAITED) else None
 
 
 def _instances(director: Director) -> Iterator[Call]:

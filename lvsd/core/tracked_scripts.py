@@ -17,6 +17,7 @@ from lvsd.core.state import Script, ScriptKey
 
 PATIENCE_SECONDS = 10.0
 DIGEST_BYTES = 12
+AWAITED = "no result yet"  # ends the fault of an instance that waits for its scripts after the start
 
 
 def script_id(track: TrackedScript) -> str:

@@ -222,7 +222,7 @@ def _binary(weight: int, good: bool, words: str) -> Standing:
 def _script(tracking: Tracking, track: TrackedScript) -> Standing:
     script = tracking.scripts[tracked_scripts.key_of(track)]
     if script.good is None:
-        return Standing(0, "" if track.weight else f"script {track.name}: no result yet", "unknown")
+        return Standing(0, "" if track.weight else f"script {track.name}: {tracked_scripts.AWAITED}", "unknown")
     return _binary(track.weight, script.good, f"script {track.name}: {script.words}")
 
 

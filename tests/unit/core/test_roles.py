@@ -47,6 +47,8 @@ def test_commands_of_one_instance_share_a_lane_and_are_told_what_happened() -> N
         (Role.BACKUP, Cause.START, "", "BACKUP"),
         (Role.INITIALIZE, Cause.START, "", None),
         (Role.INITIALIZE, Cause.LINK_DOWN, "no", "FAULT"),
+        (Role.INITIALIZE, Cause.LINK_DOWN, "script chk: no result yet", None),
+        (Role.INITIALIZE, Cause.LINK_DOWN, "sync group: a: script chk: no result yet", None),
         (Role.INITIALIZE, Cause.SHUTDOWN, "", "STOP"),
         (Role.INITIALIZE, Cause.SHUTDOWN, "no", "STOP"),
     ],

@@ -14,7 +14,7 @@ from config.model import (
     TrackedScript,
     TrackedService,
 )
-from lvsd.core.effects import ConfigureVrrp, InstructNotify, WeighVrrp
+from lvsd.core.effects import ConfigureVrrp, InstructNotify, Level, Tell, WeighVrrp
 from lvsd.core.events import ConfigChanged, ScriptHeard, TracksSeen, VrrpCame, VrrpWent
 from lvsd.core.tracked_scripts import PATIENCE_SECONDS, wanted
 from lvsd.core.tracking import HOLD_SECONDS
@@ -275,6 +275,29 @@ def test_a_service_weighs_by_its_quorum_and_by_each_real_server(track: TrackedSe
     assert weight(bench) == Weight("lb0", lost)
 
 
+def test_a_real_server_that_nobody_has_asked_yet_is_not_missing() -> None:
+    bench = connected(config(instance(TrackedService(0, "web", 0.0, 5)), services=(WEB,)))
+    bench.hear({A: UP})
+    assert weight(bench) == Weight("lb0")
+    bench.hear({B: DOWN})
+    assert weight(bench) == Weight("lb0", -5)
+
+
+def test_a_reload_does_not_hurry_what_waits() -> None:
+    bench = served(TrackedService(0, "web", 3.0), Role.ACTIVE)
+    bench.hear({A: DOWN, B: DOWN})
+    assert sent(bench.feed(ConfigChanged(bench.director.config))) == []
+    assert weight(bench) == Weight("lb0")
+    assert sent(ticks(bench, 3)) == [(Weight("lb0", -253),)]
+
+
+def test_a_new_instance_does_not_make_a_known_one_wait_for_the_script_of_both() -> None:
+    bench = connected(config(instance(name="known")))
+    shared = instance(script(), name="new", number=2), instance(script(), name="known")
+    bench.feed(ConfigChanged(config(*shared)))
+    assert weight(bench, "known") == Weight("known")
+
+
 def test_an_interface_is_not_our_matter() -> None:
     bench = connected(config(instance(TrackedInterface(-5, "eth1"))))
     assert bench.director.tracking.weights == ()
@@ -302,5 +325,9 @@ def test_what_is_tracked_is_shown() -> None:
 def test_what_changes_is_told_with_what_is_bad() -> None:
     bench = tracked(script(-20), TrackedFile(1, "/run/x"))
     result(bench, 1)
-    (told,) = [effect for effect in bench.effects if getattr(effect, "event", "") == "vrrp_weighed"]
-    assert told.fields == {"instance": "lb0", "weight": -20, "fault": "", "because": "chk"}  # type: ignore[union-attr]  # chosen by its event
+    (told,) = [effect for effect in bench.effects if isinstance(effect, Tell)]
+    assert told.level is Level.WARNING
+    assert told.fields == {"instance": "lb0", "weight": -20, "fault": "", "because": "chk"}
+    result(bench, 0)
+    (told,) = [effect for effect in bench.effects if isinstance(effect, Tell)]
+    assert told.level is Level.INFO
