@@ -42,7 +42,9 @@ def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instanc
     if known is not None and now - known.heard_at < ECHO_PAUSE_SECONDS:
         return instance, ()
     instance = echoed(instance, heard)
-    others = [one for one in _fresh(instance, now) if one.source != heard.source][: STANDBYS_LIMIT - 1]
+    others = [one for one in _fresh(instance, now) if one.source != heard.source]
+    if len(others) >= STANDBYS_LIMIT:  # nobody needs so many, and each is answered
+        return instance, ()
     standbys = (Standby(heard.source, heard.priority, now), *others)
     return replace(instance, standbys=standbys), (Whisper(Kind.STANDBY, instance.priority, heard.source),)
 

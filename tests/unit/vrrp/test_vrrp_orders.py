@@ -268,7 +268,9 @@ def test_nobody_fills_the_memory_with_standbys() -> None:
     for number in range(100):
         one, _ = run(one, advert(90, source=f"192.0.2.{number + 20}", kind=Kind.STANDBY), 100.0 + number / 1000)
     assert len(one.standbys) == STANDBYS_LIMIT
-    assert one.standbys[0] == Standby("192.0.2.119", 90, 100.099)
+    assert run(one, advert(90, source="192.0.2.99", kind=Kind.STANDBY), 100.5) == (one, [])
+    later, _ = run(one, advert(90, source="192.0.2.99", kind=Kind.STANDBY), 110.0)
+    assert later.standbys == (Standby("192.0.2.99", 90, 110.0),)
 
 
 def test_who_is_chosen_takes_over_at_once() -> None:
