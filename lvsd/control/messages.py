@@ -49,11 +49,39 @@ class FailoverRequest(msgspec.Struct, frozen=True, tag="failover"):
     timeout: float = 10.0
 
 
+class OverrideRequest(msgspec.Struct, frozen=True, tag="override"):
+    """A person's word on a real server (`ADDRESS` or `ADDRESS:PORT`): drain, disable, weight, or enable to end it.
+
+    In `service` alone, or in all services that have it; for `seconds`, or until enabled. `force`: below the floor, too.
+    """
+
+    real: str
+    action: str
+    weight: int = 0
+    service: str = ""
+    seconds: float | None = None
+    reason: str = ""
+    force: bool = False
+
+
+class OverridesRequest(msgspec.Struct, frozen=True, tag="overrides"):
+    """All that people said of real servers, with the connections that are left."""
+
+
 class PortraitsRequest(msgspec.Struct, frozen=True, tag="portraits"):
     """Portraits of this balancer and of its peers, to be compared."""
 
 
-Request = StatusRequest | VrrpRequest | ReloadRequest | PlanRequest | FailoverRequest | PortraitsRequest
+Request = (
+    StatusRequest
+    | VrrpRequest
+    | ReloadRequest
+    | PlanRequest
+    | FailoverRequest
+    | OverrideRequest
+    | OverridesRequest
+    | PortraitsRequest
+)
 
 
 class CheckRow(msgspec.Struct, frozen=True):
@@ -72,6 +100,17 @@ class CheckRow(msgspec.Struct, frozen=True):
     timeout: float
     probes: int
     failures: int
+
+
+class OverrideMark(msgspec.Struct, frozen=True):
+    """A person's word on a real server: drain, disable or weight; who (user id), seconds ago, seconds to go."""
+
+    kind: str
+    weight: int
+    reason: str
+    uid: int
+    age: float
+    left: float | None
 
 
 class RealServerRow(msgspec.Struct, frozen=True):
@@ -98,6 +137,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     weight_asked: int | None = None  # by the real server itself; it counts while it is up
     maintenance: bool = False  # a person took it out by a file in the maintenance directory
     checks: tuple[CheckRow, ...] = ()
+    override: OverrideMark | None = None
     hold: str = ""  # why it stands otherwise than its checks say: floor, suspected
 
 
@@ -221,6 +261,27 @@ class FailoverReply(msgspec.Struct, frozen=True, tag="failover"):
     instances: tuple[FailoverRow, ...]
 
 
+class OverrideRow(msgspec.Struct, frozen=True):
+    """One real server; without `override` it was enabled just now. The kernel's weight (None: not there), connections.
+
+    `persistent`: templates, by which clients come back to it.
+    """
+
+    service: str
+    real_server: str
+    override: OverrideMark | None
+    weight_held: int | None
+    active: int
+    inactive: int
+    persistent: int
+
+
+class OverridesReply(msgspec.Struct, frozen=True, tag="overrides"):
+    """What people said of real servers."""
+
+    overrides: tuple[OverrideRow, ...]
+
+
 class PeerPortrait(msgspec.Struct, frozen=True):
     """A peer as it describes itself, or why it could not be asked."""
 
@@ -243,7 +304,7 @@ class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
     hint: str = ""
 
 
-Reply = StatusReply | VrrpReply | ChangeReply | FailoverReply | PortraitsReply | ErrorReply
+Reply = StatusReply | VrrpReply | ChangeReply | FailoverReply | OverridesReply | PortraitsReply | ErrorReply
 
 
 class Garbled(Exception):

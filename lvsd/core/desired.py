@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6, inet_pton  # text to bytes only, no socket
 from checkers.core.messages import State
 from config.model import RealServer, Tunnel, VirtualService
 from config.words import HASHING_SCHEDULERS, Forwarding, OnFailure
-from lvsd.core.health import effective_weight, standing_state
+from lvsd.core.health import effective_weight, overriding_weight, standing_state
 from lvsd.core.identity import service_key
 from lvsd.core.quorum import fallback_serves
 from lvsd.core.state import Director
@@ -77,7 +77,9 @@ def _weight(director: Director, virtual: VirtualService, real: RealServer, held:
         case State.DOWN:
             return out
         case State.UNKNOWN if held is not None:  # adopt what the kernel holds
-            return 0 if fallback_serves(director, virtual) else held.weight
+            overriding = overriding_weight(director, virtual, real)
+            adopted = held.weight if overriding is None else overriding
+            return 0 if fallback_serves(director, virtual) else adopted
         case State.UNKNOWN:  # a newcomer waits for its first success
             return out
 

@@ -17,6 +17,7 @@ from lvsd.core import (
     mails,
     maintenance,
     monitor,
+    overrides,
     quorum,
     roles,
     slices,
@@ -41,6 +42,7 @@ from lvsd.core.events import (
     ConfigChanged,
     Event,
     MaintenanceSeen,
+    OverridesSet,
     PlanApplied,
     Resumed,
     ScriptHeard,
@@ -93,18 +95,28 @@ def _decided(director: Director, event: Event, now: float) -> Step:
             return _kernel(director, event, now)
         case SettingsRead() | SettingsUnreadable() | SettingsApplied():
             return kernel_settings.heard(director, event, now)
-        case MaintenanceSeen(names):
-            seen, told = maintenance.seen(director, names)
-            return _settled(slices.due(seen, None), told, now)
+        case MaintenanceSeen() | OverridesSet():
+            return _said(director, event, now)
         case Resumed():
             return _slice(director, [], now)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
 
 
+def _said(director: Director, event: MaintenanceSeen | OverridesSet, now: float) -> Step:
+    """A person takes real servers out of service, or has another word on them."""
+    match event:
+        case MaintenanceSeen(names):
+            seen, told = maintenance.seen(director, names)
+            return _settled(slices.due(seen, None), told, now)
+        case OverridesSet(changes):
+            heard, told = overrides.changed(director, changes, now)
+            return _settled(slices.due(heard, None), told, now)
+
+
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
-        case Started(config, owned, table, restarted):
+        case Started(config, owned, table, restarted, overrides=said):
             held_back = None if restarted else now + READY_LIMIT_SECONDS
             begun = replace(
                 director,
@@ -113,6 +125,7 @@ def _configuration(director: Director, event: Started | ConfigChanged | StopAske
                 vrrp=Vrrp(held_back_until=held_back),
                 quorum=quorum.adopted(config, table),
                 announced=turns.adopted(config, table) if restarted else {},
+                overrides=said,
             )
             return _configured(begun, config, now, "config_loaded")
         case ConfigChanged(config):
@@ -134,9 +147,11 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         checks=checks,
         verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
     )
+    changed, ended = overrides.reviewed(changed, now)
     real_servers = sum(len(virtual.real_servers) for virtual in config.services)
     fields = {"services": len(config.services), "real_servers": real_servers, "vrrp_instances": len(config.vrrp)}
     effects: list[Effect] = [Tell(Level.INFO, told, {"generation": changed.generation, **fields})]
+    effects.extend(ended)
     if told == "config_loaded":
         effects.extend(maintenance.seen(replace(changed, maintenance=frozenset()), director.maintenance)[1])
     if changed.owned != director.owned or told == "config_loaded":
@@ -254,9 +269,16 @@ def _kernel(
             ticked, sent = mails.ticked(director, now)
             if ticked.unsettled.services:
                 sent = [*sent, Yield()]  # whatever became of the last slice
-            if rules_due(ticked):
-                return _and_then(_settled(ticked, sent, now), (ReadTable(),) if due else ())
-            return _and_then(_let_vrrp_go(ticked, now), (*sent, *((ReadTable(),) if due else ())))
+            timed, followed = _timed(ticked, sent, now)
+            return _and_then(_let_vrrp_go(timed, now), (*followed, *((ReadTable(),) if due else ())))
+
+
+def _timed(director: Director, effects: list[Effect], now: float) -> Step:
+    """What the time alone changes for real servers."""
+    if overrides.due(director, now):
+        reviewed, ended = overrides.reviewed(director, now)
+        return _settled(slices.due(reviewed, None), [*effects, *ended], now)
+    return _settled(director, effects, now) if rules_due(director) else (director, tuple(effects))
 
 
 def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:

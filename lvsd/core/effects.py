@@ -9,6 +9,7 @@ from enum import Enum
 from checkers.core.messages import AssignedCheck
 from config.model import Argv, Mail, VrrpInstance
 from lvsd.control.hooks import Script
+from lvsd.core.pool_state import Override
 from lvsd.vrrp.messages import Weight
 from netlink.operations import Operation
 from netlink.settings import Setting, StartDaemon
@@ -62,6 +63,13 @@ class RememberOwned:
     """Write down which services are ours, before the kernel hears of them: a crash must not orphan any."""
 
     owned: frozenset[ServiceKey]
+
+
+@dataclass(frozen=True, slots=True)
+class RememberOverrides:
+    """Write down what people said of real servers, by `real_id`."""
+
+    overrides: Mapping[str, Override]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,7 @@ Effect = (
     | AssignChecks
     | ConfigureVrrp
     | RememberOwned
+    | RememberOverrides
     | ReadSettings
     | ApplySettings
     | RememberDaemons

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
+from lvsd.core.pool_state import Override
 from lvsd.vrrp.messages import VrrpStatus
 from netlink.errors import Refusal, SettingRefusal
 from netlink.operations import Operation
@@ -19,7 +20,7 @@ class Started:
     """The director begins: its configuration, the services earlier configurations made, the kernel's table.
 
     `restarted`: its predecessor died, the service never stopped. `daemons`: sync daemons earlier ones started. `roles`:
-    those of VRRP that were told last.
+    those of VRRP that were told last. `overrides`: what people said of real servers.
     """
 
     config: Config
@@ -28,6 +29,7 @@ class Started:
     restarted: bool = False
     daemons: frozenset[StartDaemon] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,13 @@ class TracksSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class OverridesSet:
+    """A person said something of real servers, by `real_id`; None takes an earlier word back."""
+
+    changes: Mapping[str, Override | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A second has passed."""
 
@@ -181,6 +190,7 @@ Event = (
     | SettingsUnreadable
     | SettingsApplied
     | MaintenanceSeen
+    | OverridesSet
     | ScriptHeard
     | TracksSeen
     | Ticked

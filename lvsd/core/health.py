@@ -8,7 +8,7 @@ from checkers.core.messages import State, Verdict
 from config.checks import Check, ExternalCheck, NoCheck
 from config.model import RealServer, VirtualService
 from lvsd.core.identity import check_id, endpoint_text, real_id
-from lvsd.core.pool_state import Hold
+from lvsd.core.pool_state import Hold, OverrideKind
 from lvsd.core.state import Director
 
 WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
@@ -26,9 +26,19 @@ def in_maintenance(names: frozenset[str], real: RealServer) -> bool:
     return not names.isdisjoint((real.address, f"[{real.address}]", endpoint_text(real.address, real.port)))
 
 
-def taken_out(director: Director, real: RealServer) -> bool:
-    """Whether a person took it out of service."""
+def taken_out(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+    """Whether a person took it out of service, at once; one that is drained stays, without weight."""
+    if director.overrides:
+        override = director.overrides.get(real_id(virtual, real))
+        if override is not None and override.kind is OverrideKind.DISABLE:
+            return True
     return in_maintenance(director.maintenance, real)
+
+
+def overriding_weight(director: Director, virtual: VirtualService, real: RealServer) -> int | None:
+    """The weight a person gave it, None when nobody did."""
+    override = director.overrides.get(real_id(virtual, real)) if director.overrides else None
+    return override.weight if override is not None else None
 
 
 def standing_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
@@ -36,7 +46,7 @@ def standing_state(director: Director, virtual: VirtualService, real: RealServer
 
     Unless the rules for the service's real servers together have the last word.
     """
-    if taken_out(director, real):
+    if taken_out(director, virtual, real):
         return State.DOWN
     if director.pools.held and hold_on(director, virtual, real) is not None:
         return State.UP
@@ -103,7 +113,10 @@ def asked_weight(director: Director, virtual: VirtualService, real: RealServer) 
 
 
 def effective_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:
-    """The weight a real server has while it is up."""
+    """The weight a real server has while it is up: a person's word, else its own, else the configuration's."""
+    overriding = overriding_weight(director, virtual, real)
+    if overriding is not None:
+        return overriding
     asked = asked_weight(director, virtual, real)
     return real.weight if asked is None else asked
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.model import FirewallMark, Mail, VirtualService
 from lvsd.core.effects import Effect, SendMail
-from lvsd.core.health import checked_state, in_maintenance, standing_state
+from lvsd.core.health import checked_state, standing_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, service_key
 from lvsd.core.state import Director, Waiting
 from netlink.operations import AddDestination, DeleteDestination, Operation, SetDestination
@@ -134,7 +134,7 @@ def _reminders(director: Director, now: float) -> tuple[Director, list[Letter]]:
         if virtual.mail is None or not virtual.mail.repeat:
             continue
         for real in virtual.real_servers:
-            if standing_state(director, virtual, real) is not State.DOWN or in_maintenance(director.maintenance, real):
+            if standing_state(director, virtual, real) is not State.DOWN or taken_out(director, virtual, real):
                 continue
             identity = real_id(virtual, real)
             told_at[identity] = director.post.told_at.get(identity, now)

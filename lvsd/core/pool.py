@@ -69,7 +69,7 @@ def failures_remembered(director: Director, turns: Iterable[Turn], now: float) -
         if turn.real is not None
         and turn.virtual.rules.correlated_failure is not None
         and (turn.before, turn.after) == (State.UP, State.DOWN)
-        and not taken_out(director, turn.real)
+        and not taken_out(director, turn.virtual, turn.real)
     ]
     if not names:
         return director
@@ -121,14 +121,14 @@ def _member(
     return floor.Member(
         name,
         State.UP if name in held else checked_state(director, virtual, real),
-        enabled=not taken_out(director, real) and effective_weight(director, virtual, real) > 0,
-        serving=_serves(director, virtual, real),
+        enabled=not taken_out(director, virtual, real) and effective_weight(director, virtual, real) > 0,
+        serving=serves(director, virtual, real),
         kept=before.held.get(name) is Hold.FLOOR,
         since=_since(director, virtual, real),
     )
 
 
-def _serves(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+def serves(director: Director, virtual: VirtualService, real: RealServer) -> bool:
     """Whether the kernel sends it new connections now: the one memory that survives whatever happens to us."""
     entry = director.kernel.table.get(service_key(virtual.virtual))
     destination = entry.destinations.get(DestinationKey(real.address, real.port)) if entry is not None else None
@@ -148,7 +148,7 @@ def _suspicion(director: Director, before: Pools, virtual: VirtualService, now: 
     found = {
         real_id(virtual, one): _found(director, before, virtual, one)
         for one in probed
-        if not taken_out(director, one)  # whatever its checks say is no news
+        if not taken_out(director, virtual, one)  # whatever its checks say is no news
     }
     timings = [check.timing for one in probed for check in one.checks]
     if not timings:
@@ -168,7 +168,7 @@ def _found(director: Director, before: Pools, virtual: VirtualService, real: Rea
         checked_state(director, virtual, real),
         verdict.since if verdict is not None else 0.0,
         verdict.probed_at if verdict is not None else 0.0,
-        _serves(director, virtual, real),
+        serves(director, virtual, real),
         before.failed_at.get(real_id(virtual, real)),
     )
 

@@ -18,6 +18,26 @@ class Hold(Enum):
     SUSPECTED = "suspected"  # they fail, with so many others at once that the checker is suspected
 
 
+class OverrideKind(Enum):
+    """What a person had done to a real server."""
+
+    DRAIN = "drain"  # no new connections: weight 0, and it stays in the table
+    DISABLE = "disable"  # out, as if its checks failed
+    WEIGHT = "weight"  # another weight than the configured or asked one
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A person's word on a real server: `weight` unless it is disabled, who (user id), when, and until when."""
+
+    kind: OverrideKind
+    weight: int = 0
+    reason: str = ""
+    uid: int = 0
+    since: float = 0.0
+    until: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Suspicion:
     """Real servers of one service, by `real_id`, that failed at once. Once `confirmed` their failures count."""

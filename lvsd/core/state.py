@@ -10,7 +10,7 @@ from types import MappingProxyType
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
-from lvsd.core.pool_state import Pools
+from lvsd.core.pool_state import Override, Pools
 from lvsd.vrrp.messages import VrrpStatus, Weight
 from netlink.errors import Refusal, SettingRefusal
 from netlink.settings import Setting, StartDaemon
@@ -20,6 +20,7 @@ _NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 _NO_TABLE: Table = MappingProxyType({})
 _NO_QUORUM: Mapping[ServiceKey, bool] = MappingProxyType({})
 _NO_STATES: Mapping[str, State] = MappingProxyType({})
+_NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ class Director:
     # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
     post: Post = Post()
     pools: Pools = field(default_factory=Pools)
+    overrides: Mapping[str, Override] = field(default_factory=lambda: _NO_OVERRIDES)  # by `real_id`
     unsettled: Unsettled = field(default_factory=Unsettled)
     tracking: Tracking = Tracking()
     roles: Mapping[str, str] = field(default_factory=lambda: _NO_ROLES)  # told last, by `INSTANCE name`, `GROUP name`

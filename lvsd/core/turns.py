@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from lvsd.core.effects import Level, Tell
-from lvsd.core.health import in_maintenance, sound_state, standing_state, worst_check
+from lvsd.core.health import in_maintenance, sound_state, standing_state, taken_out, worst_check
 from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
@@ -29,7 +29,7 @@ class Turn:
     real: RealServer | None
     before: State | None
     after: State
-    reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `removed` or `stopping`
+    reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `disabled`, `removed` or `stopping`
 
 
 def noticed(director: Director, services: Iterable[VirtualService]) -> tuple[Director, tuple[Turn, ...]]:
@@ -60,6 +60,8 @@ def _reason(director: Director, turn: Turn) -> str:
         return ""
     if in_maintenance(director.maintenance, turn.real):
         return "maintenance"
+    if taken_out(director, turn.virtual, turn.real):
+        return "disabled"
     _, verdict = worst_check(director, turn.virtual, turn.real)
     return outcome_words(verdict.outcome)[0] if verdict is not None else "ok"
 
@@ -69,7 +71,7 @@ def told(director: Director, turn: Turn) -> Tell | None:
     if turn.real is None:
         return _told_quorum(director, turn)
     check, verdict = worst_check(director, turn.virtual, turn.real)
-    if turn.reason == "maintenance" or (isinstance(check.kind, NoCheck) and turn.before is None):
+    if turn.reason in ("maintenance", "disabled") or (isinstance(check.kind, NoCheck) and turn.before is None):
         return None
     fields: dict[str, str | int | float] = {
         "service": turn.virtual.name,

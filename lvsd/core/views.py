@@ -32,6 +32,7 @@ from lvsd.core.health import (
     worst_check,
 )
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.override_views import mark
 from lvsd.core.quorum import floor_action
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
@@ -141,6 +142,7 @@ def _real(
         failures=row.failures,
         weight_asked=asked_weight(director, virtual, real),
         maintenance=in_maintenance(director.maintenance, real),
+        override=mark(director, virtual, real, now),
         hold=hold.value if hold is not None else "",
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
     )

@@ -24,6 +24,7 @@ from lvsd.ctl.asking import as_json, asked
 from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.ctl.drill import drill
 from lvsd.ctl.failover import failover
+from lvsd.ctl.override import disable, drain, enable, overrides, weight
 from lvsd.ctl.show import show
 from lvsd.ctl.vrrp_watch import watch as vrrp_watch
 
@@ -50,6 +51,7 @@ def main(context: click.Context, run_dir: Path) -> None:
     lvsctl reload           read the configuration again
     lvsctl failover         hand the virtual addresses over
     lvsctl drill            rehearse a failover
+    lvsctl drain REAL       send it no new connections (disable, enable, weight, overrides)
 
     Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
     """
@@ -59,6 +61,8 @@ def main(context: click.Context, run_dir: Path) -> None:
 main.add_command(show)
 main.add_command(failover)
 main.add_command(drill)
+for _command in (drain, disable, enable, weight, overrides):
+    main.add_command(_command)
 
 _json = click.option("--json", "as_object", is_flag=True, help="For programs.")
 

@@ -8,6 +8,7 @@ from lvsd.control.messages import (
     ChangeReply,
     CheckRow,
     LatenessRow,
+    OverrideMark,
     RealServerRow,
     ServiceRow,
     StatusReply,
@@ -97,12 +98,21 @@ def _real(service: ServiceRow, real: RealServerRow, *, first: bool) -> Sequence[
     )
 
 
+def _said(mark: OverrideMark) -> str:
+    """A person's word on it."""
+    what = {"drain": "drained", "disable": "disabled"}.get(mark.kind, f"weight {mark.weight} by hand")
+    left = f" for {span(mark.left)} more" if mark.left is not None else ""
+    return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
+
+
 _HOLDS = {"floor": "kept by floor", "suspected": "failure suspected"}
 
 
 def _remarks(real: RealServerRow) -> list[str]:
     """Why it stands otherwise than its checks say."""
     remarks = ["in maintenance"] if real.maintenance else []
+    if real.override is not None:
+        remarks.append(_said(real.override))
     return [*remarks, _HOLDS.get(real.hold, real.hold)] if real.hold else remarks
 
 

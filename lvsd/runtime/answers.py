@@ -7,6 +7,8 @@ import time
 from lvsd.control.messages import (
     ErrorReply,
     FailoverRequest,
+    OverrideRequest,
+    OverridesRequest,
     PlanRequest,
     PortraitsReply,
     PortraitsRequest,
@@ -22,6 +24,7 @@ from lvsd.core.portrait import portrait
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.failovers import fail_over
+from lvsd.runtime.override_answers import overridden, override
 from lvsd.runtime.peering import ask_all, node_name, sysctls
 from netlink.errors import NetlinkError
 
@@ -34,8 +37,8 @@ class Answers:
         self._runtime = runtime
         self._reloader = reloader
 
-    async def answer(self, request: Request) -> Reply:
-        """The reply to a request of lvsctl."""
+    async def answer(self, request: Request, uid: int) -> Reply:
+        """The reply to a request of lvsctl, run by the user of that id."""
         now = time.monotonic()
         match request:
             case StatusRequest(service):
@@ -48,6 +51,10 @@ class Answers:
                 return await self._reloader.plan(files)
             case FailoverRequest():
                 return await fail_over(self._runtime, request)
+            case OverrideRequest():
+                return override(self._runtime, request, uid)
+            case OverridesRequest():
+                return overridden(self._runtime)
             case PortraitsRequest():
                 peering = self._runtime.belief.config.daemon.peer
                 return PortraitsReply(self.portrait(), await ask_all(peering))

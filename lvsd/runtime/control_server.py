@@ -23,14 +23,14 @@ from lvsd.runtime.unix_socket import peer_uid
 IDLE_SECONDS = 30.0  # a client that says nothing that long is let go
 CLIENTS_LIMIT = 32
 
-Answer = Callable[[Request], Awaitable[Reply]]
+Answer = Callable[[Request, int], Awaitable[Reply]]
 
 
 class ControlServer:
     """Serves `lvsctl`. Every request is answered, also a wrong one."""
 
     def __init__(self, answer: Answer, on_refused: Callable[[int], None]) -> None:
-        """`answer` gives the reply to a request; `on_refused` hears of a user who may not ask."""
+        """`answer` gives the reply to a request of a user id; `on_refused` hears of a user who may not ask."""
         self._answer = answer
         self._on_refused = on_refused
         self._clients = 0
@@ -50,7 +50,7 @@ class ControlServer:
             elif self._clients > CLIENTS_LIMIT:
                 await _send(writer, ErrorReply("too many clients", "end some lvsctl"))
             else:
-                await self._converse(reader, writer)
+                await self._converse(reader, writer, uid)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the client left; there is nobody to tell
         finally:
@@ -59,7 +59,7 @@ class ControlServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, uid: int) -> None:
         while True:
             async with asyncio.timeout(IDLE_SECONDS):
                 head = await reader.readexactly(LENGTH.size)
@@ -73,7 +73,7 @@ class ControlServer:
             except Garbled as error:
                 await _send(writer, ErrorReply(f"not understood: {error}", "is lvsctl of the same version?"))
                 return
-            await _send(writer, await self._answer(request))
+            await _send(writer, await self._answer(request, uid))
 
     def close(self) -> None:
         """Stop serving."""

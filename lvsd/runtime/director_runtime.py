@@ -12,7 +12,7 @@ from collections.abc import Callable
 from checkers.core import messages as checker_messages
 from config.model import Config
 from lvsd.control.hooks import Instruct, ScriptEnded
-from lvsd.core import slices
+from lvsd.core import override_views, slices
 from lvsd.core.director import step
 from lvsd.core.effects import (
     AppendLine,
@@ -25,6 +25,7 @@ from lvsd.core.effects import (
     ReadSettings,
     ReadTable,
     RememberDaemons,
+    RememberOverrides,
     RememberOwned,
     RememberRoles,
     RunCommand,
@@ -56,6 +57,7 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
+from lvsd.core.pool_state import Override
 from lvsd.core.state import Director
 from lvsd.runtime.channel import PacketListener, PacketPeer
 from lvsd.runtime.journal import tell
@@ -125,7 +127,7 @@ class Runtime:
                 tell(level.value, event, **fields)
             case Apply() | ReadTable() | ApplySettings() | ReadSettings():
                 self._ask_kernel(effect)
-            case RememberDaemons() | RememberOwned() | RememberRoles():
+            case RememberDaemons() | RememberOverrides() | RememberOwned() | RememberRoles():
                 self._write_down(effect)
             case Yield():
                 self._resume_soon()
@@ -163,6 +165,16 @@ class Runtime:
         return {
             one.service.key: sum(destination.active for destination in one.destinations)
             for one in self._kernel.read_status()
+        }
+
+    def destination_connections(self) -> override_views.Counted:
+        """What the kernel counts for each destination. Raises NetlinkError."""
+        return {
+            (one.service.key, found.destination.key): override_views.Connections(
+                found.active, found.inactive, found.persistent
+            )
+            for one in self._kernel.read_status()
+            for found in one.destinations
         }
 
     def ask(self, effect: RunCommand | SendMail | AppendLine | WriteFifo | InstructNotify) -> None:
@@ -219,10 +231,12 @@ class Runtime:
         if self._record is not None:
             self._record.append(answer)
 
-    def _write_down(self, effect: RememberDaemons | RememberOwned | RememberRoles) -> None:
+    def _write_down(self, effect: RememberDaemons | RememberOverrides | RememberOwned | RememberRoles) -> None:
         match effect:
             case RememberDaemons(started):
                 self.remember(lambda: self._store.remember_daemons(started))
+            case RememberOverrides(overrides):
+                self.remember(lambda: self._store.remember_overrides(overrides))
             case RememberOwned(owned):
                 self.remember(lambda: self._store.remember_owned(owned))
             case RememberRoles(roles):
@@ -336,7 +350,16 @@ class Runtime:
             owned, daemons, roles = frozenset(), frozenset(), {}
         self.remember(lambda: self._store.remember_good(snapshot))
         self._look_for_maintenance(config)  # before anything is put into service
-        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles))
+        said = self._overrides()
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles, said))
+
+    def _overrides(self) -> dict[str, Override]:
+        """What people said of real servers; what cannot be read costs nothing else."""
+        try:
+            return self._store.overrides()
+        except (OSError, ValueError) as error:
+            tell("error", "overrides_not_read", error=str(error))
+            return {}
 
     async def recorded(self, event: Event) -> list[PlanApplied | SettingsApplied]:
         """Feed an event: what went to the kernel until all services are settled."""

@@ -1,14 +1,17 @@
-"""The state directory: which services are ours, and the last configuration that was right."""
+"""The state directory: which services are ours, what people said, and the last configuration that was right."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from config.files import Files
+from lvsd.core.pool_state import Override
+from lvsd.runtime import override_store
 from netlink.settings import StartDaemon
 from netlink.table import Family, ServiceKey
 
@@ -16,6 +19,7 @@ OWNED = "owned.json"
 DAEMONS = "daemons.json"
 ROLES = "roles.json"
 LAST_GOOD = "last-good.json"
+OVERRIDES = "overrides.json"
 FILE_LIMIT_BYTES = 256 * 1024 * 1024
 
 
@@ -75,6 +79,15 @@ class Store:
     def remember_roles(self, roles: Mapping[str, str]) -> None:
         """Write them down. Raises OSError."""
         self._write(ROLES, msgspec.json.encode(dict(roles)))
+
+    def overrides(self) -> dict[str, Override]:
+        """What people said of real servers, by `real_id`. Raises OSError, ValueError."""
+        text = self._read(OVERRIDES)
+        return {} if text is None else override_store.decoded(text, time.time() - time.monotonic())
+
+    def remember_overrides(self, overrides: Mapping[str, Override]) -> None:
+        """Write them down. Raises OSError."""
+        self._write(OVERRIDES, override_store.encoded(overrides, time.time() - time.monotonic()))
 
     def last_good(self) -> Snapshot | None:
         """The last configuration that was right. Raises OSError, ValueError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import stat
 import tempfile
@@ -23,8 +24,8 @@ from lvsd.control.messages import (
     decode_reply,
 )
 from lvsd.ctl.client import Unanswered, ask
-from lvsd.runtime.unix_socket import bind_unix
 from lvsd.runtime.control_server import ControlServer
+from lvsd.runtime.unix_socket import bind_unix
 
 
 @pytest.fixture
@@ -37,7 +38,8 @@ def run_directory() -> Iterator[Path]:
 async def serving(run_directory: Path, reply: Reply) -> AsyncIterator[list[Request]]:
     asked: list[Request] = []
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request, uid: int) -> Reply:
+        assert uid == os.geteuid()
         asked.append(request)
         return reply
 

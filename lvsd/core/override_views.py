@@ -1,0 +1,63 @@
+"""What people said of real servers, as lvsctl shows it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from config.model import RealServer, VirtualService
+from lvsd.control.messages import OverrideMark, OverrideRow, OverridesReply
+from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.state import Director
+from netlink.table import DestinationKey, ServiceKey
+
+
+class Connections(NamedTuple):
+    """What the kernel counts for a destination."""
+
+    active: int
+    inactive: int
+    persistent: int
+
+
+Counted = Mapping[tuple[ServiceKey, DestinationKey], Connections]
+_NONE = Connections(0, 0, 0)
+
+
+def mark(director: Director, virtual: VirtualService, real: RealServer, now: float) -> OverrideMark | None:
+    """What a person said of it."""
+    override = director.overrides.get(real_id(virtual, real)) if director.overrides else None
+    if override is None:
+        return None
+    left = None if override.until is None else override.until - now
+    age = now - override.since
+    return OverrideMark(override.kind.value, override.weight, override.reason, override.uid, age, left)
+
+
+def overrides(director: Director, counted: Counted, now: float, names: Collection[str] | None = None) -> OverridesReply:
+    """Every real server of which something was said, or those named by their `real_id`."""
+    asked = director.overrides if names is None else names
+    return OverridesReply(
+        tuple(
+            _row(director, virtual, real, counted, now)
+            for virtual in director.config.services
+            for real in virtual.real_servers
+            if real_id(virtual, real) in asked
+        )
+    )
+
+
+def _row(director: Director, virtual: VirtualService, real: RealServer, counted: Counted, now: float) -> OverrideRow:
+    key = service_key(virtual.virtual), DestinationKey(real.address, real.port)
+    entry = director.kernel.table.get(key[0])
+    held = entry.destinations.get(key[1]) if entry is not None else None
+    found = counted.get(key, _NONE)
+    return OverrideRow(
+        service=virtual.name,
+        real_server=endpoint_text(real.address, real.port),
+        override=mark(director, virtual, real, now),
+        weight_held=held.weight if held is not None else None,
+        active=found.active,
+        inactive=found.inactive,
+        persistent=found.persistent,
+    )
