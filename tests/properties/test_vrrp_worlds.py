@@ -40,10 +40,12 @@ stories = st.lists(
 )
 
 
-def _config(rank: int, timing: tuple[int, float], *, preempt: bool, group: str = "") -> VrrpInstance:
+def _config(
+    rank: int, timing: tuple[int, float], *, preempt: bool, group: str = "", delay: float = 0.0
+) -> VrrpInstance:
     version, interval = timing
     one = samples.instance(priority=rank, version=version, interval=interval, preempt=preempt, password=None)
-    return msgspec.structs.replace(one, sync_group=group)
+    return msgspec.structs.replace(one, sync_group=group, preempt_delay=delay)
 
 
 def _do(world: Worlds, deed: str, one: int, other: int) -> None:
@@ -89,18 +91,24 @@ def _one_and_the_same(world: Worlds, quiet_seconds: float) -> None:
             assert machine.held == [machine.number in active] * world.networks
 
 
-@given(ranks, timings, st.booleans(), rates, fates, stories)
+@given(ranks, timings, st.booleans(), st.sampled_from([0.0, 0.0, 2.5]), rates, fates, stories)
 def test_one_is_active_on_a_network_that_is_whole(
     given_ranks: list[int],
     timing: tuple[int, float],
     preempt: bool,
+    delay: float,
     given_rates: list[float],
     given_fates: list[Fate],
     story: list[tuple[float, str, int, int]],
 ) -> None:
-    world = Worlds([[_config(rank, timing, preempt=preempt)] for rank in given_ranks], given_rates, cycle(given_fates))
+    """`delay`, in intervals: what the better one waits before it preempts."""
+    configs = [[_config(rank, timing, preempt=preempt, delay=delay * timing[1])] for rank in given_ranks]
+    world = Worlds(configs, given_rates, cycle(given_fates))
     _live(world, timing[1], story)
     world.run(_longest(world) + SLACK_SECONDS)
+    assert len(world.active()) == 1
+    if delay:
+        world.run(2 * _longest(world) + delay * timing[1] / SLOWEST)
     _one_and_the_same(world, 20 * timing[1])
     alive = [machine for machine in world.machines if machine.alive]
     if preempt and not any(machine.routers[0].yielded for machine in alive):
