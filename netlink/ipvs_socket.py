@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
@@ -77,6 +78,20 @@ class IpvsSocket:
         """The settings of all services and destinations, in the kernel's order."""
         return self._guarded(self._read_table)
 
+    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
+        """As `read_table`, so many services at a time; each is as it is when its part is read.
+
+        Their settings are read at the beginning, all at once. Other calls may come in between.
+        """
+        bodies = self._guarded(lambda: self._dump(codec.dump_services()))
+        for start in range(0, len(bodies), services):
+            yield self._guarded(partial(self._entries, bodies[start : start + services]))
+
+    def read_entry(self, key: ServiceKey) -> Entry | None:
+        """One service with its destinations; None: there is no such service."""
+        bodies = self._guarded(lambda: self._one_service(key))
+        return self._guarded(partial(self._entries, bodies))[0] if bodies else None
+
     def read_status(self, key: ServiceKey | None = None) -> tuple[ServiceStatus, ...]:
         """All services with their counters, in the kernel's order; or the one asked for, none if it is missing."""
         return self._guarded(lambda: self._read_status(key))
@@ -119,6 +134,9 @@ class IpvsSocket:
             service = decoding.decode_service(body)
             table[service.key] = self._entry(service)
         return MappingProxyType(table)
+
+    def _entries(self, bodies: Sequence[memoryview]) -> tuple[Entry, ...]:
+        return tuple(self._entry(decoding.decode_service(body)) for body in bodies)
 
     def _entry(self, service: Service) -> Entry:
         family = service.key.family

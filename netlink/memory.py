@@ -8,7 +8,7 @@ destinations newest first. What only a real kernel can know (local addresses, lo
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
@@ -77,6 +77,18 @@ class MemoryTable:
         """All services and destinations, in the kernel's order."""
         newest_first = ((key, held.entry()) for key, held in reversed(self._entries.items()))
         return MappingProxyType(dict(sorted(newest_first, key=lambda item: bucket(item[0], self._salt))))
+
+    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
+        """As `read_table`, so many services at a time."""
+        keys = tuple(self.read_table())
+        for start in range(0, len(keys), services):
+            entries = map(self.read_entry, keys[start : start + services])
+            yield tuple(entry for entry in entries if entry is not None)
+
+    def read_entry(self, key: ServiceKey) -> Entry | None:
+        """One service with its destinations; None: there is no such service."""
+        held = self._entries.get(canonical_key(key))
+        return None if held is None else held.entry()
 
     def apply(self, operations: Sequence[Operation]) -> tuple[Refusal, ...]:
         """Carry the operations out in their order; those that were refused. NetlinkError as `encode` raises it."""

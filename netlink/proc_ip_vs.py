@@ -8,6 +8,7 @@ only a full reading sees them change. Format: ip_vs_info_seq_show in net/netfilt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from socket import inet_pton  # text to bytes only, no socket
 from types import MappingProxyType
 
@@ -24,33 +25,45 @@ _FORWARDING = MappingProxyType({1: "Local", 2: "Tunnel", 3: "Route"})
 _DESTINATION_FIELDS = 6
 _MARK_FIELDS = 3  # FWM, mark, scheduler
 
-Fingerprint = frozenset[tuple[str, frozenset[str]]]
+Print = tuple[str, frozenset[str]]
+"""A service with its destinations, as words."""
+
+Fingerprint = frozenset[Print]
 """Each service with its destinations, as words; equal when nothing drifted, whatever the order."""
 
 
 def fingerprint(text: str) -> Fingerprint:
     """What /proc/net/ip_vs holds but its counters. NetlinkError if it does not read like that file."""
-    services: list[tuple[str, list[str]]] = []
+    return frozenset(prints(text))
+
+
+def prints(text: str) -> Iterator[Print]:
+    """The same, service by service, so that a long file can be read with pauses."""
+    service = ""
     destinations: list[str] = []
     for line in text.splitlines()[HEADER_LINES:]:
         words = line.split()
-        if words[:1] == ["->"] and services and len(words) == _DESTINATION_FIELDS:
+        if words[:1] == ["->"] and service and len(words) == _DESTINATION_FIELDS:
             destinations.append(" ".join(words[1:4]))
         elif len(words) >= _MARK_FIELDS and words[0] != "->":
-            destinations = []
-            services.append((_service(words), destinations))
+            if service:
+                yield service, frozenset(destinations)
+            service, destinations = _service(words), []
         else:
             message = f"garbled /proc/net/ip_vs: {line[:80]!r}"
             raise NetlinkError(message)
-    return frozenset((service, frozenset(found)) for service, found in services)
+    if service:
+        yield service, frozenset(destinations)
 
 
 def fingerprint_of(table: Table) -> Fingerprint:
     """The fingerprint that the kernel's file has while it holds this table."""
-    return frozenset(
-        (_service_words(entry), frozenset(map(_destination_words, entry.destinations.values())))
-        for entry in table.values()
-    )
+    return frozenset(map(print_of, table.values()))
+
+
+def print_of(entry: Entry) -> Print:
+    """What the file says of this service."""
+    return _service_words(entry), frozenset(map(_destination_words, entry.destinations.values()))
 
 
 def _service(words: list[str]) -> str:

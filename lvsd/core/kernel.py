@@ -113,7 +113,7 @@ def answered(
     elif not director.kernel.refusals:
         state = replace(state, failures=0)
     gone = frozenset(operation.key for operation in accepted if isinstance(operation, DeleteService))
-    owned = director.owned - gone
+    owned = director.owned - gone if gone else director.owned
     if owned != director.owned:
         effects.append(RememberOwned(owned))
     return replace(director, kernel=state, owned=owned), tuple(effects)

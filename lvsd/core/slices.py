@@ -17,7 +17,7 @@ from lvsd.core.identity import real_id, service_key, virtual_text
 from lvsd.core.state import Director, Services, Unsettled
 from netlink.table import ServiceKey, Table
 
-SLICE_REAL_SERVERS = 250  # some milliseconds of deciding, packing and sending
+SLICE_REAL_SERVERS = 200  # some milliseconds of deciding, packing and sending
 
 
 def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualService]:

@@ -52,7 +52,7 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     if loaded.config is None:
         return PERMANENT_EXIT
     kernel = IpvsSocket()
-    runtime = Runtime(store, kernel)
+    runtime = Runtime(store, kernel, IpvsSocket())
     reloader = Reloader(runtime, store, paths)
     run: Path = arguments.run_dir
     account = pwd.getpwnam(arguments.checker_user)

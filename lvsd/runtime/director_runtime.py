@@ -47,7 +47,6 @@ from lvsd.core.events import (
     Started,
     StopAsked,
     TableRead,
-    TableSuspected,
     TableUnreadable,
     Ticked,
     VerdictsHeard,
@@ -64,24 +63,21 @@ from lvsd.runtime.journal import tell
 from lvsd.runtime.maintenance import Maintenance
 from lvsd.runtime.notify_link import NotifyLink, request_of
 from lvsd.runtime.store import Snapshot, Store
+from lvsd.runtime.table_look import TableLook
 from lvsd.runtime.track_watch import TrackWatch
 from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
-from netlink.proc_ip_vs import Fingerprint, fingerprint, fingerprint_of
 from netlink.settings import Setting
-from netlink.table import ServiceKey, Table
-
-SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
-WHOLE_LOOK_TICKS = 30
+from netlink.table import ServiceKey
 
 
 class Runtime:
     """Holds the belief, feeds it events, carries out its effects."""
 
-    def __init__(self, store: Store, kernel: IpvsSocket) -> None:
-        """Begin with nothing believed."""
+    def __init__(self, store: Store, kernel: IpvsSocket, reader: IpvsSocket | None = None) -> None:
+        """Begin with nothing believed. `reader`: another socket, to look at a large table beside all the rest."""
         self._store = store
         self._kernel = kernel
         self._belief = Director()
@@ -91,8 +87,7 @@ class Runtime:
         self._notify: NotifyLink | None = None
         self._maintenance = Maintenance()
         self._tracks = TrackWatch()
-        self._believed: tuple[Table, Fingerprint] | None = None
-        self._ticks = 0
+        self._look = TableLook(reader or kernel, read_proc_ip_vs, lambda: self._belief.kernel.table, self.feed)
         self._feeding = False
         self._settled = asyncio.Event()
         self._settled.set()
@@ -191,7 +186,8 @@ class Runtime:
             case Apply(operations):
                 self._apply(operations)
             case ReadTable():
-                self._events.append(self._read())
+                if not self._look.wanted():
+                    self._events.append(self._read())
             case ApplySettings(settings):
                 self._apply_settings(settings)
             case ReadSettings():
@@ -199,6 +195,7 @@ class Runtime:
 
     def _apply(self, operations: tuple[Operation, ...]) -> None:
         try:
+            self._look.sent(operations)
             refusals = self._kernel.apply(operations)
         except NetlinkError as error:
             self._events.append(TableUnreadable(str(error)))
@@ -312,32 +309,12 @@ class Runtime:
         if tracks is not None:
             self.feed(tracks)
         self.feed(Ticked())
-        self._ticks += 1
-        try:
-            if self._whole_look_due():
-                table = self._kernel.read_table()
-                if table != self._belief.kernel.table:
-                    self.feed(TableRead(table))
-            elif fingerprint(read_proc_ip_vs()) != self._believed_fingerprint():
-                self.feed(TableSuspected())
-        except NetlinkError as error:
-            self.feed(TableUnreadable(str(error)))
+        self._look.tick()
 
     def _look_for_maintenance(self, config: Config) -> None:
         names = self._maintenance.look(config.daemon.maintenance_directory)
         if names != self._belief.maintenance:
             self.feed(MaintenanceSeen(names))
-
-    def _whole_look_due(self) -> bool:
-        """A small table is read whole; of a large one /proc tells, which knows no flags and no thresholds."""
-        held = sum(1 + len(entry.destinations) for entry in self._belief.kernel.table.values())
-        return held <= SMALL_TABLE or self._ticks % WHOLE_LOOK_TICKS == 0
-
-    def _believed_fingerprint(self) -> Fingerprint:
-        table = self._belief.kernel.table
-        if self._believed is None or self._believed[0] is not table:
-            self._believed = (table, fingerprint_of(table))
-        return self._believed[1]
 
     # Beginning, changing and ending.
 
@@ -378,6 +355,7 @@ class Runtime:
             self.feed(StopAsked())
         if self._notify is not None:
             self._notify.close()
+        self._look.close()
         self._kernel.close()
 
 

@@ -1,0 +1,208 @@
+"""The look at the kernel's table: has a stranger changed it? A large table is looked at with pauses.
+
+A small table is read whole each second. Of a large one /proc tells each second, which knows no flags and no thresholds;
+it is read whole every half a minute, and whenever somebody wants to know. While that goes on the director decides and
+sends as always: what it sent meanwhile is read once more at the end, so that nobody is taken for a stranger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
+from netlink.errors import NetlinkError
+from netlink.operations import AddService, DeleteService, Operation, SetService
+from netlink.proc_ip_vs import Print, print_of, prints
+from netlink.table import Entry, ServiceKey, Table
+
+SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
+WHOLE_LOOK_TICKS = 30
+SLICE_SERVICES = 50
+TOUCHED_MOST = 500  # of more the second reading would hold everything up: the whole look is tried again
+
+_T = TypeVar("_T")
+
+
+class Reader(Protocol):
+    """A table that can be read, also with pauses."""
+
+    def read_table(self) -> Table:
+        """All of it."""
+
+    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
+        """All of it, so many services at a time."""
+
+    def read_entry(self, key: ServiceKey) -> Entry | None:
+        """One service; None: there is none."""
+
+
+class TableLook:
+    """Looks, and feeds the director what it finds."""
+
+    def __init__(
+        self, reader: Reader, read_text: Callable[[], str], belief: Callable[[], Table], feed: Callable[[Event], None]
+    ) -> None:
+        """`reader` is nobody else's: a reading with pauses leaves a dump open on it. `read_text` reads /proc."""
+        self._reader = reader
+        self._read_text = read_text
+        self._belief = belief
+        self._feed = feed
+        self._ticks = 0
+        self._prints: dict[ServiceKey, tuple[Entry, Print]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wanted = False
+        self._touched: set[ServiceKey] = set()
+
+    def tick(self) -> None:
+        """Once a second. A look that still goes on is not begun again."""
+        self._ticks += 1
+        if self._is_small():
+            self._look_at_once()
+        elif not self._is_busy():
+            self._begin(self._look_whole() if self._ticks % WHOLE_LOOK_TICKS == 0 else self._look_cheaply())
+
+    def wanted(self) -> bool:
+        """Have the table read with pauses, if it is large; TableRead follows."""
+        if self._is_small():
+            return False
+        if self._is_busy():
+            self._wanted = True
+        else:
+            self._begin(self._read_whole())
+        return True
+
+    def sent(self, operations: Iterable[Operation]) -> None:
+        """Hear what goes to the kernel."""
+        if self._is_busy():
+            self._touched.update(map(_service_of, operations))
+
+    def close(self) -> None:
+        """End the look that goes on."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _is_small(self) -> bool:
+        held = 0
+        for entry in self._belief().values():
+            held += 1 + len(entry.destinations)
+            if held > SMALL_TABLE:
+                return False
+        return True
+
+    def _is_busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def _begin(self, look: Coroutine[None, None, None]) -> None:
+        self._touched.clear()
+        self._task = asyncio.get_running_loop().create_task(self._to_its_end(look))
+
+    async def _to_its_end(self, look: Coroutine[None, None, None]) -> None:
+        try:
+            await look
+            while self._wanted:
+                self._wanted = False
+                await self._read_whole()
+        except NetlinkError as error:
+            self._feed(TableUnreadable(str(error)))
+
+    def _look_at_once(self) -> None:
+        try:
+            table = self._reader.read_table()
+        except NetlinkError as error:
+            self._feed(TableUnreadable(str(error)))
+            return
+        if table != self._belief():
+            self._feed(TableRead(table))
+
+    async def _look_whole(self) -> None:
+        table = await self._with_pauses()
+        if table is not None and not same(table, self._belief()):
+            self._feed(TableRead(table))
+
+    async def _read_whole(self) -> None:
+        table = await self._with_pauses()
+        if table is None:
+            self._wanted = True
+        else:
+            self._feed(TableRead(table))
+
+    async def _with_pauses(self) -> Table | None:
+        """The table as it is now; None: too much of it changed meanwhile. An entry that is as believed is that one."""
+        self._touched.clear()
+        table: dict[ServiceKey, Entry] = {}
+        for part in self._reader.read_in_parts(SLICE_SERVICES):
+            believed = self._belief()
+            for entry in part:
+                key = entry.service.key
+                held = believed.get(key)
+                table[key] = held if held is not None and held == entry else entry
+            await asyncio.sleep(0)
+        if len(self._touched) > TOUCHED_MOST:
+            return None
+        for key in self._touched:
+            found = self._reader.read_entry(key)
+            if found is None:
+                table.pop(key, None)
+            else:
+                table[key] = found
+        return table
+
+    async def _look_cheaply(self) -> None:
+        """Whether /proc says of every service what was believed when it was read, and of none more."""
+        before = self._belief()
+        text = await asyncio.to_thread(self._read_text)
+        believed: dict[str, tuple[ServiceKey, frozenset[str]]] = {}
+        for entries in _chunks(before.values()):
+            for entry in entries:
+                name, destinations = self._print_of(entry)
+                believed[name] = entry.service.key, destinations
+            await asyncio.sleep(0)
+        changed: set[ServiceKey | None] = set()
+        for found in _chunks(prints(text)):
+            for name, destinations in found:
+                key, expected = believed.pop(name, (None, None))
+                if destinations != expected:
+                    changed.add(key)
+            await asyncio.sleep(0)
+        changed.update(key for key, _ in believed.values())
+        self._suspect(changed, before)
+
+    def _suspect(self, changed: set[ServiceKey | None], before: Table) -> None:
+        """What we changed ourselves since is no suspect; a service nobody knows is one only if nothing was changed."""
+        now = self._belief()
+        self._prints = {key: kept for key, kept in self._prints.items() if key in now}
+        if any(before.get(key) is now.get(key) if key is not None else before is now for key in changed):
+            self._feed(TableSuspected())
+
+    def _print_of(self, entry: Entry) -> Print:
+        """Kept from look to look, since most entries never change."""
+        kept = self._prints.get(entry.service.key)
+        if kept is None or kept[0] is not entry:
+            kept = self._prints[entry.service.key] = entry, print_of(entry)
+        return kept[1]
+
+
+def same(table: Table, believed: Table) -> bool:
+    """Whether two tables are equal, most of whose entries are one and the same."""
+    return len(table) == len(believed) and all(
+        (held := believed.get(key)) is entry or held == entry for key, entry in table.items()
+    )
+
+
+def _service_of(operation: Operation) -> ServiceKey:
+    match operation:
+        case AddService(service) | SetService(service):
+            return service.key
+        case DeleteService(key):
+            return key
+        case _:
+            return operation.service
+
+
+def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, SLICE_SERVICES)):
+        yield chunk
