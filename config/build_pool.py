@@ -8,13 +8,33 @@ from config.model import RealServer
 from config.pool_rules import CorrelatedFailure, Floor, FloorAction, PoolRules
 from config.reading import Reading
 from config.sections import Fields
+from config.words import HASHING_SCHEDULERS
 
 
 def build_pool_rules(
-    fields: Fields, real_servers: tuple[RealServer, ...], fallback: tuple[RealServer, ...], reading: Reading
+    fields: Fields, scheduler: str, servers: tuple[tuple[RealServer, ...], tuple[RealServer, ...]], reading: Reading
 ) -> PoolRules:
-    """All of them, none where none is said."""
-    return PoolRules(_floor(fields, real_servers, fallback, reading), _correlated(fields))
+    """All of them, none where none is said. `servers`: the real ones, the fallback."""
+    real_servers, fallback = servers
+    return PoolRules(
+        _floor(fields, real_servers, fallback, reading),
+        _correlated(fields),
+        _slow_start(fields, scheduler, real_servers, reading),
+    )
+
+
+def _slow_start(fields: Fields, scheduler: str, real_servers: tuple[RealServer, ...], reading: Reading) -> float:
+    """Seconds. Weights of 1 have no steps, and each step of a hashing scheduler would move clients."""
+    duration = fields.value(keys.SLOW_START, 0.0)
+    place = fields.place_of(keys.SLOW_START)
+    if duration and scheduler in HASHING_SCHEDULERS:
+        message = f"`slow_start` has no effect with {scheduler}: every step would move clients to another real server"
+        reading.warning(codes.NO_EFFECT, place, message, "slow_start: 0s")
+        return 0.0
+    if duration and real_servers and all(one.weight <= 1 for one in real_servers):
+        message = "`slow_start` has no effect: a weight of 1 cannot grow in steps"
+        reading.warning(codes.NO_EFFECT, place, message, "weight: 100")
+    return duration
 
 
 def _floor(

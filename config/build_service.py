@@ -75,7 +75,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
         hooks_on_stop=fields.value(keys.HOOKS_ON_STOP, default=False),
         mail=build_mail(fields),
         monitor_file=monitor_file.value if monitor_file else None,
-        rules=build_pool_rules(fields, real_servers, fallback, reading),
+        rules=build_pool_rules(fields, scheduler, (real_servers, fallback), reading),
     )
     return Built(service, _virtual_place(said))
 

@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 _ONE_PACKET_FLAG: Final = 0x4
 _DURATIONS: Final = frozenset(
     ("interval", "fast_interval", "timeout", "advertisement_interval", "delay", "refresh", "repeat", "tcp", "tcp_fin",
-     "udp"),
+     "udp", "slow_start"),
 )  # fmt: skip
 _PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure)
 _RANGES: Final = frozenset(("reply_length",))

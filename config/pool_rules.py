@@ -55,7 +55,8 @@ class CorrelatedFailure(msgspec.Struct, frozen=True):
 
 
 class PoolRules(msgspec.Struct, frozen=True):
-    """The rules of one service's real servers."""
+    """The rules of one service's real servers. `slow_start`: seconds until one that came back has its whole weight."""
 
     floor: Floor | None = None
     correlated_failure: CorrelatedFailure | None = None
+    slow_start: float = 0.0

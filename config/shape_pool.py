@@ -11,7 +11,7 @@ from config.compound import is_false
 from config.nodes import At, Mapping, Node, Scalar
 from config.pool_rules import WHOLE, Amount, FloorAction
 from config.reading import Reading, shown, wrong_type
-from config.scalars import Integer, Schema, Word
+from config.scalars import Duration, Integer, Schema, Word
 from config.sections import Fields, Key, Section, read_section, section_schema
 
 AMOUNT_LIMIT: Final = 1_000_000
@@ -135,5 +135,11 @@ CORRELATED_FAILURE = Key(
     "Whether real servers (three at least) that fail all at once stay in service until that is confirmed.",
     "false",
 )
-POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE)
+SLOW_START = Key(
+    "slow_start",
+    Duration(0, 3600),
+    "How long a real server that comes back takes to get its whole weight, in ten steps; 0 for at once.",
+    "0s",
+)
+POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE, SLOW_START)
 POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION)

@@ -138,6 +138,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     maintenance: bool = False  # a person took it out by a file in the maintenance directory
     checks: tuple[CheckRow, ...] = ()
     override: OverrideMark | None = None
+    slow_start: int | None = None  # per cent of its weight, while it came back only now
     hold: str = ""  # why it stands otherwise than its checks say: floor, suspected
 
 

@@ -64,7 +64,7 @@ from lvsd.core.events import (
     WorkerWent,
 )
 from lvsd.core.identity import service_key
-from lvsd.core.pool import failures_remembered, rules_applied, rules_due
+from lvsd.core.pool import failures_remembered, returns_slowed, rules_applied, rules_due, what_serves
 from lvsd.core.state import Director, Kernel, Vrrp, Worker
 from netlink.operations import DeleteService
 
@@ -290,7 +290,7 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that."""
     ruled, told_of_rules = rules_applied(director, now)
     effects.extend(told_of_rules)
-    if (ruled.pools.held, ruled.pools.broken) != (director.pools.held, director.pools.broken):
+    if what_serves(ruled.pools) != what_serves(director.pools):
         ruled = slices.due(ruled, slices.by_key(ruled.pools.ruled))
     return _slice(ruled, effects, now)
 
@@ -299,7 +299,7 @@ def _slice(director: Director, effects: list[Effect], now: float) -> Step:
     """The next of the services that are unsettled, all at once when they are few."""
     left, services, sweep = slices.taken(director)
     settled, noticed = turns.noticed(quorum.reckoned(left, services), services)
-    settled = failures_remembered(settled, noticed, now)
+    settled = returns_slowed(failures_remembered(settled, noticed, now), noticed, now)
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
     plan = kernel.plan_for(settled, now, services, sweep=sweep)
     if plan:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from checkers.core.messages import State, Verdict
 from config.checks import Check, ExternalCheck, NoCheck
 from config.model import RealServer, VirtualService
+from lvsd.core import slow_start
 from lvsd.core.identity import check_id, endpoint_text, real_id
 from lvsd.core.pool_state import Hold, OverrideKind
 from lvsd.core.state import Director
@@ -119,6 +120,15 @@ def effective_weight(director: Director, virtual: VirtualService, real: RealServ
         return overriding
     asked = asked_weight(director, virtual, real)
     return real.weight if asked is None else asked
+
+
+def given_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:
+    """The weight it gets in the table while it is up: a part of it when it came back only now, unless a person said."""
+    whole = effective_weight(director, virtual, real)
+    ramp = director.pools.ramps.get(real_id(virtual, real)) if director.pools.ramps else None
+    if ramp is None or overriding_weight(director, virtual, real) is not None:
+        return whole
+    return slow_start.weight(whole, ramp.step)
 
 
 def greatest_weight(real: RealServer) -> int:

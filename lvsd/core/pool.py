@@ -9,12 +9,12 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, floor
+from lvsd.core import correlation, floor, slow_start
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect, Level, Tell
-from lvsd.core.health import checked_state, effective_weight, taken_out, worst_check
+from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
 from lvsd.core.identity import endpoint_text, real_id, service_key
-from lvsd.core.pool_state import Hold, Pools, Suspicion
+from lvsd.core.pool_state import Hold, Pools, Ramp, Suspicion
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
 from lvsd.core.verdicts import outcome_words
@@ -52,13 +52,19 @@ def rules_applied(director: Director, now: float) -> tuple[Director, list[Effect
         effects.extend(_told_of_suspicion(virtual, before.suspicions.get(key), decided.suspicion))
         effects.extend(_told_of_floor(virtual, key in before.broken, decided.judged))
         effects.extend(_told_of_holds(director, virtual, before.held, decided.held))
-    after = replace(before, held=held, suspicions=suspicions, broken=frozenset(broken))
+    ramps = _ramps(director, before, now) if before.ramps else before.ramps
+    after = replace(before, held=held, suspicions=suspicions, broken=frozenset(broken), ramps=ramps)
     return replace(director, pools=after), effects
 
 
 def rules_due(director: Director) -> bool:
-    """Whether time alone may change something: a suspicion is pending."""
-    return any(not one.confirmed for one in director.pools.suspicions.values())
+    """Whether time alone may change something: a suspicion is pending, or a weight grows."""
+    return bool(director.pools.ramps) or any(not one.confirmed for one in director.pools.suspicions.values())
+
+
+def what_serves(pools: Pools) -> tuple[object, ...]:
+    """What of it the table depends on."""
+    return pools.held, pools.broken, pools.ramps
 
 
 def failures_remembered(director: Director, turns: Iterable[Turn], now: float) -> Director:
@@ -75,6 +81,35 @@ def failures_remembered(director: Director, turns: Iterable[Turn], now: float) -
         return director
     failed_at = {**director.pools.failed_at, **dict.fromkeys(names, now)}
     return replace(director, pools=replace(director.pools, failed_at=failed_at))
+
+
+def returns_slowed(director: Director, turns: Iterable[Turn], now: float) -> Director:
+    """Who comes back into service begins with a part of its weight. Not at our own start: nobody was seen to leave."""
+    back = [
+        real_id(turn.virtual, turn.real)
+        for turn in turns
+        if turn.real is not None
+        and turn.virtual.rules.slow_start
+        and (turn.before, turn.after) == (State.DOWN, State.UP)
+    ]
+    if not back:
+        return director
+    ramps = {**director.pools.ramps, **dict.fromkeys(back, Ramp(now, 1))}
+    return replace(director, pools=replace(director.pools, ramps=ramps))
+
+
+def _ramps(director: Director, before: Pools, now: float) -> Mapping[str, Ramp]:
+    """Those that are still on their way. Who leaves again begins anew when it comes back."""
+    ramps: dict[str, Ramp] = {}
+    for virtual in before.ruled:
+        for real in virtual.real_servers if virtual.rules.slow_start else ():
+            ramp = before.ramps.get(real_id(virtual, real))
+            if ramp is None or standing_state(director, virtual, real) is State.DOWN:
+                continue
+            at = slow_start.step(ramp.began, virtual.rules.slow_start, now)
+            if at < slow_start.STEPS:
+                ramps[real_id(virtual, real)] = Ramp(ramp.began, at)
+    return ramps
 
 
 def _of_this_configuration(director: Director) -> Pools:

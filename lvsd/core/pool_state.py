@@ -47,6 +47,15 @@ class Suspicion:
     confirmed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Since when a real server is back, and at which of the steps to its whole weight."""
+
+    began: float
+    step: int
+
+
+_NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
 _NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
 _NO_SUSPICIONS: Mapping[ServiceKey, Suspicion] = MappingProxyType({})
 _NEVER: Mapping[str, float] = MappingProxyType({})
@@ -54,7 +63,7 @@ _NEVER: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """`held` and `failed_at` by `real_id`; `broken` are services below their floor; `ruled` those that have rules.
+    """What is held and remembered by `real_id`; `broken` are services below their floor, `ruled` those that have rules.
 
     `failed_at`: when a real server that is subject to suspicion left service because of its checks.
     """
@@ -65,3 +74,4 @@ class Pools:
     broken: frozenset[ServiceKey] = frozenset()
     suspicions: Mapping[ServiceKey, Suspicion] = field(default_factory=lambda: _NO_SUSPICIONS)
     failed_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
+    ramps: Mapping[str, Ramp] = field(default_factory=lambda: _NO_RAMPS)

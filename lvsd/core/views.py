@@ -31,9 +31,10 @@ from lvsd.core.health import (
     standing_state,
     worst_check,
 )
-from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.override_views import mark
 from lvsd.core.quorum import floor_action
+from lvsd.core.slow_start import STEPS
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
@@ -120,6 +121,7 @@ def _real(
     weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
     check, verdict = worst_check(director, virtual, real)
     hold = hold_on(director, virtual, real)
+    ramp = director.pools.ramps.get(real_id(virtual, real))
     row = _check(check, verdict, checked_state(director, virtual, real) if hold else state, now)
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
@@ -143,6 +145,7 @@ def _real(
         weight_asked=asked_weight(director, virtual, real),
         maintenance=in_maintenance(director.maintenance, real),
         override=mark(director, virtual, real, now),
+        slow_start=ramp.step * 100 // STEPS if ramp is not None else None,
         hold=hold.value if hold is not None else "",
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
     )

@@ -113,6 +113,8 @@ def _remarks(real: RealServerRow) -> list[str]:
     remarks = ["in maintenance"] if real.maintenance else []
     if real.override is not None:
         remarks.append(_said(real.override))
+    if real.slow_start is not None:
+        remarks.append(f"slow start at {real.slow_start} %")
     return [*remarks, _HOLDS.get(real.hold, real.hold)] if real.hold else remarks
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from config.changes import changes
 from config.pool_rules import Amount, CorrelatedFailure, Floor, FloorAction, PoolRules
-from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, service
+from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, load_text, service
 
 TWO = "[1.1.1.15, 1.1.1.16]"
 FOUR = "[1.1.1.15, 1.1.1.16, 1.1.1.17, 1.1.1.18]"
@@ -53,6 +53,15 @@ def test_correlated_failures(written: str, rule: CorrelatedFailure | None) -> No
     assert service(text(f"correlated_failure: {written}", defaults=above)).rules.correlated_failure == rule
 
 
+def test_slow_start() -> None:
+    heavy = "[{address: 1.1.1.15, weight: 100}]"
+    assert service(text("slow_start: 30s", reals=heavy)).rules == PoolRules(slow_start=30.0)
+    assert service(text("slow_start: 0", reals=heavy, defaults="slow_start: 1m")).rules == PoolRules()
+    hashed = load_text(text("scheduler: sh, slow_start: 30s", reals=heavy)).config
+    assert hashed is not None
+    assert hashed.services[0].rules == PoolRules()
+
+
 def test_defaults_are_inherited() -> None:
     rules = service(text(defaults="floor: 1, correlated_failure: true")).rules
     assert rules == PoolRules(Floor(Amount(1)), CorrelatedFailure())
@@ -80,6 +89,9 @@ def test_defaults_are_inherited() -> None:
         ("correlated_failure: {share: →0%}", FOUR, "CFG017"),
         ("correlated_failure: {hold: →0}", FOUR, "CFG015"),
         ("correlated_failure: →often", FOUR, "CFG013"),
+        ("→slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, scheduler: mh, →slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, slow_start: →2h", FOUR, "CFG015"),
     ],
 )
 def test_what_is_told(keys: str, reals: str, code: str) -> None:

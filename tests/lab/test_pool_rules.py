@@ -1,0 +1,142 @@
+"""Floors, suspicions and people's words through the whole service, on a real kernel, with a client."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.lab import farm
+from tests.lab.balancer import Balancer
+from tests.lab.conftest import MakeWorld
+from tests.lab.pair import PAIR, VIP
+from tests.lab.prober import Prober, http
+from tests.lab.waiting import wait_until
+from tests.lab.world import CHECKOUT, World
+
+RS1, RS2 = "192.0.2.11", "192.0.2.12"
+PORTS = (81, 82, 83)
+OVERRIDES = "/var/lib/lvsd/overrides.json"
+
+FLOOR = f"""
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}}}
+services:
+  web:
+    virtual: {VIP}:80
+    scheduler: rr
+    floor: 1
+    check: {{type: http, path: /ldirectord.txt, receive: ldirectord}}
+    real_servers: [{RS1}, {RS2}]
+"""
+SUSPICIOUS = f"""
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}, forwarding: masquerade}}
+services:
+  three:
+    virtual: {VIP}:80
+    correlated_failure: {{hold: 4}}
+    real_servers: [{", ".join(f'"{RS1}:{port}"' for port in PORTS)}]
+  other:
+    virtual: {VIP}:84
+    real_servers: [{RS2}:84]
+"""
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    world = make_world(PAIR)
+    world["lb1"].run(["ip", "address", "add", f"{VIP}/32", "dev", "eth0"])
+    return world
+
+
+@pytest.fixture
+def servers(world: World) -> Iterator[dict[str, farm.Server]]:
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(farm.Server(world[name], 80, farm.good)) for name in ("rs1", "rs2")}
+
+
+def lvsctl(balancer: Balancer, *words: str) -> subprocess.CompletedProcess[str]:
+    return balancer.host.run([f"{CHECKOUT}/.venv/bin/lvsctl", *words], check=False)
+
+
+def served(balancer: Balancer) -> dict[int, int]:
+    """Port -> weight in the kernel of the destinations of port 80."""
+    (entry,) = (entry for key, entry in balancer.table().items() if key.port == 80)
+    return {key.port: one.weight for key, one in entry.destinations.items()}
+
+
+def test_the_last_real_server_stays_when_its_check_is_wrong(world: World, servers: dict[str, farm.Server]) -> None:
+    balancer = Balancer(world["lb1"], FLOOR).start()
+    balancer.until("both serve", {RS1: 1, RS2: 1})
+    servers["rs1"].manner = farm.wordless
+    balancer.until("one leaves", {RS2: 1})
+    with Prober(world["client"], http(VIP, word=b"HTTP/1.0 200 OK")) as prober:
+        wait_until(lambda: len(prober.polls) > 10, 10, "polls")
+        servers["rs2"].manner = farm.wordless
+        wait_until(lambda: balancer.status().services[0].floor_broken == "keep" or None, 10, "the floor is broken")
+        assert balancer.weights() == {RS2: 1}
+        assert "kept by floor; http no_match" in lvsctl(balancer, "status").stdout
+        balancer.kill("director")
+        wait_until(balancer._up, 20, "the director is back")
+        wait_until(lambda: balancer.status().services[0].floor_broken == "keep" or None, 10, "the floor is broken")
+        assert balancer.weights() == {RS2: 1}
+        servers["rs1"].manner = farm.good
+        balancer.until("the one that is well, alone", {RS1: 1})
+    assert prober.outage_seconds() < 1.0, balancer.log()
+
+
+def test_all_at_once_is_suspected_and_confirmed(world: World) -> None:
+    with farm.Server(world["rs2"], 84, farm.good), ExitStack() as three:
+        for port in PORTS:
+            three.enter_context(farm.Server(world["rs1"], port, farm.good))
+        balancer = Balancer(world["lb1"], SUSPICIOUS).start()
+        wait_until(lambda: served(balancer) == dict.fromkeys(PORTS, 1) or None, 15, "all serve")
+        three.close()
+        wait_until(lambda: "failure_suspected" in balancer.log() or None, 10, balancer.log())
+        wait_until(lambda: served(balancer) == dict.fromkeys(PORTS, 1) or None, 3, "they are called back")
+        wait_until(lambda: "failure_confirmed" in balancer.log() or None, 15, balancer.log())
+        wait_until(lambda: served(balancer) == {} or None, 5, "they are gone")
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_persons_word_outlives_the_service_and_ends_in_time(world: World) -> None:
+    balancer = Balancer(world["lb1"], FLOOR).start()
+    balancer.until("both serve", {RS1: 1, RS2: 1})
+    done = lvsctl(balancer, "drain", RS1, "--reason", "new kernel")
+    assert done.returncode == 0, done.stderr
+    assert "new kernel" in done.stdout
+    balancer.until("drained", {RS1: 0, RS2: 1})
+    refused = lvsctl(balancer, "disable", RS2)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "0 of 1 real servers that are up would be left, its floor is 1" in refused.stderr
+    balancer.kill("director")
+    wait_until(balancer._up, 20, "the director is back")
+    balancer.stop()
+    assert json.loads(balancer.host.read(OVERRIDES))["overrides"][0]["reason"] == "new kernel"
+    balancer.host.run(["ipvsadm", "-e", "-t", f"{VIP}:80", "-r", RS1, "-w", "5"])
+    balancer.start()
+    balancer.until("drained again, at once", {RS1: 0, RS2: 1})
+    assert "drained" in lvsctl(balancer, "status").stdout
+    assert lvsctl(balancer, "weight", RS2, "7", "--for", "2s").returncode == 0
+    balancer.until("another weight", {RS1: 0, RS2: 7})
+    balancer.until("for two seconds", {RS1: 0, RS2: 1})
+    assert lvsctl(balancer, "enable", RS1).returncode == 0
+    balancer.until("all is as configured", {RS1: 1, RS2: 1})
+
+
+@pytest.mark.usefixtures("servers")
+def test_draining_waits_for_the_last_connection(world: World) -> None:
+    balancer = Balancer(world["lb1"], FLOOR.replace("rr", "wrr")).start()
+    balancer.until("both serve", {RS1: 1, RS2: 1})
+    assert lvsctl(balancer, "disable", RS2).returncode == 0
+    balancer.until("one serves", {RS1: 1})
+    client = world["client"].call(lambda: socket.create_connection((VIP, 80), 5))
+    assert lvsctl(balancer, "enable", RS2).returncode == 0
+    balancer.until("both serve", {RS1: 1, RS2: 1})
+    waited = lvsctl(balancer, "drain", RS1, "--wait", "2s")
+    assert waited.returncode == 1, waited.stdout
+    assert "connections are left" in waited.stderr
+    client.close()
