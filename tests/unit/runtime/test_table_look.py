@@ -1,0 +1,170 @@
+"""The look at a large table: strangers are seen, our own changes are not taken for theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
+from lvsd.core.reconcile import applied
+from lvsd.runtime.table_look import SLICE_SERVICES, SMALL_TABLE, TOUCHED_MOST, WHOLE_LOOK_TICKS, TableLook
+from netlink.errors import NetlinkError
+from netlink.memory import MemoryTable
+from netlink.operations import AddService, DeleteService, Operation, SetDestination, SetService
+from netlink.proc_ip_vs import print_of
+from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
+
+MANY = SMALL_TABLE + SLICE_SERVICES
+PEER = DestinationKey("192.0.2.11", 80)
+
+
+def key(number: int) -> ServiceKey:
+    return ServiceKey(Family.INET, 6, f"10.{number >> 8}.{number & 255}.1", 80)
+
+
+def entry(number: int) -> Entry:
+    return Entry(Service(key(number), "wrr"), {PEER: Destination(PEER, 3, 1)})
+
+
+def heavier(number: int) -> Operation:
+    return SetDestination(key(number), Destination(PEER, 3, 7))
+
+
+class Scene:
+    """A kernel, what we believe of it, and a look. `between` happens once, after the first part of a reading."""
+
+    def __init__(self, services: int) -> None:
+        self.belief: Table = {key(number): entry(number) for number in range(services)}
+        self.kernel = MemoryTable(self.belief)
+        self.fed: list[Event] = []
+        self.between: Callable[[], None] = lambda: None
+        self.broken = False
+        self.look = TableLook(self, self.text, lambda: self.belief, self.fed.append)
+
+    def text(self) -> str:
+        lines = ["", "", ""]
+        for one in self.kernel.read_table().values():
+            service, destinations = print_of(one)
+            lines += [service, *(f"  -> {destination} 0 0" for destination in destinations)]
+        return "\n".join(lines)
+
+    def read_table(self) -> Table:
+        if self.broken:
+            raise NetlinkError("gone")
+        return self.kernel.read_table()
+
+    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
+        for part in self.kernel.read_in_parts(services):
+            if self.broken:
+                raise NetlinkError("gone")
+            yield part
+            between, self.between = self.between, lambda: None
+            between()
+
+    def read_entry(self, one: ServiceKey) -> Entry | None:
+        return self.kernel.read_entry(one)
+
+    def ours(self, *operations: Operation) -> None:
+        """We change something."""
+        self.look.sent(operations)
+        assert self.kernel.apply(operations) == ()
+        self.belief = applied(self.belief, operations)
+
+    async def tick(self, number: int = 1) -> list[Event]:
+        """What is fed by that many ticks, each with its look."""
+        for _ in range(number):
+            self.look.tick()
+            await self.settled()
+        return self.fed
+
+    async def settled(self) -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait_for(task, 30)
+
+
+async def test_a_quiet_table_says_nothing() -> None:
+    assert await Scene(MANY).tick(WHOLE_LOOK_TICKS) == []
+
+
+async def test_a_small_table_is_read_at_once() -> None:
+    scene = Scene(3)
+    scene.kernel.apply([heavier(1)])
+    scene.look.tick()
+    assert scene.fed == [TableRead(scene.kernel.read_table())]
+
+
+async def test_a_weight_of_a_strangers_is_suspected() -> None:
+    scene = Scene(MANY)
+    scene.kernel.apply([heavier(MANY - 1)])
+    assert await scene.tick() == [TableSuspected()]
+
+
+@pytest.mark.parametrize(
+    "operation", [DeleteService(key(5)), AddService(Service(key(MANY), "rr")), SetService(Service(key(5), "rr"))]
+)
+async def test_a_service_of_a_strangers_is_suspected(operation: Operation) -> None:
+    scene = Scene(MANY)
+    scene.kernel.apply([operation])
+    assert await scene.tick() == [TableSuspected()]
+
+
+async def test_what_we_change_while_we_look_is_not_suspected() -> None:
+    scene = Scene(MANY)
+    scene.look.tick()
+    await asyncio.sleep(0)
+    scene.ours(heavier(5), DeleteService(key(6)), AddService(Service(key(MANY), "rr")))
+    await scene.settled()
+    assert scene.fed == []
+    assert await scene.tick() == []
+
+
+async def test_a_whole_look_sees_what_proc_does_not() -> None:
+    scene = Scene(MANY)
+    scene.kernel.apply([SetService(Service(key(5), "wrr", flags=0x8))])
+    assert await scene.tick(WHOLE_LOOK_TICKS - 1) == []
+    assert await scene.tick() == [TableRead(scene.kernel.read_table())]
+
+
+async def test_a_reading_knows_what_we_changed_meanwhile() -> None:
+    scene = Scene(MANY)
+    first = next(iter(scene.kernel.read_table().values())).service
+    other = SetDestination(first.key, Destination(PEER, 3, 9))
+    scene.between = lambda: scene.ours(other, DeleteService(key(MANY - 1)), AddService(Service(key(MANY), "rr")))
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+    assert scene.belief == scene.kernel.read_table()
+
+
+async def test_of_what_did_not_change_the_believed_entry_is_kept() -> None:
+    scene = Scene(MANY)
+    assert scene.look.wanted()
+    await scene.settled()
+    (read,) = scene.fed
+    assert isinstance(read, TableRead)
+    assert all(read.table[one] is held for one, held in scene.belief.items())
+
+
+async def test_too_many_changes_and_it_is_read_again() -> None:
+    scene = Scene(MANY + TOUCHED_MOST)
+    scene.between = lambda: scene.ours(*map(heavier, range(TOUCHED_MOST + 1)))
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+
+
+async def test_a_reading_that_is_wanted_during_a_look_follows_it() -> None:
+    scene = Scene(MANY)
+    scene.look.tick()
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+
+
+@pytest.mark.parametrize("services", [3, MANY])
+async def test_a_table_that_cannot_be_read_is_told(services: int) -> None:
+    scene = Scene(services)
+    scene.broken = True
+    assert TableUnreadable("gone") in await scene.tick(WHOLE_LOOK_TICKS)
