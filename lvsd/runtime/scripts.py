@@ -12,6 +12,7 @@ from lvsd.runtime.commands import ENVIRONMENT
 from lvsd.runtime.journal import tell
 from lvsd.runtime.poll import Poll
 
+RUNNING_LIMIT = 64
 NOT_RUN = 127  # as a shell says of what it cannot run
 
 
@@ -49,8 +50,16 @@ class Scripts:
 
     @property
     def wake_at(self) -> float:
-        """When to call `wake`."""
-        return min((_wake_at(slot) for slot in self._slots.values()), default=math.inf)
+        """When to call `wake`. Where too many run, the others wait for one of these."""
+        slots = self._slots.values() if self._running < RUNNING_LIMIT else self._runs()
+        return min((_wake_at(slot) for slot in slots), default=math.inf)
+
+    @property
+    def _running(self) -> int:
+        return len(self._runs())
+
+    def _runs(self) -> list[_Slot]:
+        return [slot for slot in self._slots.values() if slot.run is not None]
 
     def arrange(self, scripts: Iterable[Script], now: float) -> None:
         """Run these from now on. One that stays keeps its turn; what has run of the others is ended."""
@@ -72,11 +81,13 @@ class Scripts:
 
     def wake(self, now: float) -> None:
         """End what takes too long, reap what has ended, begin what is due."""
-        for slot in tuple(self._slots.values()):
+        for slot in self._runs():
             if slot.run is not None:
                 self._look(slot, slot.run, now)
-            if slot.run is None and slot.wanted and now >= slot.next_at:
-                self._begin(slot, now)
+        due = [slot for slot in self._slots.values() if slot.run is None and slot.wanted and now >= slot.next_at]
+        due.sort(key=lambda slot: slot.next_at)
+        for slot in due[: max(0, RUNNING_LIMIT - self._running)]:
+            self._begin(slot, now)
         self._forget()
 
     def _look(self, slot: _Slot, run: _Run, now: float) -> None:
