@@ -18,6 +18,7 @@ from lvsd.core import (
     maintenance,
     monitor,
     overrides,
+    pool,
     quorum,
     roles,
     slices,
@@ -64,7 +65,7 @@ from lvsd.core.events import (
     WorkerWent,
 )
 from lvsd.core.identity import service_key
-from lvsd.core.pool import failures_remembered, returns_slowed, rules_applied, rules_due, what_serves
+from lvsd.core.pool import rules_applied, rules_pending, turns_remembered
 from lvsd.core.state import Director, Kernel, Vrrp, Worker
 from netlink.operations import DeleteService
 
@@ -98,7 +99,7 @@ def _decided(director: Director, event: Event, now: float) -> Step:
         case MaintenanceSeen() | OverridesSet():
             return _said(director, event, now)
         case Resumed():
-            return _slice(director, [], now)
+            return _settled(director, [], now)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
 
@@ -118,14 +119,16 @@ def _configuration(director: Director, event: Started | ConfigChanged | StopAske
     match event:
         case Started(config, owned, table, restarted, overrides=said):
             held_back = None if restarted else now + READY_LIMIT_SECONDS
+            lost = quorum.adopted(config, table)
             begun = replace(
                 director,
                 owned=owned,
                 kernel=Kernel(table=table),
                 vrrp=Vrrp(held_back_until=held_back),
-                quorum=quorum.adopted(config, table),
+                quorum=lost,
                 announced=turns.adopted(config, table) if restarted else {},
                 overrides=said,
+                pools=pool.adopted(config, lost),
             )
             return _configured(begun, config, now, "config_loaded")
         case ConfigChanged(config):
@@ -145,6 +148,7 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         loaded_at=now,
         owned=director.owned | keys,
         checks=checks,
+        pools=pool.carried_over(director, config),
         verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
     )
     changed, ended = overrides.reviewed(changed, now)
@@ -278,7 +282,8 @@ def _timed(director: Director, effects: list[Effect], now: float) -> Step:
     if overrides.due(director, now):
         reviewed, ended = overrides.reviewed(director, now)
         return _settled(slices.due(reviewed, None), [*effects, *ended], now)
-    return _settled(director, effects, now) if rules_due(director) else (director, tuple(effects))
+    pending = slices.by_key(rules_pending(director))
+    return _settled(slices.due(director, pending), effects, now) if pending else (director, tuple(effects))
 
 
 def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:
@@ -287,19 +292,15 @@ def _and_then(second: Step, first: tuple[Effect, ...]) -> Step:
 
 
 def _settled(director: Director, effects: list[Effect], now: float) -> Step:
-    """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that."""
-    ruled, told_of_rules = rules_applied(director, now)
-    effects.extend(told_of_rules)
-    if what_serves(ruled.pools) != what_serves(director.pools):
-        ruled = slices.due(ruled, slices.by_key(ruled.pools.ruled))
-    return _slice(ruled, effects, now)
+    """Whatever was learnt, the table follows: the one place where a plan is made. Commands hear of it after that.
 
-
-def _slice(director: Director, effects: list[Effect], now: float) -> Step:
-    """The next of the services that are unsettled, all at once when they are few."""
+    The next of the services that are unsettled, all at once when they are few.
+    """
     left, services, sweep = slices.taken(director)
-    settled, noticed = turns.noticed(quorum.reckoned(left, services), services)
-    settled = returns_slowed(failures_remembered(settled, noticed, now), noticed, now)
+    ruled, told_of_rules = rules_applied(left, services, now)
+    effects.extend(told_of_rules)
+    settled, noticed = turns.noticed(quorum.reckoned(ruled, services), services)
+    settled = turns_remembered(settled, noticed, now)
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
     plan = kernel.plan_for(settled, now, services, sweep=sweep)
     if plan:

@@ -8,8 +8,8 @@ from checkers.core.messages import State, Verdict
 from config.checks import Check, ExternalCheck, NoCheck
 from config.model import RealServer, VirtualService
 from lvsd.core import slow_start
-from lvsd.core.identity import check_id, endpoint_text, real_id
-from lvsd.core.pool_state import Hold, OverrideKind
+from lvsd.core.identity import check_id, endpoint_text, real_id, service_key
+from lvsd.core.pool_state import Hold, OverrideKind, Ramp
 from lvsd.core.state import Director
 
 WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
@@ -49,19 +49,26 @@ def standing_state(director: Director, virtual: VirtualService, real: RealServer
     """
     if taken_out(director, virtual, real):
         return State.DOWN
-    if director.pools.held and hold_on(director, virtual, real) is not None:
+    if director.pools and hold_on(director, virtual, real) is not None:
         return State.UP
     return checked_state(director, virtual, real)
 
 
 def hold_on(director: Director, virtual: VirtualService, real: RealServer) -> Hold | None:
     """Why it stands otherwise than its checks say."""
-    return director.pools.held.get(real_id(virtual, real))
+    pool = director.pools.get(service_key(virtual.virtual)) if director.pools else None
+    return pool.held.get(real_id(virtual, real)) if pool is not None and pool.held else None
+
+
+def ramp_of(director: Director, virtual: VirtualService, real: RealServer) -> Ramp | None:
+    """How far it is on its way to its whole weight; None: it has it."""
+    pool = director.pools.get(service_key(virtual.virtual)) if director.pools else None
+    return pool.ramps.get(real_id(virtual, real)) if pool is not None and pool.ramps else None
 
 
 def sound_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
     """As `standing_state`, but one that serves only because too few are left is down: it makes no quorum."""
-    if director.pools.held and hold_on(director, virtual, real) is Hold.FLOOR:
+    if director.pools and hold_on(director, virtual, real) is Hold.FLOOR:
         return State.DOWN
     return standing_state(director, virtual, real)
 
@@ -125,7 +132,7 @@ def effective_weight(director: Director, virtual: VirtualService, real: RealServ
 def given_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:
     """The weight it gets in the table while it is up: a part of it when it came back only now, unless a person said."""
     whole = effective_weight(director, virtual, real)
-    ramp = director.pools.ramps.get(real_id(virtual, real)) if director.pools.ramps else None
+    ramp = ramp_of(director, virtual, real)
     if ramp is None or overriding_weight(director, virtual, real) is not None:
         return whole
     return slow_start.weight(whole, ramp.step)

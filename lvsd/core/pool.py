@@ -1,156 +1,155 @@
-"""The real servers of a service together: suspicion of failures at once, the floor, what there is to tell. Pure."""
+"""The real servers of a service together: suspicion of failures at once, the floor, slow starts. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checkers.core.messages import State
 from config.checks import NoCheck
-from config.model import RealServer, VirtualService
+from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, floor, slow_start
+from lvsd.core import correlation, floor, pool_words, slow_start
 from lvsd.core.correlation import Circumstances, Found
-from lvsd.core.effects import Effect, Level, Tell
+from lvsd.core.effects import Effect
 from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
-from lvsd.core.identity import endpoint_text, real_id, service_key
-from lvsd.core.pool_state import Hold, Pools, Ramp, Suspicion
+from lvsd.core.identity import real_id, service_key
+from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
-from lvsd.core.verdicts import outcome_words
 from netlink.table import DestinationKey, ServiceKey
 
 _NO_RULES = PoolRules()
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """One service's rules applied."""
-
-    suspicion: Suspicion | None
-    judged: floor.Judged | None
-    held: Mapping[str, Hold]
-
-
-def rules_applied(director: Director, now: float) -> tuple[Director, list[Effect]]:
-    """The same belief with every rule applied anew, and what changed by that."""
-    before = _of_this_configuration(director)
-    if not before.ruled and before is director.pools:
-        return director, []
+def rules_applied(director: Director, services: Iterable[VirtualService], now: float) -> tuple[Director, list[Effect]]:
+    """The same belief with the rules of these services applied anew, and what changed by that."""
     effects: list[Effect] = []
-    held: dict[str, Hold] = {}
-    suspicions: dict[ServiceKey, Suspicion] = {}
-    broken: set[ServiceKey] = set()
-    for virtual in before.ruled:
+    pools: dict[ServiceKey, Pool] | None = None
+    for virtual in services:
         key = service_key(virtual.virtual)
-        decided = _decided(director, before, virtual, now)
-        held.update(decided.held)
-        if decided.suspicion is not None:
-            suspicions[key] = decided.suspicion
-        if decided.judged is not None and decided.judged.broken:
-            broken.add(key)
-        effects.extend(_told_of_suspicion(virtual, before.suspicions.get(key), decided.suspicion))
-        effects.extend(_told_of_floor(virtual, key in before.broken, decided.judged))
-        effects.extend(_told_of_holds(director, virtual, before.held, decided.held))
-    ramps = _ramps(director, before, now) if before.ramps else before.ramps
-    after = replace(before, held=held, suspicions=suspicions, broken=frozenset(broken), ramps=ramps)
-    return replace(director, pools=after), effects
+        before = director.pools.get(key, NO_POOL)
+        if virtual.rules == _NO_RULES and before is NO_POOL:  # by far the most
+            continue
+        after, told = _applied(director, before, virtual, now)
+        effects.extend(told)
+        if after != before:
+            pools = dict(director.pools) if pools is None else pools
+            pools.pop(key, None)
+            pools.update({key: after} if after != NO_POOL else {})
+    return (director, effects) if pools is None else (replace(director, pools=pools), effects)
 
 
-def rules_due(director: Director) -> bool:
-    """Whether time alone may change something: a suspicion is pending, or a weight grows."""
-    return bool(director.pools.ramps) or any(not one.confirmed for one in director.pools.suspicions.values())
+def rules_pending(director: Director) -> tuple[VirtualService, ...]:
+    """Services for which time alone may change something: a suspicion is pending, or a weight grows."""
+    pending = {key for key, one in director.pools.items() if one.ramps or _is_open(one.suspicion)}
+    if not pending:
+        return ()
+    return tuple(one for one in director.config.services if service_key(one.virtual) in pending)
 
 
-def what_serves(pools: Pools) -> tuple[object, ...]:
-    """What of it the table depends on."""
-    return pools.held, pools.broken, pools.ramps
+def _is_open(suspicion: Suspicion | None) -> bool:
+    return suspicion is not None and not suspicion.confirmed
 
 
-def failures_remembered(director: Director, turns: Iterable[Turn], now: float) -> Director:
-    """Who left service because of its checks: a suspicion that begins soon will think of it."""
-    names = [
-        real_id(turn.virtual, turn.real)
-        for turn in turns
-        if turn.real is not None
-        and turn.virtual.rules.correlated_failure is not None
-        and (turn.before, turn.after) == (State.UP, State.DOWN)
-        and not taken_out(director, turn.virtual, turn.real)
-    ]
-    if not names:
-        return director
-    failed_at = {**director.pools.failed_at, **dict.fromkeys(names, now)}
-    return replace(director, pools=replace(director.pools, failed_at=failed_at))
+def carried_over(director: Director, config: Config) -> Mapping[ServiceKey, Pool]:
+    """What is remembered of services that a new configuration still has."""
+    kept = {service_key(one.virtual) for one in config.services}
+    return {key: one for key, one in director.pools.items() if key in kept}
 
 
-def returns_slowed(director: Director, turns: Iterable[Turn], now: float) -> Director:
-    """Who comes back into service begins with a part of its weight. Not at our own start: nobody was seen to leave."""
-    back = [
-        real_id(turn.virtual, turn.real)
-        for turn in turns
-        if turn.real is not None
-        and turn.virtual.rules.slow_start
-        and (turn.before, turn.after) == (State.DOWN, State.UP)
-    ]
-    if not back:
-        return director
-    ramps = {**director.pools.ramps, **dict.fromkeys(back, Ramp(now, 1))}
-    return replace(director, pools=replace(director.pools, ramps=ramps))
+def adopted(config: Config, quorum: Mapping[ServiceKey, bool]) -> Mapping[ServiceKey, Pool]:
+    """Whose floor was perhaps broken when a predecessor ended: the fallback serves, and shall until enough are up."""
+    floors = ((service_key(one.virtual), one.rules.floor) for one in config.services if one.rules.floor is not None)
+    sorry = (key for key, rule in floors if rule.action is FloorAction.SORRY)
+    return {key: Pool(broken=True) for key in sorry if quorum.get(key) is False}
 
 
-def _ramps(director: Director, before: Pools, now: float) -> Mapping[str, Ramp]:
-    """Those that are still on their way. Who leaves again begins anew when it comes back."""
-    ramps: dict[str, Ramp] = {}
-    for virtual in before.ruled:
-        for real in virtual.real_servers if virtual.rules.slow_start else ():
-            ramp = before.ramps.get(real_id(virtual, real))
-            if ramp is None or standing_state(director, virtual, real) is State.DOWN:
-                continue
-            at = slow_start.step(ramp.began, virtual.rules.slow_start, now)
-            if at < slow_start.STEPS:
-                ramps[real_id(virtual, real)] = Ramp(ramp.began, at)
-    return ramps
+def turns_remembered(director: Director, turns: Iterable[Turn], now: float) -> Director:
+    """Who left service because of its checks: a suspicion that begins soon will think of it. Who is back begins slowly.
+
+    Not at our own start: nobody was seen to leave.
+    """
+    for turn in turns:
+        rules = turn.virtual.rules
+        if turn.real is None or rules == _NO_RULES:
+            continue
+        moved = turn.before, turn.after
+        if moved == (State.UP, State.DOWN) and rules.correlated_failure is not None:
+            if not taken_out(director, turn.virtual, turn.real):
+                director = _noted(director, turn.virtual, turn.real, failed_at=now)
+        elif moved == (State.DOWN, State.UP) and rules.slow_start:
+            director = _noted(director, turn.virtual, turn.real, ramp=Ramp(now, 1))
+    return director
 
 
-def _of_this_configuration(director: Director) -> Pools:
-    pools = director.pools
-    if pools.generation == director.generation:
-        return pools
-    ruled = tuple(one for one in director.config.services if one.rules != _NO_RULES)
-    known = {real_id(virtual, real) for virtual in ruled for real in virtual.real_servers}
-    return replace(
-        pools,
-        ruled=ruled,
-        generation=director.generation,
-        failed_at={name: at for name, at in pools.failed_at.items() if name in known},
-        broken=pools.broken if pools.generation else _adopted(director, ruled),
-    )
+def _noted(
+    director: Director,
+    virtual: VirtualService,
+    real: RealServer,
+    *,
+    failed_at: float | None = None,
+    ramp: Ramp | None = None,
+) -> Director:
+    key, name = service_key(virtual.virtual), real_id(virtual, real)
+    pool = director.pools.get(key, NO_POOL)
+    if failed_at is not None:
+        pool = replace(pool, failed_at={**pool.failed_at, name: failed_at})
+    if ramp is not None:
+        pool = replace(pool, ramps={**pool.ramps, name: ramp})
+    return replace(director, pools={**director.pools, key: pool})
 
 
-def _adopted(director: Director, ruled: Iterable[VirtualService]) -> frozenset[ServiceKey]:
-    """Whose floor was perhaps broken when a predecessor died: the fallback serves, and shall until enough are up."""
-    floors = {service_key(one.virtual): one.rules.floor for one in ruled}
-    return frozenset(
-        key
-        for key, rule in floors.items()
-        if rule is not None and rule.action is FloorAction.SORRY and director.quorum.get(key) is False
-    )
-
-
-def _decided(director: Director, before: Pools, virtual: VirtualService, now: float) -> _Decided:
+def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
     suspicion = _suspicion(director, before, virtual, now)
     held: dict[str, Hold] = {}
     if suspicion is not None and not suspicion.confirmed:
         held = dict.fromkeys(suspicion.members, Hold.SUSPECTED)
-    if virtual.rules.floor is None:
-        return _Decided(suspicion, None, held)
+    judged = _judged(director, before, virtual, held)
+    if judged is not None:
+        held |= dict.fromkeys(judged.kept, Hold.FLOOR)
+    names = {real_id(virtual, real) for real in virtual.real_servers}
+    rules = virtual.rules
+    after = Pool(
+        held=held,
+        broken=judged is not None and judged.broken,
+        suspicion=suspicion,
+        failed_at={name: at for name, at in before.failed_at.items() if name in names and rules.correlated_failure},
+        ramps=_ramps(director, before, virtual, now),
+    )
+    told = [
+        *pool_words.of_suspicion(virtual, before.suspicion, suspicion),
+        *pool_words.of_floor(virtual, judged, broken=before.broken),
+        *pool_words.of_holds(director, virtual, before.held, held),
+    ]
+    return after, told
+
+
+def _ramps(director: Director, before: Pool, virtual: VirtualService, now: float) -> Mapping[str, Ramp]:
+    """Those that are still on their way. Who leaves again begins anew when it comes back."""
+    if not before.ramps or not virtual.rules.slow_start:
+        return {}
+    ramps: dict[str, Ramp] = {}
+    for real in virtual.real_servers:
+        ramp = before.ramps.get(real_id(virtual, real))
+        if ramp is None or standing_state(director, virtual, real) is State.DOWN:
+            continue
+        at = slow_start.step(ramp.began, virtual.rules.slow_start, now)
+        if at < slow_start.STEPS:
+            ramps[real_id(virtual, real)] = Ramp(ramp.began, at)
+    return ramps
+
+
+def _judged(director: Director, before: Pool, virtual: VirtualService, held: Mapping[str, Hold]) -> floor.Judged | None:
+    rule = virtual.rules.floor
+    if rule is None:
+        return None
     members = [_member(director, before, virtual, real, held) for real in virtual.real_servers]
-    judged = floor.judged(virtual.rules.floor, members, broken=service_key(virtual.virtual) in before.broken)
-    return _Decided(suspicion, judged, held | dict.fromkeys(judged.kept, Hold.FLOOR))
+    return floor.judged(rule, members, broken=before.broken)
 
 
 def _member(
-    director: Director, before: Pools, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]
+    director: Director, before: Pool, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]
 ) -> floor.Member:
     name = real_id(virtual, real)
     return floor.Member(
@@ -175,7 +174,7 @@ def _since(director: Director, virtual: VirtualService, real: RealServer) -> flo
     return verdict.since if verdict is not None else 0.0
 
 
-def _suspicion(director: Director, before: Pools, virtual: VirtualService, now: float) -> Suspicion | None:
+def _suspicion(director: Director, before: Pool, virtual: VirtualService, now: float) -> Suspicion | None:
     rule = virtual.rules.correlated_failure
     if rule is None:
         return None
@@ -189,7 +188,7 @@ def _suspicion(director: Director, before: Pools, virtual: VirtualService, now: 
     if not timings:
         return None
     interval = max(one.interval for one in timings)
-    pending = before.suspicions.get(service_key(virtual.virtual))
+    pending = before.suspicion
     if pending is None:
         span = correlation.window(interval, max(one.timeout for one in timings))
         return correlation.suspected(rule, found, now, span)
@@ -197,7 +196,7 @@ def _suspicion(director: Director, before: Pools, virtual: VirtualService, now: 
     return correlation.reviewed(pending, found, now, Circumstances(interval * rule.hold, sound))
 
 
-def _found(director: Director, before: Pools, virtual: VirtualService, real: RealServer) -> Found:
+def _found(director: Director, before: Pool, virtual: VirtualService, real: RealServer) -> Found:
     verdict = worst_check(director, virtual, real)[1]
     return Found(
         checked_state(director, virtual, real),
@@ -218,48 +217,3 @@ def _sound(director: Director, suspicion: Suspicion) -> bool:
     ]
     healthy = (one for one in others if one is not None and one.state is State.UP and one.streak == 0)
     return not others or any(one.probed_at > suspicion.since for one in healthy)
-
-
-def _told_of_suspicion(virtual: VirtualService, before: Suspicion | None, after: Suspicion | None) -> list[Effect]:
-    pending = before is not None and not before.confirmed
-    if after is not None and not after.confirmed:
-        if pending:
-            return []
-        fields: dict[str, str | int | float] = {"service": virtual.name, "real_servers": len(after.members)}
-        return [Tell(Level.WARNING, "failure_suspected", fields)]
-    if not pending:
-        return []
-    if after is None:
-        return [Tell(Level.INFO, "failure_not_confirmed", {"service": virtual.name})]
-    return [Tell(Level.WARNING, "failure_confirmed", {"service": virtual.name, "real_servers": len(after.members)})]
-
-
-def _told_of_floor(virtual: VirtualService, before: bool, judged: floor.Judged | None) -> list[Effect]:
-    rule = virtual.rules.floor
-    if rule is None or judged is None or judged.broken is before:
-        return []
-    fields: dict[str, str | int | float] = {
-        "service": virtual.name,
-        "floor": str(rule.minimum),
-        "up": judged.up,
-        "action": rule.action.value,
-    }
-    if judged.broken:
-        return [Tell(Level.ERROR, "floor_broken", fields)]
-    return [Tell(Level.INFO, "floor_restored", fields)]
-
-
-def _told_of_holds(
-    director: Director, virtual: VirtualService, before: Mapping[str, Hold], after: Mapping[str, Hold]
-) -> list[Effect]:
-    told: list[Effect] = []
-    for real in virtual.real_servers:
-        name = real_id(virtual, real)
-        if after.get(name) is not Hold.FLOOR or before.get(name) is Hold.FLOOR:
-            continue
-        verdict = worst_check(director, virtual, real)[1]
-        reason, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
-        server = endpoint_text(real.address, real.port)
-        fields = {"service": virtual.name, "real_server": server, "reason": reason, "detail": detail}
-        told.append(Tell(Level.WARNING, "real_server_kept_by_floor", fields))
-    return told

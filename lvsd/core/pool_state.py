@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
-from config.model import VirtualService
-from netlink.table import ServiceKey
-
 
 class Hold(Enum):
     """Why a real server stands otherwise than its checks say."""
@@ -55,23 +52,23 @@ class Ramp:
     step: int
 
 
-_NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
 _NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
-_NO_SUSPICIONS: Mapping[ServiceKey, Suspicion] = MappingProxyType({})
 _NEVER: Mapping[str, float] = MappingProxyType({})
+_NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Pools:
-    """What is held and remembered by `real_id`; `broken` are services below their floor, `ruled` those that have rules.
+class Pool:
+    """What is remembered of one service's real servers, by `real_id`; `broken`: fewer are up than the floor says.
 
-    `failed_at`: when a real server that is subject to suspicion left service because of its checks.
+    `failed_at`: when one that is subject to suspicion left service because of its checks.
     """
 
-    ruled: tuple[VirtualService, ...] = ()
-    generation: int = 0  # of the configuration `ruled` belongs to
     held: Mapping[str, Hold] = field(default_factory=lambda: _NO_HOLDS)
-    broken: frozenset[ServiceKey] = frozenset()
-    suspicions: Mapping[ServiceKey, Suspicion] = field(default_factory=lambda: _NO_SUSPICIONS)
+    broken: bool = False
+    suspicion: Suspicion | None = None
     failed_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
     ramps: Mapping[str, Ramp] = field(default_factory=lambda: _NO_RAMPS)
+
+
+NO_POOL = Pool()

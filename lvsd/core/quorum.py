@@ -75,9 +75,10 @@ def serving(held: Entry, servers: tuple[RealServer, ...]) -> int:
 
 def floor_action(director: Director, virtual: VirtualService) -> FloorAction | None:
     """What a broken floor asks for; None while it holds."""
-    if virtual.rules.floor is None or service_key(virtual.virtual) not in director.pools.broken:
+    if virtual.rules.floor is None:
         return None
-    return virtual.rules.floor.action
+    pool = director.pools.get(service_key(virtual.virtual))
+    return virtual.rules.floor.action if pool is not None and pool.broken else None
 
 
 def fallback_serves(director: Director, virtual: VirtualService) -> bool:

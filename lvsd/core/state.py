@@ -10,7 +10,7 @@ from types import MappingProxyType
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
-from lvsd.core.pool_state import Override, Pools
+from lvsd.core.pool_state import Override, Pool
 from lvsd.vrrp.messages import VrrpStatus, Weight
 from netlink.errors import Refusal, SettingRefusal
 from netlink.settings import Setting, StartDaemon
@@ -20,6 +20,7 @@ _NO_VERDICTS: Mapping[str, Verdict] = MappingProxyType({})
 _NO_TABLE: Table = MappingProxyType({})
 _NO_QUORUM: Mapping[ServiceKey, bool] = MappingProxyType({})
 _NO_STATES: Mapping[str, State] = MappingProxyType({})
+_NO_POOLS: Mapping[ServiceKey, Pool] = MappingProxyType({})
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
@@ -197,7 +198,7 @@ class Director:
     announced: Mapping[str, State] = field(default_factory=lambda: _NO_STATES)  # what was told last, by `real_id` or
     # `virtual_text` (the quorum); unknown: decided before a restart, nobody knows how
     post: Post = Post()
-    pools: Pools = field(default_factory=Pools)
+    pools: Mapping[ServiceKey, Pool] = field(default_factory=lambda: _NO_POOLS)  # of services with anything to remember
     overrides: Mapping[str, Override] = field(default_factory=lambda: _NO_OVERRIDES)  # by `real_id`
     unsettled: Unsettled = field(default_factory=Unsettled)
     tracking: Tracking = Tracking()

@@ -27,11 +27,12 @@ from lvsd.core.health import (
     hold_on,
     in_maintenance,
     numbered_checks,
+    ramp_of,
     sound_state,
     standing_state,
     worst_check,
 )
-from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
+from lvsd.core.identity import endpoint_text, service_key, virtual_text
 from lvsd.core.override_views import mark
 from lvsd.core.quorum import floor_action
 from lvsd.core.slow_start import STEPS
@@ -121,7 +122,7 @@ def _real(
     weight_wanted, weight_held = (_weight(entry, key) for entry in tables)
     check, verdict = worst_check(director, virtual, real)
     hold = hold_on(director, virtual, real)
-    ramp = director.pools.ramps.get(real_id(virtual, real))
+    ramp = ramp_of(director, virtual, real)
     row = _check(check, verdict, checked_state(director, virtual, real) if hold else state, now)
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),

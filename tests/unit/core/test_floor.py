@@ -113,6 +113,18 @@ def test_a_reload_does_not_forget_who_is_kept() -> None:
     assert bench.told() == ["config_reloaded"]
 
 
+def test_a_reload_forgets_services_and_rules_that_are_gone() -> None:
+    service = ruled(NAMES[:2], Floor(Amount(1)))
+    for newer in (virtual(real(A), real(B)), virtual(real(A), port=81)):
+        bench = Bench(config(service))
+        bench.hear({A: UP, B: UP})
+        bench.hear({A: DOWN, B: DOWN})
+        assert len(bench.director.pools) == 1
+        bench.feed(ConfigChanged(config(newer)))
+        assert bench.director.pools == {}
+        assert "floor_restored" not in bench.told()
+
+
 def test_a_reload_that_raises_the_floor_calls_back() -> None:
     service = ruled(NAMES[:4], Floor(Amount(1)))
     bench = Bench(config(service))

@@ -54,7 +54,7 @@ def test_the_weight_grows_with_time() -> None:
     assert [tick(bench, 3.0) for _ in range(STEPS)] == [20, 30, 40, 50, 60, 70, 80, 90, 100, 100]
     assert tick(bench, 1.0) == 100
     assert bench.effects == []
-    assert bench.director.pools.ramps == {}
+    assert bench.director.pools == {}
 
 
 def test_without_the_rule_all_of_it_at_once() -> None:
@@ -81,7 +81,7 @@ def test_who_leaves_on_its_way_begins_anew() -> None:
     bench = returned()
     assert tick(bench, 15.0) == 60
     bench.hear({A: DOWN})
-    assert bench.director.pools.ramps == {}
+    assert bench.director.pools == {}
     bench.now += 1
     bench.hear({A: UP})
     assert bench.weights(SLOW)[A] == 10

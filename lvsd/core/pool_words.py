@@ -1,0 +1,62 @@
+"""What there is to tell of the rules for real servers together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from config.model import VirtualService
+from lvsd.core.effects import Effect, Level, Tell
+from lvsd.core.floor import Judged
+from lvsd.core.health import worst_check
+from lvsd.core.identity import endpoint_text, real_id
+from lvsd.core.pool_state import Hold, Suspicion
+from lvsd.core.state import Director
+from lvsd.core.verdicts import outcome_words
+
+
+def of_suspicion(virtual: VirtualService, before: Suspicion | None, after: Suspicion | None) -> list[Effect]:
+    """A suspicion begins, or ends one way or the other."""
+    pending = before is not None and not before.confirmed
+    if after is not None and not after.confirmed:
+        if pending:
+            return []
+        fields: dict[str, str | int | float] = {"service": virtual.name, "real_servers": len(after.members)}
+        return [Tell(Level.WARNING, "failure_suspected", fields)]
+    if not pending:
+        return []
+    if after is None:
+        return [Tell(Level.INFO, "failure_not_confirmed", {"service": virtual.name})]
+    return [Tell(Level.WARNING, "failure_confirmed", {"service": virtual.name, "real_servers": len(after.members)})]
+
+
+def of_floor(virtual: VirtualService, judged: Judged | None, *, broken: bool) -> list[Effect]:
+    """The floor breaks, or holds again; `broken`: before."""
+    rule = virtual.rules.floor
+    if rule is None or judged is None or judged.broken is broken:
+        return []
+    fields: dict[str, str | int | float] = {
+        "service": virtual.name,
+        "floor": str(rule.minimum),
+        "up": judged.up,
+        "action": rule.action.value,
+    }
+    if judged.broken:
+        return [Tell(Level.ERROR, "floor_broken", fields)]
+    return [Tell(Level.INFO, "floor_restored", fields)]
+
+
+def of_holds(
+    director: Director, virtual: VirtualService, before: Mapping[str, Hold], after: Mapping[str, Hold]
+) -> list[Effect]:
+    """Who is kept by the floor from now on."""
+    told: list[Effect] = []
+    for real in virtual.real_servers:
+        name = real_id(virtual, real)
+        if after.get(name) is not Hold.FLOOR or before.get(name) is Hold.FLOOR:
+            continue
+        verdict = worst_check(director, virtual, real)[1]
+        reason, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
+        server = endpoint_text(real.address, real.port)
+        fields = {"service": virtual.name, "real_server": server, "reason": reason, "detail": detail}
+        told.append(Tell(Level.WARNING, "real_server_kept_by_floor", fields))
+    return told
