@@ -10,7 +10,7 @@ from config.secret import Secret
 from tests.lab.topology import Attachment, Host, Network, Topology
 
 HIGH, LOW = 200, 100
-FAST_SECONDS = 0.1
+FAST_SECONDS = 0.2  # short, and yet bearable to a keepalived that shares its processor
 PEERS = {
     ("eth0", False): ("1.1.1.13", "1.1.1.14"),
     ("eth0", True): ("2001:db8:1::13", "2001:db8:1::14"),
