@@ -10,6 +10,8 @@ from config.checks import Timing
 
 NOT_PROBED = Inconclusive("not probed yet")
 
+_SEEN: dict[type[Outcome], State] = {Healthy: State.UP, Unhealthy: State.DOWN, Inconclusive: State.UNKNOWN}
+
 
 class Health(msgspec.Struct, frozen=True):
     """What is believed of one check, since when, and how many outcomes in a row disagree."""
@@ -31,18 +33,18 @@ class Health(msgspec.Struct, frozen=True):
         `timing.fall` unhealthy ones in a row are needed. An inconclusive one changes no belief and no streak. The
         weight that a healthy outcome asks for, or its silence about it, counts until the next healthy one.
         """
-        seen = _seen(outcome)
-        state, streak = self._judge(seen, timing)
+        seen = _SEEN[type(outcome)]
+        state, streak = (seen, 0) if seen is self.state else self._judge(seen, timing)
         return Health(
-            state=state,
-            since=now if state is not self.state else self.since,
-            outcome=outcome,
-            probed_at=now,
-            latency=latency,
-            streak=streak,
-            probes=self.probes + 1,
-            failures=self.failures + (seen is State.DOWN),
-            weight=outcome.weight if isinstance(outcome, Healthy) else self.weight,
+            state,
+            now if state is not self.state else self.since,
+            outcome,
+            now,
+            latency,
+            streak,
+            self.probes + 1,
+            self.failures + (seen is State.DOWN),
+            outcome.weight if isinstance(outcome, Healthy) else self.weight,
         )
 
     def _judge(self, seen: State, timing: Timing) -> tuple[State, int]:
@@ -80,19 +82,9 @@ def worth_telling(before: Health, after: Health) -> bool:
     return (
         before.state is not after.state
         or before.weight != after.weight
-        or _reason(before.outcome) != _reason(after.outcome)
+        or (before.outcome is not after.outcome and _reason(before.outcome) is not _reason(after.outcome))
     )
 
 
-def _seen(outcome: Outcome) -> State:
-    match outcome:
-        case Healthy():
-            return State.UP
-        case Unhealthy():
-            return State.DOWN
-        case Inconclusive():
-            return State.UNKNOWN
-
-
 def _reason(outcome: Outcome) -> Reason | State:
-    return outcome.reason if isinstance(outcome, Unhealthy) else _seen(outcome)
+    return outcome.reason if isinstance(outcome, Unhealthy) else _SEEN[type(outcome)]

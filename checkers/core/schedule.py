@@ -18,6 +18,17 @@ EARLY_SECONDS = 1.0
 """What is not known yet is probed within this time."""
 
 
+GRAIN_SHARE = 0.02
+GRAIN_LIMIT_SECONDS = 0.05
+"""Who wakes for many checks at once may be late by that share of the shortest interval, or so much, to wake less."""
+
+
+def grain(timing: Timing) -> float:
+    """How late a probe may be begun so that others are begun with it: far below what any interval shows."""
+    shortest = timing.interval if timing.fast_interval is None else min(timing.interval, timing.fast_interval)
+    return min(shortest * GRAIN_SHARE, GRAIN_LIMIT_SECONDS)
+
+
 def jitter_of(identity: str) -> float:
     """A number of [0, 1) that is always the same for the same check and well spread over many."""
     return crc32(identity.encode()) / 2**32
@@ -43,7 +54,9 @@ def slot_after_early(slot: float, interval: float, now: float) -> float:
 
 def next_slot(slot: float, interval: float, now: float) -> float:
     """The first slot after `now` in the rhythm of `slot`. Those missed (a long probe, a stall) are left out."""
-    missed = max(0, floor((now - slot) / interval))
+    if now < slot + interval:
+        return slot + interval
+    missed = floor((now - slot) / interval)
     following = slot + (missed + 1) * interval
     return following if following > now else following + interval  # a quotient may round to the slot before
 

@@ -53,24 +53,13 @@ class Owner(Protocol):
 class Call:
     """Driven by the reactor (`ready`, `go_on`) and by its owner's alarm (`late`)."""
 
-    __slots__ = (
-        "_closed",
-        "_conversation",
-        "_dial",
-        "_hung_up",
-        "_left",
-        "_owner",
-        "_pending",
-        "_reactor",
-        "_secured",
-        "_socket",
-        "_stage",
-        "began_at",
-        "connected_at",
-        "first_byte_at",
-        "reported",
-        "secured_at",
-    )
+    reported = False
+    connected_at = secured_at = first_byte_at = 0.0  # 0: not yet
+    _socket: socket.SocketType | None = None
+    _stage = Stage.CONNECTING
+    _pending = b""  # what the socket has not taken yet
+    _hung_up = False
+    _closed = False
 
     def __init__(
         self,
@@ -86,18 +75,13 @@ class Call:
         self._dial = dial
         self._conversation = conversation
         self._secured = secured
-        self._socket: socket.SocketType | None = None
-        self._stage = Stage.CONNECTING
-        self._left = conversation.allowance_bytes if conversation is not None else 0
-        self._pending = b""  # what the socket has not taken yet
-        self._hung_up = False
-        self._closed = False
-        self.reported = False
-        self.began_at = self.connected_at = self.secured_at = self.first_byte_at = 0.0
+        self._left = 0
 
     def begin(self, now: float) -> None:
         """Connect, without looking up any name."""
         self.began_at = now
+        if self._conversation is not None:
+            self._left = self._conversation.allowance_bytes
         family, address = self._dial
         try:
             self._socket = socket.SocketType(family, _STREAM)

@@ -19,7 +19,8 @@ WIRE_ALLOWANCE_BYTES = 2 * 1024 * 1024  # body, headers, TLS
 PLAIN_LIMIT_BYTES = 65536  # an answer up to that size is judged when it is whole
 PLAIN_LIMIT_PIECES = 16  # it is looked at anew with each
 DEFAULT_PORTS = {False: 80, True: 443}
-TEMPLATES_LIMIT = 4096
+LENGTH_LIMIT_DIGITS = 5
+LINES_LIMIT = 256
 
 PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9_~/.=&,;:@+-]*(\?[A-Za-z0-9_~/.=&,;:@+-]*)?")
 """Paths that need no encoding; those with others, or with dot segments, are asked for through httpx."""
@@ -30,9 +31,11 @@ PLAIN_METHODS = ("GET", "HEAD")
 _HEAD = re.compile(
     rb"HTTP/1\.[01] ([2-5][0-9]{2})(?: ([\x20-\x7e]*))?\r\n((?:[-!#$%&'*+.^_`|~0-9a-zA-Z]+:[\t\x20-\x7e]*\r\n)*)\r\n"
 )
-_LENGTH = re.compile(rb"(?:^|\n)content-length:[ \t]*([0-9]{1,5})[ \t]*\r\n")
+_LENGTH = b"content-length:"
+_LINE_FEED = 10
+_HEADERS = b"User-Agent: lvsd\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
 _NO_BODY = (b"204", b"304")
-_HINTS = (b"transfer-encoding", b"upgrade")  # whatever may change how the body is delimited is h11's
+_HINT = re.compile(rb"transfer-encoding|upgrade")  # whatever may change how the body is delimited is h11's
 
 
 class Page:
@@ -44,10 +47,9 @@ class Page:
     parting: bytes | None = None
     half_close = False
 
-    def __init__(self, check: HttpCheck, target: Target) -> None:
+    def __init__(self, check: HttpCheck, request: bytes) -> None:
         """Nothing has come yet."""
-        before, after = _template(check)
-        self._request = before + _host(check, target) + after
+        self._request = request
         self._check = check
         self._answer = b""
         self._pieces = 0
@@ -75,19 +77,18 @@ class Page:
         head = _HEAD.match(answer)
         if head is None:
             return None if _may_become_plain(answer) else self._hand_over()
-        code, words, fields = head.groups()
-        check, status = self._check, int(code)
-        fields = fields.lower()
+        check = self._check
+        fields = head[3].lower()
         length = _length(fields)
-        if length is None or code in _NO_BODY or check.method == "HEAD" or any(hint in fields for hint in _HINTS):
+        if length is None or check.method == "HEAD" or head[1] in _NO_BODY or _HINT.search(fields):
             return self._hand_over()
-        if not any(low <= status <= high for low, high in check.status):
-            return Unhealthy(Reason.STATUS, escaped(_line(status, words)))
+        if not expected(int(head[1]), check):
+            return Unhealthy(Reason.STATUS, _healthy(head[1], head[2]).detail)
         start = head.end()
         if start + length > PLAIN_LIMIT_BYTES:
             return self._hand_over()
         if len(answer) - start >= length:
-            return _judged(check, answer[start : start + length], _line(status, words))
+            return _judged(check, answer[start : start + length], _healthy(head[1], head[2]))
         return None
 
     def _hand_over(self) -> Outcome | None:
@@ -111,33 +112,39 @@ def _opens(answer: bytes) -> bool:
 
 def _length(fields: bytes) -> int | None:
     """The body's length, where it is told once and plainly."""
-    if fields.count(b"content-length") != 1:
+    place = fields.find(_LENGTH)
+    if place < 0 or (place and fields[place - 1] != _LINE_FEED) or fields.find(_LENGTH[:-1], place + 1) >= 0:
         return None
-    told = _LENGTH.search(fields)
-    return int(told[1]) if told is not None else None
+    digits = fields[place + len(_LENGTH) : fields.find(b"\r", place)].strip(b" \t")
+    return int(digits) if digits.isdigit() and len(digits) <= LENGTH_LIMIT_DIGITS else None
 
 
-def _line(status: int, words: bytes | None) -> str:
-    return f"{status} {(words or b'').decode('ascii')}".strip()
+def expected(status: int, check: HttpCheck) -> bool:
+    """Whether the status is one of those the check takes."""
+    for low, high in check.status:  # noqa: SIM110 - a generator costs more than all the rest
+        if low <= status <= high:
+            return True
+    return False
 
 
-def _judged(check: HttpCheck, body: bytes, line: str) -> Outcome:
+def _judged(check: HttpCheck, body: bytes, healthy: Healthy) -> Outcome:
     expect = check.expect
     if expect.text is not None or expect.regex is not None:
         search = Search(expect)
         search.feed(body)
         if not search.found():
-            return Unhealthy(Reason.NO_MATCH, escaped(f"{line}, without the expected"))
+            return Unhealthy(Reason.NO_MATCH, escaped(f"{healthy.detail}, without the expected"))
     if check.digest is not None:
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if digest != check.digest.lower():
-            return Unhealthy(Reason.NO_MATCH, escaped(f"{line}, digest {digest}"))
-    return _healthy(line)
+            return Unhealthy(Reason.NO_MATCH, escaped(f"{healthy.detail}, digest {digest}"))
+    return healthy
 
 
-@lru_cache(maxsize=256)
-def _healthy(line: str) -> Healthy:
-    return Healthy(escaped(line))
+@lru_cache(maxsize=LINES_LIMIT)
+def _healthy(code: bytes, words: bytes | None) -> Healthy:
+    """What a good answer is told as: its status, in plain text already."""
+    return Healthy(escaped(f"{code.decode()} {(words or b'').decode()}".strip()))
 
 
 def _host(check: HttpCheck, target: Target) -> bytes:
@@ -150,9 +157,11 @@ def _host(check: HttpCheck, target: Target) -> bytes:
     return f"{host}:{target.port}".encode()
 
 
-@lru_cache(maxsize=TEMPLATES_LIMIT)
-def _template(check: HttpCheck) -> tuple[bytes, bytes]:
-    """The request without its host."""
-    before = f"{check.method} {check.path} HTTP/1.1\r\nHost: "
-    after = "\r\nUser-Agent: lvsd\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
-    return before.encode(), after.encode()
+def request(check: HttpCheck, target: Target) -> bytes:
+    """What is asked (RFC 9112 section 3)."""
+    return b"%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (
+        check.method.encode(),
+        check.path.encode(),
+        _host(check, target),
+        _HEADERS,
+    )

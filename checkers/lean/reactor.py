@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from time import monotonic
 from typing import Protocol
 
 from checkers.lean.wheel import Sleeper, Wheel
@@ -35,7 +36,6 @@ class Reactor:
     def __init__(self) -> None:
         """Nothing is watched."""
         self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time
         self._epoll = select.epoll()
         self._listeners: dict[int, Listener] = {}
         self._wheel = Wheel()
@@ -43,6 +43,10 @@ class Reactor:
         self._timer_at = 0.0
         self._eager: list[Listener] = []
         self._loop.add_reader(self._epoll.fileno(), self._look)
+
+    def now(self) -> float:
+        """Seconds of the clock that alarms are set by, the loop's."""
+        return monotonic()
 
     def listen(self, descriptor: int, listener: Listener) -> None:
         """Tell `listener` of this descriptor until `forget`."""
@@ -59,9 +63,9 @@ class Reactor:
             self._loop.call_soon(self._go_on)
         self._eager.append(listener)
 
-    def wake_at(self, moment: float, sleeper: Sleeper) -> None:
-        """Call its `due` then, and not when it was to be called before."""
-        self._wheel.add(moment, sleeper)
+    def wake_at(self, moment: float, sleeper: Sleeper, ticks: int = 1) -> None:
+        """Call its `due` then, and not when it was to be called before; at a multiple of so many ticks."""
+        self._wheel.add(moment, sleeper, ticks)
         if self._timer is None or moment < self._timer_at:
             self._arm()
 
@@ -78,27 +82,27 @@ class Reactor:
             if listener is None:
                 continue
             try:
-                listener.ready(mask, self.now())
+                listener.ready(mask, monotonic())
             except Exception as error:  # noqa: BLE001 - the guard: a fault in one check must not stop the others
-                listener.broken(error, self.now())
+                listener.broken(error, monotonic())
 
     def _go_on(self) -> None:
         eager, self._eager = self._eager, []
         for listener in eager:
             try:
-                listener.go_on(self.now())
+                listener.go_on(monotonic())
             except Exception as error:  # noqa: BLE001 - as above
-                listener.broken(error, self.now())
+                listener.broken(error, monotonic())
 
     def _tick(self) -> None:
         """What came goes before what is late; and what was begun now may have been answered at once."""
         self._timer = None
         self._look()
-        for sleeper in self._wheel.due(self.now()):
+        for sleeper in self._wheel.due(monotonic()):
             try:
-                sleeper.due(self.now())
+                sleeper.due(monotonic())
             except Exception as error:  # noqa: BLE001 - as above
-                sleeper.broken(error, self.now())
+                sleeper.broken(error, monotonic())
         self._look()
         self._arm()
 

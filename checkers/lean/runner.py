@@ -6,12 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from checkers.core.books import Histogram
 from checkers.core.course import Course, course
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Outcome
+from checkers.core.schedule import grain
 from checkers.lean.call import Call, Dial
 from checkers.lean.reactor import Reactor
-from checkers.lean.way import conversation_of, secured_of
+from checkers.lean.way import CONNECTION, manner_of, secured_of
 from checkers.lean.wheel import ASLEEP, TICK_SECONDS
 from checkers.probes.attempt import STALLED_SHARE
 from checkers.probes.failures import Stage, Stuck, a_fault, outcome_of
@@ -35,6 +37,7 @@ class Engine:
         self.on_probed = on_probed
         self.stalled = stalled
         self.crashed = crashed
+        self.lateness = Histogram()  # how long after its moment each probe began
         self.running = 0
         self._waiting: deque[Runner] = deque()
         self._admitting = False
@@ -70,7 +73,18 @@ class Engine:
 class Runner:
     """One check: its course, its alarm, and the call it has out."""
 
-    __slots__ = ("_before", "_call", "_course", "_dial", "_engine", "_gone", "_stalled_before", "wake")
+    __slots__ = (
+        "_before",
+        "_call",
+        "_course",
+        "_dial",
+        "_engine",
+        "_gone",
+        "_manner",
+        "_stalled_before",
+        "_ticks",
+        "wake",
+    )
 
     def __init__(self, engine: Engine, given: Course, before: Runner | None) -> None:
         """`before`: who ran this check until now, and may still be parting from its real server."""
@@ -79,10 +93,12 @@ class Runner:
         self._before = before
         self._call: Call | None = None
         self._dial: Dial | None = None
+        self._manner = CONNECTION
         self._gone = False
         self._stalled_before = 0.0
         self.wake = ASLEEP
-        self.alarm(given.moment)
+        self._ticks = int(grain(given.assigned.timing) / TICK_SECONDS)
+        engine.reactor.wake_at(given.moment, self, self._ticks)
 
     @property
     def course(self) -> Course:
@@ -110,11 +126,12 @@ class Runner:
 
     def retime(self, assigned: AssignedCheck, now: float) -> None:
         """The same question, other timing. A call that is out is left to end."""
+        self._ticks = int(grain(assigned.timing) / TICK_SECONDS)
         if self._call is not None:
             self._course.retime(assigned, now)
         else:
             self._course = course(assigned, self._course.health, now)
-            self.alarm(self._course.moment)
+            self._engine.reactor.wake_at(self._course.moment, self, self._ticks)
 
     def let_go(self, now: float) -> None:
         """Probe no more; a conversation is ended politely."""
@@ -144,22 +161,32 @@ class Runner:
             self._call.end(a_fault(error), now)
 
     def _probe(self, now: float) -> None:
-        assigned, asked = self._course.assigned, self._course.asked
-        self._stalled_before = self._engine.stalled()
+        given, engine = self._course, self._engine
+        assigned = given.assigned
+        engine.lateness.add(now - given.moment)
+        self._stalled_before = engine.stalled()
         try:
-            dial = self._dial = self._dial or numeric(assigned.target)
-            conversation = conversation_of(asked, assigned.target)
-            secured = secured_of(asked, assigned.target)
+            dial = self._dial or self._looked_up(assigned)
+            manner = CONNECTION if given.connects_left else self._manner
+            secured = secured_of(manner)
+            converse = manner.converse
         except Stuck as error:
             self.found(outcome_of(error, Stage.CONNECTING), now, 0.0)
             self._rest(now)
             return
-        self._call = Call(self._engine.reactor, self, dial, conversation, secured)
-        self.alarm(now + assigned.timing.timeout)
+        self._call = Call(engine.reactor, self, dial, converse() if converse is not None else None, secured)
         self._call.begin(now)
+        if self._call is not None:
+            engine.reactor.wake_at(now + assigned.timing.timeout, self)
+
+    def _looked_up(self, assigned: AssignedCheck) -> Dial:
+        """Once for all calls. Raises Stuck."""
+        dial = self._dial = numeric(assigned.target)
+        self._manner = manner_of(assigned.check, assigned.target)
+        return dial
 
     def _rest(self, now: float) -> None:
         if not self._gone:
             self._course.ended(now)
-            self.alarm(self._course.moment)
+            self._engine.reactor.wake_at(self._course.rhythm.moment, self, self._ticks)
         self._engine.release()

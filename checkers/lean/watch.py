@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from checkers.core.books import Histogram
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
@@ -28,6 +29,11 @@ class LeanWatch:
     def identities(self) -> tuple[str, ...]:
         """All checks that run."""
         return tuple(self._runners)
+
+    @property
+    def lateness(self) -> Histogram:
+        """How long after its moment each probe began, since the start."""
+        return self._engine.lateness
 
     def verdict(self, identity: str) -> Verdict | None:
         """What is believed of a check now; None when it is not run (any more)."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from checkers.core.messages import AssignedCheck, Target
 from checkers.lean.conversation import Conversation
 from checkers.lean.greetings import ImapGreeting, PopGreeting, SmtpGreeting, Text
-from checkers.lean.http import PLAIN_HOST, PLAIN_METHODS, PLAIN_PATH, Page
+from checkers.lean.http import PLAIN_HOST, PLAIN_METHODS, PLAIN_PATH, Page, request
 from checkers.lean.secure import Secured
 from checkers.probes.tls import tls_context
 from config.checks import (
@@ -57,36 +60,43 @@ def _plain_request(check: HttpCheck, target: Target) -> bool:
     )
 
 
-def conversation_of(check: AnyCheck, target: Target) -> Conversation | None:
-    """A conversation that has not begun. None: to be connected is all that is asked. Raises Stuck."""
+class Manner(NamedTuple):
+    """How calls for one check are made."""
+
+    converse: Callable[[], Conversation] | None  # None: to be connected is all that is asked
+    tls: Tls | None
+    server_name: str
+
+
+CONNECTION = Manner(None, None, "")
+
+
+def manner_of(check: AnyCheck, target: Target) -> Manner:
+    """Found out once for all calls of a check. Raises Stuck."""
     match check:
         case HttpCheck():
-            return Page(check, target)
+            return _manner(partial(Page, check, request(check, target)), check.tls, target)
         case SimpleTcpCheck():
-            return Text(check)
+            return _manner(partial(Text, check), None, target)
         case SmtpCheck():
-            return SmtpGreeting(check)
+            return _manner(partial(SmtpGreeting, check), _implicit(check), target)
         case PopCheck():
-            return PopGreeting()
+            return _manner(PopGreeting, _implicit(check), target)
         case ImapCheck():
-            return ImapGreeting()
+            return _manner(ImapGreeting, _implicit(check), target)
         case _:
-            return None
+            return CONNECTION
 
 
-def secured_of(check: AnyCheck, target: Target) -> Secured | None:
+def _manner(converse: Callable[[], Conversation], tls: Tls | None, target: Target) -> Manner:
+    name = "" if tls is None else tls.sni or target.address.partition("%")[0]
+    return Manner(converse, tls, name)
+
+
+def _implicit(check: SmtpCheck | PopCheck | ImapCheck) -> Tls | None:
+    return check.tls if check.mode is TlsMode.IMPLICIT else None
+
+
+def secured_of(manner: Manner) -> Secured | None:
     """TLS that has not begun, where the check asks for it. Raises Stuck."""
-    tls = _tls(check)
-    if tls is None:
-        return None
-    return Secured(tls_context(tls), tls.sni or target.address.partition("%")[0])
-
-
-def _tls(check: AnyCheck) -> Tls | None:
-    match check:
-        case HttpCheck(tls=tls):
-            return tls
-        case SmtpCheck(mode=TlsMode.IMPLICIT) | PopCheck(mode=TlsMode.IMPLICIT) | ImapCheck(mode=TlsMode.IMPLICIT):
-            return check.tls
-        case _:
-            return None
+    return Secured(tls_context(manner.tls), manner.server_name) if manner.tls is not None else None

@@ -30,9 +30,14 @@ class Wheel:
         self._ticks: dict[int, list[Sleeper]] = {}
         self._order: list[int] = []  # a heap of the keys of `_ticks`
 
-    def add(self, moment: float, sleeper: Sleeper) -> None:
-        """Wake it at `moment`, and not when it was to be woken before."""
+    def add(self, moment: float, sleeper: Sleeper, ticks: int = 1) -> None:
+        """Wake it at `moment`, and not when it was to be woken before.
+
+        Rounded up to a multiple of so many ticks, so that many who may wait are woken together.
+        """
         tick = ceil(moment / TICK_SECONDS)
+        if ticks > 1:
+            tick += -tick % ticks
         sleeper.wake = tick
         sleepers = self._ticks.get(tick)
         if sleepers is None:

@@ -15,6 +15,7 @@ import signal
 import stat
 import sys
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from checkers.runtime.ways import Ways
 REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
 BEAT_SECONDS = 1.0
 RECENT_BEATS = 2  # the recently probed are told every so many beats
+RECENT_AT_ONCE = 256  # so many at most, the longest untold first: thousands are told with all
 ALL_BEATS = 15  # and everything, so that whatever was lost heals
 STOP_SECONDS = 1.0
 FAULT_LINES_A_MINUTE = 6
@@ -61,7 +63,8 @@ class Worker:
         self._stall = Stall(self._held_up)
         crashes = Crashes()
         deep = Watch(partial(attempt, stalled=self._stall.total), self._probed, crashes)
-        self._watch = Ways(deep, LeanWatch(self._probed, crashes.crashed, self._stall.total))
+        self._quick = LeanWatch(self._probed, crashes.crashed, self._stall.total)
+        self._watch = Ways(deep, self._quick)
         self._channel = Channel(path, self._opened, self._assigned, self._packet, self._sent)
         self._faults = Bounded(FAULT_LINES_A_MINUTE)
 
@@ -73,6 +76,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's; the supervisor says what to do
             loop.add_signal_handler(number, lambda: None)
+        loop.add_signal_handler(signal.SIGUSR1, self._tell_lateness)
         beating = asyncio.create_task(self._beat())
         self._channel.open()
         await stop.wait()
@@ -87,11 +91,30 @@ class Worker:
             await asyncio.sleep(BEAT_SECONDS)
             beats += 1
             if beats % RECENT_BEATS == 0:
-                self._outbox.mark(self._recent)
-                self._recent.clear()
+                self._outbox.mark(self._some_recent())
             if beats % ALL_BEATS == 0:
                 self._outbox.mark(self._watch.identities)
+                self._recent.clear()
             self._channel.pump()
+
+    def _some_recent(self) -> tuple[str, ...]:
+        """Those probed since they were told last, as many as are told at once."""
+        some = tuple(islice(self._recent, RECENT_AT_ONCE))
+        for identity in some:
+            del self._recent[identity]
+        return some
+
+    def _tell_lateness(self) -> None:
+        """Asked for by SIGUSR1: how well the lean engine keeps its schedule."""
+        late = self._quick.lateness
+        tell(
+            "info",
+            "schedule_kept",
+            probes=late.total,
+            late_p50_ms=round(late.within(0.5) * 1000, 1),
+            late_p99_ms=round(late.within(0.99) * 1000, 1),
+            late_most_ms=round(late.longest * 1000, 1),
+        )
 
     def _opened(self) -> None:
         self._assembly = Assembly()
