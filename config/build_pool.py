@@ -5,7 +5,7 @@ from __future__ import annotations
 from config import codes
 from config import shape_pool as keys
 from config.model import RealServer
-from config.pool_rules import CorrelatedFailure, Floor, FloorAction, PoolRules
+from config.pool_rules import CorrelatedFailure, Floor, FloorAction, HoldDown, PoolRules
 from config.reading import Reading
 from config.sections import Fields
 from config.words import HASHING_SCHEDULERS
@@ -20,7 +20,22 @@ def build_pool_rules(
         _floor(fields, real_servers, fallback, reading),
         _correlated(fields),
         _slow_start(fields, scheduler, real_servers, reading),
+        _hold_down(fields, reading),
+        fields.value(keys.RESUME, default=False),
     )
+
+
+def _hold_down(fields: Fields, reading: Reading) -> HoldDown | None:
+    said = fields.value(keys.HOLD_DOWN, None)
+    first = said.get(keys.HOLD_FIRST) if said is not None else None
+    if said is None or first is None:
+        return None
+    built_in = HoldDown(first.value)
+    longest = said.value(keys.HOLD_LONGEST, max(built_in.longest, first.value))
+    if longest < first.value:
+        message = "`longest` is below `first`"
+        reading.error(codes.CONTRADICTION, said.place_of(keys.HOLD_LONGEST), message, "raise it, or leave it out")
+    return HoldDown(first.value, longest, said.value(keys.HOLD_FORGET, built_in.forget))
 
 
 def _slow_start(fields: Fields, scheduler: str, real_servers: tuple[RealServer, ...], reading: Reading) -> float:

@@ -23,7 +23,7 @@ from config.model import (
     VirtualService,
     VrrpInstance,
 )
-from config.pool_rules import Amount, CorrelatedFailure, Floor
+from config.pool_rules import Amount, CorrelatedFailure, Floor, HoldDown
 from config.scalars import duration_words
 from config.secret import Secret
 from config.words import SCHEDULER_FLAGS
@@ -32,9 +32,9 @@ _T = TypeVar("_T")
 _ONE_PACKET_FLAG: Final = 0x4
 _DURATIONS: Final = frozenset(
     ("interval", "fast_interval", "timeout", "advertisement_interval", "delay", "refresh", "repeat", "tcp", "tcp_fin",
-     "udp", "slow_start"),
+     "udp", "slow_start", "first", "longest", "forget"),
 )  # fmt: skip
-_PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure)
+_PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure, HoldDown)
 _RANGES: Final = frozenset(("reply_length",))
 
 

@@ -54,9 +54,25 @@ class CorrelatedFailure(msgspec.Struct, frozen=True):
     hold: int = 2
 
 
+class HoldDown(msgspec.Struct, frozen=True):
+    """A real server's second failure holds it out for `first` seconds, each further one twice as long up to `longest`.
+
+    Failures are forgotten when it has served `forget` seconds without one.
+    """
+
+    first: float
+    longest: float = 600.0
+    forget: float = 1800.0
+
+
 class PoolRules(msgspec.Struct, frozen=True):
-    """The rules of one service's real servers. `slow_start`: seconds until one that came back has its whole weight."""
+    """The rules of one service's real servers. `slow_start`: seconds until one that came back has its whole weight.
+
+    `manual_resume`: who failed stays out until a person says otherwise.
+    """
 
     floor: Floor | None = None
     correlated_failure: CorrelatedFailure | None = None
     slow_start: float = 0.0
+    hold_down: HoldDown | None = None
+    manual_resume: bool = False

@@ -63,27 +63,27 @@ class ShareKind:
 
 
 @dataclass(frozen=True, slots=True)
-class FloorKind:
-    """An amount, a mapping, or `false` for none where `defaults` say otherwise."""
+class ShortKind:
+    """One key's value alone, a mapping, or `false` for none where `defaults` say otherwise."""
 
     section: Section
-    minimum: Key[Amount]
+    short: Key[object]
 
     def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
-        """The mapping's fields; a short form gives the minimum."""
+        """The mapping's fields; a short form gives that key."""
         if isinstance(node, Mapping):
             return read_section(node, self.section, node.place, reading)
         if is_false(node):
             return At(None, node.place)
-        found = self.minimum.kind.read(node, reading)
+        found = self.short.kind.read(node, reading)
         if found is None:
             return None
-        name = self.minimum.name
+        name = self.short.name
         return At(Fields(found.place, {name: found}, {name: found.place}), found.place)
 
     def schema(self) -> Schema:
         """Any form."""
-        return {"anyOf": [{"const": False}, self.minimum.kind.schema(), section_schema(self.section)]}
+        return {"anyOf": [{"const": False}, self.short.kind.schema(), section_schema(self.section)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ FLOOR_SECTION = Section(
 )
 FLOOR = Key(
     "floor",
-    FloorKind(FLOOR_SECTION, FLOOR_MINIMUM),
+    ShortKind(FLOOR_SECTION, FLOOR_MINIMUM),
     "How many real servers must be left in service whatever their checks say: a number, a share, or a mapping.",
     "false",
 )
@@ -141,5 +141,28 @@ SLOW_START = Key(
     "How long a real server that comes back takes to get its whole weight, in ten steps; 0 for at once.",
     "0s",
 )
-POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE, SLOW_START)
-POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION)
+HOLD_FIRST = Key(
+    "first",
+    Duration(1, 86400),
+    "How long the second failure holds a real server out; each further twice as long.",
+    required=True,
+)
+HOLD_LONGEST = Key("longest", Duration(1, 86400), "No hold is longer.", "10m")
+HOLD_FORGET = Key("forget", Duration(1, 31 * 86400), "After so long in service failures are forgotten.", "30m")
+HOLD_DOWN_SECTION = Section(
+    "hold_down", "Real servers that fail again and again stay out longer.", (HOLD_FIRST, HOLD_LONGEST, HOLD_FORGET)
+)
+HOLD_DOWN = Key(
+    "hold_down",
+    ShortKind(HOLD_DOWN_SECTION, HOLD_FIRST),
+    "How long a real server that fails again stays out at least, twice as long each time: a duration, or a mapping.",
+    "false",
+)
+RESUME = Key(
+    "resume",
+    Word("a way to resume", {"automatic": False, "manual": True}),
+    "manual: a real server that failed stays out until `lvsctl enable`.",
+    "automatic",
+)
+POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE, SLOW_START, HOLD_DOWN, RESUME)
+POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION, HOLD_DOWN_SECTION)

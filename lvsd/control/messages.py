@@ -103,7 +103,10 @@ class CheckRow(msgspec.Struct, frozen=True):
 
 
 class OverrideMark(msgspec.Struct, frozen=True):
-    """A person's word on a real server: drain, disable or weight; who (user id), seconds ago, seconds to go."""
+    """A person's word on a real server (drain, disable, weight), or the wait for one (await).
+
+    Who said it (user id), seconds ago, seconds to go.
+    """
 
     kind: str
     weight: int
@@ -139,7 +142,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     checks: tuple[CheckRow, ...] = ()
     override: OverrideMark | None = None
     slow_start: int | None = None  # per cent of its weight, while it came back only now
-    hold: str = ""  # why it stands otherwise than its checks say: floor, suspected
+    hold: str = ""  # why it stands otherwise than its checks say: floor, suspected, flapping
 
 
 class ServiceRow(msgspec.Struct, frozen=True):

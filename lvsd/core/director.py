@@ -300,7 +300,8 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     ruled, told_of_rules = rules_applied(left, services, now)
     effects.extend(told_of_rules)
     settled, noticed = turns.noticed(quorum.reckoned(ruled, services), services)
-    settled = turns_remembered(settled, noticed, now)
+    settled, awaiting = overrides.awaited(turns_remembered(settled, noticed, now), noticed, now)
+    effects.extend(awaiting)
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
     plan = kernel.plan_for(settled, now, services, sweep=sweep)
     if plan:

@@ -28,10 +28,10 @@ def in_maintenance(names: frozenset[str], real: RealServer) -> bool:
 
 
 def taken_out(director: Director, virtual: VirtualService, real: RealServer) -> bool:
-    """Whether a person took it out of service, at once; one that is drained stays, without weight."""
+    """Whether it is out by a person's word, or until a person's word; one that is drained stays, without weight."""
     if director.overrides:
         override = director.overrides.get(real_id(virtual, real))
-        if override is not None and override.kind is OverrideKind.DISABLE:
+        if override is not None and override.kind in (OverrideKind.DISABLE, OverrideKind.AWAIT):
             return True
     return in_maintenance(director.maintenance, real)
 
@@ -49,8 +49,9 @@ def standing_state(director: Director, virtual: VirtualService, real: RealServer
     """
     if taken_out(director, virtual, real):
         return State.DOWN
-    if director.pools and hold_on(director, virtual, real) is not None:
-        return State.UP
+    hold = hold_on(director, virtual, real) if director.pools else None
+    if hold is not None:
+        return State.DOWN if hold is Hold.FLAPPING else State.UP
     return checked_state(director, virtual, real)
 
 

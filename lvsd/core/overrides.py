@@ -10,11 +10,12 @@ from config.model import RealServer, VirtualService
 from config.words import HASHING_SCHEDULERS
 from lvsd.core.desired import FALLBACK
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
-from lvsd.core.health import WEIGHT_LIMIT, effective_weight, in_maintenance, sound_state
+from lvsd.core.health import WEIGHT_LIMIT, effective_weight, in_maintenance, sound_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, virtual_text
 from lvsd.core.pool import serves
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.core.state import Director
+from lvsd.core.turns import Turn
 
 REASON_LIMIT = 200  # characters
 LONGEST_SECONDS = 366 * 86400.0
@@ -160,6 +161,23 @@ def changed(director: Director, changes: Changes, now: float) -> tuple[Director,
     return after, effects
 
 
+def awaited(director: Director, turns: Iterable[Turn], now: float) -> tuple[Director, list[Effect]]:
+    """Who left service because of its checks, and by the configuration awaits a person's word now."""
+    failed = [
+        real_id(turn.virtual, turn.real)
+        for turn in turns
+        if turn.real is not None
+        and turn.virtual.rules.manual_resume
+        and (turn.before, turn.after) == (State.UP, State.DOWN)
+        and not taken_out(director, turn.virtual, turn.real)
+    ]
+    if not failed:
+        return director, []
+    override = Override(OverrideKind.AWAIT, since=now)
+    after = {**director.overrides, **dict.fromkeys(failed, override)}
+    return replace(director, overrides=after), [RememberOverrides(after)]
+
+
 def due(director: Director, now: float) -> bool:
     """Whether the time of one is over."""
     return any(one.until is not None and one.until <= now for one in director.overrides.values())
@@ -174,7 +192,8 @@ def reviewed(director: Director, now: float) -> tuple[Director, list[Effect]]:
     effects: list[Effect] = []
     for name, override in director.overrides.items():
         over = override.until is not None and override.until <= now
-        if name in places and not over:
+        ruled = name in places and (override.kind is not OverrideKind.AWAIT or places[name][0].rules.manual_resume)
+        if ruled and not over:
             kept[name] = override
             continue
         virtual, _, server = name.partition(" > ")

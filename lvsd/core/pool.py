@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, floor, pool_words, slow_start
+from lvsd.core import correlation, flapping, floor, pool_words, slow_start
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect
 from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
@@ -42,7 +42,11 @@ def rules_applied(director: Director, services: Iterable[VirtualService], now: f
 
 def rules_pending(director: Director) -> tuple[VirtualService, ...]:
     """Services for which time alone may change something: a suspicion is pending, or a weight grows."""
-    pending = {key for key, one in director.pools.items() if one.ramps or _is_open(one.suspicion)}
+    pending = {
+        key
+        for key, one in director.pools.items()
+        if one.ramps or _is_open(one.suspicion) or Hold.FLAPPING in one.held.values()
+    }
     if not pending:
         return ()
     return tuple(one for one in director.config.services if service_key(one.virtual) in pending)
@@ -66,7 +70,7 @@ def adopted(config: Config, quorum: Mapping[ServiceKey, bool]) -> Mapping[Servic
 
 
 def turns_remembered(director: Director, turns: Iterable[Turn], now: float) -> Director:
-    """Who left service because of its checks: a suspicion that begins soon will think of it. Who is back begins slowly.
+    """Who left service because of its checks, for suspicions and holds to come; who is back begins slowly.
 
     Not at our own start: nobody was seen to leave.
     """
@@ -75,36 +79,37 @@ def turns_remembered(director: Director, turns: Iterable[Turn], now: float) -> D
         if turn.real is None or rules == _NO_RULES:
             continue
         moved = turn.before, turn.after
-        if moved == (State.UP, State.DOWN) and rules.correlated_failure is not None:
-            if not taken_out(director, turn.virtual, turn.real):
-                director = _noted(director, turn.virtual, turn.real, failed_at=now)
+        if moved == (State.UP, State.DOWN) and not taken_out(director, turn.virtual, turn.real):
+            director = _failed(director, turn.virtual, turn.real, now)
         elif moved == (State.DOWN, State.UP) and rules.slow_start:
-            director = _noted(director, turn.virtual, turn.real, ramp=Ramp(now, 1))
+            key, pool = _pool(director, turn.virtual)
+            ramps = {**pool.ramps, real_id(turn.virtual, turn.real): Ramp(now, 1)}
+            director = replace(director, pools={**director.pools, key: replace(pool, ramps=ramps)})
     return director
 
 
-def _noted(
-    director: Director,
-    virtual: VirtualService,
-    real: RealServer,
-    *,
-    failed_at: float | None = None,
-    ramp: Ramp | None = None,
-) -> Director:
-    key, name = service_key(virtual.virtual), real_id(virtual, real)
-    pool = director.pools.get(key, NO_POOL)
-    if failed_at is not None:
-        pool = replace(pool, failed_at={**pool.failed_at, name: failed_at})
-    if ramp is not None:
-        pool = replace(pool, ramps={**pool.ramps, name: ramp})
-    return replace(director, pools={**director.pools, key: pool})
+def _failed(director: Director, virtual: VirtualService, real: RealServer, now: float) -> Director:
+    rules, name = virtual.rules, real_id(virtual, real)
+    key, before = _pool(director, virtual)
+    after = before
+    if rules.correlated_failure is not None:
+        after = replace(after, failed_at={**after.failed_at, name: now})
+    if rules.hold_down is not None:
+        flaps = flapping.failed(rules.hold_down, after.flaps.get(name), now)
+        after = replace(after, flaps={**after.flaps, name: flaps})
+    return director if after is before else replace(director, pools={**director.pools, key: after})
+
+
+def _pool(director: Director, virtual: VirtualService) -> tuple[ServiceKey, Pool]:
+    key = service_key(virtual.virtual)
+    return key, director.pools.get(key, NO_POOL)
 
 
 def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
     suspicion = _suspicion(director, before, virtual, now)
-    held: dict[str, Hold] = {}
+    held = _flapping(director, before, virtual, now)
     if suspicion is not None and not suspicion.confirmed:
-        held = dict.fromkeys(suspicion.members, Hold.SUSPECTED)
+        held |= dict.fromkeys(suspicion.members, Hold.SUSPECTED)
     judged = _judged(director, before, virtual, held)
     if judged is not None:
         held |= dict.fromkeys(judged.kept, Hold.FLOOR)
@@ -116,13 +121,26 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         suspicion=suspicion,
         failed_at={name: at for name, at in before.failed_at.items() if name in names and rules.correlated_failure},
         ramps=_ramps(director, before, virtual, now),
+        flaps={name: one for name, one in before.flaps.items() if name in names and rules.hold_down},
     )
     told = [
         *pool_words.of_suspicion(virtual, before.suspicion, suspicion),
         *pool_words.of_floor(virtual, judged, broken=before.broken),
-        *pool_words.of_holds(director, virtual, before.held, held),
+        *pool_words.of_holds(director, virtual, before, after),
     ]
     return after, told
+
+
+def _flapping(director: Director, before: Pool, virtual: VirtualService, now: float) -> dict[str, Hold]:
+    """Whose checks pass again, too early."""
+    if not before.flaps or virtual.rules.hold_down is None:
+        return {}
+    out = {name for name, one in before.flaps.items() if one.until > now}
+    return {
+        name: Hold.FLAPPING
+        for real in virtual.real_servers
+        if (name := real_id(virtual, real)) in out and checked_state(director, virtual, real) is State.UP
+    }
 
 
 def _ramps(director: Director, before: Pool, virtual: VirtualService, now: float) -> Mapping[str, Ramp]:
@@ -148,13 +166,23 @@ def _judged(director: Director, before: Pool, virtual: VirtualService, held: Map
     return floor.judged(rule, members, broken=before.broken)
 
 
+def _believed(director: Director, virtual: VirtualService, real: RealServer, hold: Hold | None) -> State:
+    match hold:
+        case Hold.FLAPPING:
+            return State.DOWN
+        case Hold.SUSPECTED | Hold.FLOOR:
+            return State.UP
+        case None:
+            return checked_state(director, virtual, real)
+
+
 def _member(
     director: Director, before: Pool, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]
 ) -> floor.Member:
     name = real_id(virtual, real)
     return floor.Member(
         name,
-        State.UP if name in held else checked_state(director, virtual, real),
+        _believed(director, virtual, real, held.get(name)),
         enabled=not taken_out(director, virtual, real) and effective_weight(director, virtual, real) > 0,
         serving=serves(director, virtual, real),
         kept=before.held.get(name) is Hold.FLOOR,

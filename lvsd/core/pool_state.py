@@ -7,20 +7,24 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from lvsd.core.flapping import Flaps
+
 
 class Hold(Enum):
     """Why a real server stands otherwise than its checks say."""
 
     FLOOR = "floor"  # they fail, and too few would be left without it
     SUSPECTED = "suspected"  # they fail, with so many others at once that the checker is suspected
+    FLAPPING = "flapping"  # they pass, after too many failures to be believed at once
 
 
 class OverrideKind(Enum):
-    """What a person had done to a real server."""
+    """What a person had done to a real server, or has to take back."""
 
     DRAIN = "drain"  # no new connections: weight 0, and it stays in the table
     DISABLE = "disable"  # out, as if its checks failed
     WEIGHT = "weight"  # another weight than the configured or asked one
+    AWAIT = "await"  # it failed, and by the configuration it stays out until a person enables it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Ramp:
 _NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
 _NEVER: Mapping[str, float] = MappingProxyType({})
 _NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
+_NO_FLAPS: Mapping[str, Flaps] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Pool:
     suspicion: Suspicion | None = None
     failed_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
     ramps: Mapping[str, Ramp] = field(default_factory=lambda: _NO_RAMPS)
+    flaps: Mapping[str, Flaps] = field(default_factory=lambda: _NO_FLAPS)
 
 
 NO_POOL = Pool()

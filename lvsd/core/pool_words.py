@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from config.model import VirtualService
 from lvsd.core.effects import Effect, Level, Tell
 from lvsd.core.floor import Judged
 from lvsd.core.health import worst_check
 from lvsd.core.identity import endpoint_text, real_id
-from lvsd.core.pool_state import Hold, Suspicion
+from lvsd.core.pool_state import Hold, Pool, Suspicion
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 
@@ -45,18 +43,25 @@ def of_floor(virtual: VirtualService, judged: Judged | None, *, broken: bool) ->
     return [Tell(Level.INFO, "floor_restored", fields)]
 
 
-def of_holds(
-    director: Director, virtual: VirtualService, before: Mapping[str, Hold], after: Mapping[str, Hold]
-) -> list[Effect]:
-    """Who is kept by the floor from now on."""
+def of_holds(director: Director, virtual: VirtualService, before: Pool, after: Pool) -> list[Effect]:
+    """Who is kept by the floor, or held out for its failures, from now on."""
     told: list[Effect] = []
-    for real in virtual.real_servers:
+    for real in virtual.real_servers if after.held else ():
         name = real_id(virtual, real)
-        if after.get(name) is not Hold.FLOOR or before.get(name) is Hold.FLOOR:
+        hold = after.held.get(name)
+        if hold is before.held.get(name):
             continue
         verdict = worst_check(director, virtual, real)[1]
         reason, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
-        server = endpoint_text(real.address, real.port)
-        fields = {"service": virtual.name, "real_server": server, "reason": reason, "detail": detail}
-        told.append(Tell(Level.WARNING, "real_server_kept_by_floor", fields))
+        fields: dict[str, str | int | float] = {
+            "service": virtual.name,
+            "real_server": endpoint_text(real.address, real.port),
+        }
+        if hold is Hold.FLOOR:
+            told.append(
+                Tell(Level.WARNING, "real_server_kept_by_floor", {**fields, "reason": reason, "detail": detail})
+            )
+        elif hold is Hold.FLAPPING and before.held.get(name) is None:
+            failures = {"failures": before.flaps[name].count}
+            told.append(Tell(Level.WARNING, "real_server_held_down", {**fields, **failures}))
     return told

@@ -100,12 +100,14 @@ def _real(service: ServiceRow, real: RealServerRow, *, first: bool) -> Sequence[
 
 def _said(mark: OverrideMark) -> str:
     """A person's word on it."""
+    if mark.kind == "await":
+        return f"awaits `lvsctl enable` since {span(mark.age)}"
     what = {"drain": "drained", "disable": "disabled"}.get(mark.kind, f"weight {mark.weight} by hand")
     left = f" for {span(mark.left)} more" if mark.left is not None else ""
     return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
 
 
-_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected"}
+_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected", "flapping": "held down after failures"}
 
 
 def _remarks(real: RealServerRow) -> list[str]:

@@ -12,7 +12,7 @@ from lvsd.core.pool_state import OverrideKind
 from lvsd.runtime.director_runtime import Runtime
 from netlink.errors import NetlinkError
 
-_KINDS = {"enable": None, **{one.value: one for one in OverrideKind}}
+_KINDS = {"enable": None, **{one.value: one for one in OverrideKind if one is not OverrideKind.AWAIT}}
 
 
 def override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.changes import changes
-from config.pool_rules import Amount, CorrelatedFailure, Floor, FloorAction, PoolRules
+from config.pool_rules import Amount, CorrelatedFailure, Floor, FloorAction, HoldDown, PoolRules
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, load_text, service
 
 TWO = "[1.1.1.15, 1.1.1.16]"
@@ -53,6 +53,24 @@ def test_correlated_failures(written: str, rule: CorrelatedFailure | None) -> No
     assert service(text(f"correlated_failure: {written}", defaults=above)).rules.correlated_failure == rule
 
 
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("10s", HoldDown(10.0, 600.0, 1800.0)),
+        ("{first: 20m}", HoldDown(1200.0, 1200.0, 1800.0)),
+        ("{first: 5s, longest: 1m, forget: 1h}", HoldDown(5.0, 60.0, 3600.0)),
+        ("false", None),
+    ],
+)
+def test_hold_down(written: str, rule: HoldDown | None) -> None:
+    assert service(text(f"hold_down: {written}", defaults="hold_down: 1m")).rules.hold_down == rule
+
+
+def test_resume() -> None:
+    found = [service(text(f"resume: {word}", defaults="resume: manual")).rules for word in ("manual", "automatic")]
+    assert [one.manual_resume for one in found] == [True, False]
+
+
 def test_slow_start() -> None:
     heavy = "[{address: 1.1.1.15, weight: 100}]"
     assert service(text("slow_start: 30s", reals=heavy)).rules == PoolRules(slow_start=30.0)
@@ -92,6 +110,10 @@ def test_defaults_are_inherited() -> None:
         ("→slow_start: 30s", FOUR, "CFG034"),
         ("weight: 100, scheduler: mh, →slow_start: 30s", FOUR, "CFG034"),
         ("weight: 100, slow_start: →2h", FOUR, "CFG015"),
+        ("hold_down: →0s", FOUR, "CFG015"),
+        ("hold_down: {first: 10s, →longest: 5s}", FOUR, "CFG035"),
+        ("hold_down: →{longest: 5s}", FOUR, "CFG012"),
+        ("resume: →never", FOUR, "CFG016"),
     ],
 )
 def test_what_is_told(keys: str, reals: str, code: str) -> None:

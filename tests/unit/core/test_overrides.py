@@ -21,7 +21,7 @@ from tests.unit.core.world import Bench, config, real, table, virtual
 
 A, B, C = "1.1.1.17", "1.1.1.18", "1.1.1.19"
 UP, DOWN = State.UP, State.DOWN
-DRAIN, DISABLE, WEIGHT = OverrideKind
+DRAIN, DISABLE, WEIGHT = OverrideKind.DRAIN, OverrideKind.DISABLE, OverrideKind.WEIGHT
 WEB = virtual(real(A, 3), real(B, 3), real(C, 3))
 IDENTITY = f"tcp 1.1.1.12:80 > {A}:80"
 

@@ -1,0 +1,162 @@
+"""Real servers that fail again and again, and such that wait for a person."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from checkers.core.messages import State
+from config.model import VirtualService
+from config.pool_rules import Amount, Floor, HoldDown, PoolRules
+from lvsd.core import overrides, views
+from lvsd.core.effects import RememberOverrides, Tell
+from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet, Ticked
+from lvsd.core.flapping import Flaps, failed
+from lvsd.core.overrides import Asked, Refused
+from lvsd.core.pool_state import OverrideKind
+from lvsd.ctl import render
+from tests.unit.core.world import Bench, config, real, virtual
+
+A, B = "1.1.1.17", "1.1.1.18"
+UP, DOWN = State.UP, State.DOWN
+RULE = HoldDown(10.0, 60.0, 100.0)
+DAMPED = replace(virtual(real(A), real(B)), rules=PoolRules(hold_down=RULE))
+MANUAL = replace(virtual(real(A), real(B)), rules=PoolRules(manual_resume=True))
+
+
+def started(service: VirtualService = DAMPED) -> Bench:
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP})
+    return bench
+
+
+def flap(bench: Bench, seconds: float = 1.0) -> bool:
+    """Fail, and pass again so much later: whether it serves then."""
+    bench.hear({A: DOWN})
+    bench.now += seconds
+    bench.hear({A: UP})
+    return A in bench.weights(DAMPED)
+
+
+def seconds_out(bench: Bench) -> int:
+    """How long it stays out, in whole seconds of ticks."""
+    for passed in range(1000):
+        if A in bench.weights(DAMPED):
+            return passed
+        bench.now += 1
+        bench.feed(Ticked())
+    return 1000
+
+
+def test_the_first_failure_costs_nothing_and_each_further_one_twice_as_much() -> None:
+    bench = started()
+    assert flap(bench)
+    found = []
+    for _ in range(5):
+        assert not flap(bench)
+        found.append(seconds_out(bench) + 1)
+    assert found == [10, 20, 40, 60, 60]
+
+
+def test_failures_are_forgotten_after_good_service() -> None:
+    assert failed(RULE, Flaps(3, 120.0), 219.9) == Flaps(4, 219.9 + 40)
+    assert failed(RULE, Flaps(3, 120.0), 220.0) == Flaps(1, 220.0)
+    assert failed(RULE, Flaps(10**6, 120.0), 121.0) == Flaps(10**6 + 1, 181.0)
+
+
+def test_who_is_down_longer_than_its_hold_comes_back_at_once() -> None:
+    bench = started()
+    flap(bench)
+    assert flap(bench, 10.0)
+
+
+def test_maintenance_is_no_failure() -> None:
+    bench = started()
+    flap(bench)
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    bench.feed(MaintenanceSeen(frozenset()))
+    assert A in bench.weights(DAMPED)
+
+
+def test_it_is_told_once_and_shown() -> None:
+    bench = started()
+    flap(bench)
+    flap(bench)
+    told = [one for one in bench.effects if isinstance(one, Tell)]
+    assert [(one.event, one.fields.get("failures")) for one in told] == [("real_server_held_down", 2)]
+    reply = views.status(bench.director, bench.now)
+    row = reply.services[0].real_servers[0]
+    assert (row.standing, row.state, row.hold) == ("out", "up", "flapping")
+    assert "held down after failures; tcp ok" in render.status(reply)
+    bench.now += 1
+    bench.feed(Ticked())
+    assert bench.effects == []
+    bench.now += 10
+    bench.feed(Ticked())
+    assert bench.told() == ["real_server_up", "table_changed"]
+
+
+def test_while_its_checks_fail_they_alone_are_told() -> None:
+    bench = started()
+    flap(bench)
+    bench.hear({A: DOWN})
+    assert [one.hold for one in views.status(bench.director, bench.now).services[0].real_servers] == ["", ""]
+
+
+def test_a_reload_without_the_rule_lets_it_in() -> None:
+    bench = started()
+    flap(bench)
+    assert not flap(bench)
+    bench.feed(ConfigChanged(config(replace(DAMPED, rules=PoolRules()))))
+    assert A in bench.weights(DAMPED)
+    assert bench.director.pools == {}
+
+
+def test_the_floor_calls_back_who_is_well_first() -> None:
+    service = replace(DAMPED, rules=PoolRules(Floor(Amount(1)), hold_down=RULE))
+    bench = started(service)
+    flap(bench)
+    assert not flap(bench)
+    bench.hear({B: DOWN})
+    assert bench.weights(service) == {B: 1}
+    bench.feed(MaintenanceSeen(frozenset({B})))
+    assert bench.weights(service) == {A: 1}
+
+
+def test_with_manual_resume_it_stays_out_until_a_person_enables_it() -> None:
+    bench = started(MANUAL)
+    bench.hear({A: DOWN})
+    assert bench.told() == ["real_server_down", "table_changed"]
+    (remembered,) = (one for one in bench.effects if isinstance(one, RememberOverrides))
+    assert [one.kind for one in remembered.overrides.values()] == [OverrideKind.AWAIT]
+    bench.now += 5
+    bench.hear({A: UP})
+    assert bench.weights(MANUAL) == {B: 1}
+    assert "awaits `lvsctl enable` since 5.0s; tcp ok" in render.status(views.status(bench.director, bench.now))
+    bench.feed(ConfigChanged(config(MANUAL)))
+    assert bench.weights(MANUAL) == {B: 1}
+    changes = overrides.decided(bench.director, Asked(A, None, 0), bench.now)
+    assert not isinstance(changes, Refused)
+    bench.feed(OverridesSet(changes))
+    assert bench.weights(MANUAL) == {A: 1, B: 1}
+
+
+def test_at_the_start_nobody_waits() -> None:
+    bench = Bench(config(MANUAL))
+    bench.hear({A: DOWN, B: UP})
+    bench.hear({A: UP})
+    assert bench.weights(MANUAL) == {A: 1, B: 1}
+
+
+def test_maintenance_needs_no_enabling() -> None:
+    bench = started(MANUAL)
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    bench.feed(MaintenanceSeen(frozenset()))
+    assert bench.weights(MANUAL) == {A: 1, B: 1}
+
+
+def test_a_reload_to_automatic_ends_the_waiting() -> None:
+    bench = started(MANUAL)
+    bench.hear({A: DOWN})
+    bench.hear({A: UP})
+    bench.feed(ConfigChanged(config(replace(MANUAL, rules=PoolRules()))))
+    assert bench.weights(MANUAL) == {A: 1, B: 1}
