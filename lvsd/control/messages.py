@@ -68,6 +68,13 @@ class OverridesRequest(msgspec.Struct, frozen=True, tag="overrides"):
     """All that people said of real servers, with the connections that are left."""
 
 
+class EventsRequest(msgspec.Struct, frozen=True, tag="events"):
+    """What the director told after the event of that number; of one real server where one is given."""
+
+    after: int = 0
+    real: str = ""
+
+
 class PortraitsRequest(msgspec.Struct, frozen=True, tag="portraits"):
     """Portraits of this balancer and of its peers, to be compared."""
 
@@ -80,6 +87,7 @@ Request = (
     | FailoverRequest
     | OverrideRequest
     | OverridesRequest
+    | EventsRequest
     | PortraitsRequest
 )
 
@@ -286,6 +294,23 @@ class OverridesReply(msgspec.Struct, frozen=True, tag="overrides"):
     overrides: tuple[OverrideRow, ...]
 
 
+class EventRow(msgspec.Struct, frozen=True):
+    """One event, as in the log; `at` in seconds of the epoch."""
+
+    number: int
+    at: float
+    level: str
+    event: str
+    fields: dict[str, str | int | float]
+
+
+class EventsReply(msgspec.Struct, frozen=True, tag="events"):
+    """Events; `last` is the number of the last one there is."""
+
+    last: int
+    events: tuple[EventRow, ...]
+
+
 class PeerPortrait(msgspec.Struct, frozen=True):
     """A peer as it describes itself, or why it could not be asked."""
 
@@ -308,7 +333,16 @@ class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
     hint: str = ""
 
 
-Reply = StatusReply | VrrpReply | ChangeReply | FailoverReply | OverridesReply | PortraitsReply | ErrorReply
+Reply = (
+    StatusReply
+    | VrrpReply
+    | ChangeReply
+    | FailoverReply
+    | OverridesReply
+    | EventsReply
+    | PortraitsReply
+    | ErrorReply
+)
 
 
 class Garbled(Exception):

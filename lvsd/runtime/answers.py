@@ -6,6 +6,7 @@ import time
 
 from lvsd.control.messages import (
     ErrorReply,
+    EventsRequest,
     FailoverRequest,
     OverrideRequest,
     OverridesRequest,
@@ -24,7 +25,7 @@ from lvsd.core.portrait import portrait
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.failovers import fail_over
-from lvsd.runtime.override_answers import overridden, override
+from lvsd.runtime.override_answers import overrides
 from lvsd.runtime.peering import ask_all, node_name, sysctls
 from netlink.errors import NetlinkError
 
@@ -51,10 +52,10 @@ class Answers:
                 return await self._reloader.plan(files)
             case FailoverRequest():
                 return await fail_over(self._runtime, request)
-            case OverrideRequest():
-                return override(self._runtime, request, uid)
-            case OverridesRequest():
-                return overridden(self._runtime)
+            case OverrideRequest() | OverridesRequest():
+                return overrides(self._runtime, request, uid)
+            case EventsRequest(after, real):
+                return self._runtime.history.since(after, real)
             case PortraitsRequest():
                 peering = self._runtime.belief.config.daemon.peer
                 return PortraitsReply(self.portrait(), await ask_all(peering))

@@ -59,6 +59,7 @@ from lvsd.core.events import (
 from lvsd.core.pool_state import Override
 from lvsd.core.state import Director
 from lvsd.runtime.channel import PacketListener, PacketPeer
+from lvsd.runtime.history import History
 from lvsd.runtime.journal import tell
 from lvsd.runtime.maintenance import Maintenance
 from lvsd.runtime.notify_link import NotifyLink, request_of
@@ -81,6 +82,7 @@ class Runtime:
         self._store = store
         self._kernel = kernel
         self._belief = Director()
+        self.history = History()
         self._events: deque[Event] = deque()
         self._workers: PacketListener | None = None
         self._vrrp: PacketListener | None = None
@@ -120,6 +122,7 @@ class Runtime:
         match effect:
             case Tell(level, event, fields):
                 tell(level.value, event, **fields)
+                self.history.note(level.value, event, fields)
             case Apply() | ReadTable() | ApplySettings() | ReadSettings():
                 self._ask_kernel(effect)
             case RememberDaemons() | RememberOverrides() | RememberOwned() | RememberRoles():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from lvsd.control.messages import ErrorReply, OverrideRequest, OverridesReply, Reply
-from lvsd.core import override_views, overrides
+from lvsd.control.messages import ErrorReply, OverrideRequest, OverridesReply, OverridesRequest, Reply
+from lvsd.core import override_views
 from lvsd.core.events import OverridesSet
-from lvsd.core.overrides import Asked, Refused
+from lvsd.core.overrides import Asked, Refused, decided
 from lvsd.core.pool_state import OverrideKind
 from lvsd.runtime.director_runtime import Runtime
 from netlink.errors import NetlinkError
@@ -15,8 +15,16 @@ from netlink.errors import NetlinkError
 _KINDS = {"enable": None, **{one.value: one for one in OverrideKind if one is not OverrideKind.AWAIT}}
 
 
-def override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:
-    """Have it done, or tell why not."""
+def overrides(runtime: Runtime, request: OverrideRequest | OverridesRequest, uid: int) -> Reply:
+    """Have it done or tell why not; all of them."""
+    match request:
+        case OverrideRequest():
+            return _override(runtime, request, uid)
+        case OverridesRequest():
+            return _shown(runtime, None)
+
+
+def _override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:
     if request.action not in _KINDS:
         return ErrorReply(f"no action {request.action!r}", f"there are: {', '.join(_KINDS)}")
     asked = Asked(
@@ -29,16 +37,11 @@ def override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:
         reason=request.reason,
         force=request.force,
     )
-    changes = overrides.decided(runtime.belief, asked, time.monotonic())
+    changes = decided(runtime.belief, asked, time.monotonic())
     if isinstance(changes, Refused):
         return ErrorReply(changes.message, changes.hint)
     runtime.feed(OverridesSet(changes))
     return _shown(runtime, frozenset(changes))
-
-
-def overridden(runtime: Runtime) -> OverridesReply:
-    """All of them."""
-    return _shown(runtime, None)
 
 
 def _shown(runtime: Runtime, names: frozenset[str] | None) -> OverridesReply:
