@@ -214,8 +214,7 @@ class VrrpInstance(msgspec.Struct, frozen=True):
     `unicast_peers`: advertisements go to these addresses instead of the group. `source`: the address they come from,
     else the interface's first. `rfc_checksum`: version 3 over IPv4 without a pseudo header (RFC 9568) instead of
     keepalived's form; both are believed. `preempt_delay`: seconds to wait before taking over from a lower priority.
-    Instances of one `sync_group` are active together or not at all. `virtual_mac`: the addresses live on a macvlan
-    interface with the virtual router's own MAC. `accept`: hosts may reach the addresses when they are not our own.
+    Instances of one `sync_group` are active together or not at all.
     """
 
     name: str
@@ -235,8 +234,6 @@ class VrrpInstance(msgspec.Struct, frozen=True):
     sync_group: str = ""
     tracks: tuple[AnyTrack, ...] = ()
     hooks: VrrpHooks = VrrpHooks()
-    virtual_mac: bool = False
-    accept: bool = True
 
     @property
     def ipv6(self) -> bool:

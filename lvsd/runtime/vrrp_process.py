@@ -118,7 +118,7 @@ class Loop:
             self._timer.set(min(self._routers.wake_at, self._channel_at(), self._tick_at))
             self._attend_to_all(None)
         self._routers.stop(time.monotonic())
-        self._channel.send(self._routers.status())
+        self._channel.send(self._routers.status(time.monotonic()))
 
     def _attend_to_all(self, patience: float | None) -> None:
         """Whatever has come, or comes within that time (seconds; None: whenever)."""
@@ -145,7 +145,7 @@ class Loop:
             self._routers.remember()
         if report:
             self._routers.changed = False
-            self._channel.send(self._routers.status())
+            self._channel.send(self._routers.status(time.monotonic()))
 
     def _configured(self) -> None:
         for order in self._channel.receive():

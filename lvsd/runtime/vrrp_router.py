@@ -14,6 +14,7 @@ from lvsd.vrrp.messages import InstanceStatus
 from lvsd.vrrp.packet import Wire
 from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.state import Instance
+from lvsd.vrrp.whispers import fresh
 
 Place = tuple[str, bool]
 """Where advertisements are heard: an interface, and whether they are IPv6."""
@@ -73,7 +74,7 @@ def bare(address: VirtualAddress) -> VirtualAddress:
     return msgspec.structs.replace(address, advertised=True)
 
 
-def status_of(router: Router) -> InstanceStatus:
+def status_of(router: Router, now: float) -> InstanceStatus:
     """The instance as it is, for the director."""
     instance = router.instance
     held = sorted(router.held, key=lambda address: address.address)
@@ -91,6 +92,6 @@ def status_of(router: Router) -> InstanceStatus:
         dropped=dict(router.dropped),
         transitions=instance.transitions,
         yielded=instance.yielded,
-        standbys=tuple(one.source for one in instance.standbys),
+        standbys=tuple(one.source for one in fresh(instance, now)),
         fault=instance.link.fault,
     )

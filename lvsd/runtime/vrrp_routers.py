@@ -236,9 +236,9 @@ class Routers:
         """From time to time: have the held file there, whoever cleaned up. A successor resumes by it."""
         self._write_held()
 
-    def status(self) -> VrrpStatus:
+    def status(self, now: float = -inf) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
-        instances = tuple(status_of(router) for router in self._routers.values())
+        instances = tuple(status_of(router, now) for router in self._routers.values())
         return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read())
 
     def _step(self, router: Router, event: Event, now: float) -> None:

@@ -42,7 +42,7 @@ def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instanc
     if known is not None and now - known.heard_at < ECHO_PAUSE_SECONDS:
         return instance, ()
     instance = echoed(instance, heard)
-    others = [one for one in _fresh(instance, now) if one.source != heard.source]
+    others = [one for one in fresh(instance, now) if one.source != heard.source]
     if len(others) >= STANDBYS_LIMIT:  # nobody needs so many, and each is answered
         return instance, ()
     standbys = (Standby(heard.source, heard.priority, now), *others)
@@ -51,9 +51,10 @@ def noted(instance: Instance, heard: Advertisement, now: float) -> tuple[Instanc
 
 def successor(instance: Instance, now: float) -> Standby | None:
     """The best of those who stand by."""
-    return max(_fresh(instance, now), key=lambda one: (one.priority, packed(one.source)), default=None)
+    return max(fresh(instance, now), key=lambda one: (one.priority, packed(one.source)), default=None)
 
 
-def _fresh(instance: Instance, now: float) -> list[Standby]:
+def fresh(instance: Instance, now: float) -> list[Standby]:
+    """Those who stand by and were heard of lately."""
     limit = 3 * max(1.0, instance.config.advertisement_interval)
     return [one for one in instance.standbys if now - one.heard_at <= limit]

@@ -32,8 +32,8 @@ def load_example(path: str) -> Loaded:
 
 def test_the_examples_are_these() -> None:
     assert EXAMPLES == [
-        "examples/firewall-mark.yaml", "examples/iredmail/lb1.yaml", "examples/iredmail/lb2.yaml",
-        "examples/minimal.yaml",
+        "examples/fast-failover/lb1.yaml", "examples/fast-failover/lb2.yaml", "examples/firewall-mark.yaml",
+        "examples/iredmail/lb1.yaml", "examples/iredmail/lb2.yaml", "examples/minimal.yaml",
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from lvsd.runtime.vrrp_routers import Routers
 from lvsd.vrrp import packet
 from lvsd.vrrp.events import Link
 from lvsd.vrrp.groups import common_fault
-from lvsd.vrrp.ip import open_packet
+from lvsd.vrrp.ip import open_packet, packed
 from lvsd.vrrp.messages import Cause, Configure, Failover, InstanceStatus, Role, Weight, Weights
 from lvsd.vrrp.sight import Interface
 from tests.unit.vrrp import samples
@@ -151,3 +151,14 @@ def test_a_member_names_its_own_fault_first() -> None:
     assert common_fault(links, "a").fault == "own"
     assert common_fault(links, "c") == Link("1.1.1.3", "sync group: a: own")
     assert common_fault({"c": links["c"]}, "c") == links["c"]
+
+
+def test_who_has_not_been_heard_of_stands_by_no_longer(tmp_path: Path) -> None:
+    alone = msgspec.structs.replace(OUTSIDE, sync_group="")
+    machine = Machine(tmp_path, alone)
+    machine.activate()
+    wire = packet.Wire.of(alone, PEERS["eth0"])
+    whisper = packet.encode(wire, 90, 1, packed(samples.OWN_SOURCE), packet.Kind.STANDBY)
+    machine.routers.heard(("eth0", False), open_packet(whisper), 5.0)
+    assert machine.routers.status(6.0).instances[0].standbys == (PEERS["eth0"],)
+    assert machine.routers.status(9.0).instances[0].standbys == ()
