@@ -24,6 +24,7 @@ from lvsd.ctl.asking import as_json, asked
 from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.ctl.drill import drill
 from lvsd.ctl.events import events
+from lvsd.ctl.explain import explain
 from lvsd.ctl.failover import failover
 from lvsd.ctl.override import disable, drain, enable, overrides, weight
 from lvsd.ctl.show import show
@@ -53,6 +54,7 @@ def main(context: click.Context, run_dir: Path) -> None:
     lvsctl failover         hand the virtual addresses over
     lvsctl drill            rehearse a failover
     lvsctl drain REAL       send it no new connections (disable, enable, weight, overrides)
+    lvsctl explain REAL     why it stands as it does, what would change it, what happened
     lvsctl events           what happened lately; -f: and what happens now
 
     Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
@@ -63,7 +65,7 @@ def main(context: click.Context, run_dir: Path) -> None:
 main.add_command(show)
 main.add_command(failover)
 main.add_command(drill)
-for _command in (drain, disable, enable, weight, overrides, events):
+for _command in (drain, disable, enable, weight, overrides, events, explain):
     main.add_command(_command)
 
 _json = click.option("--json", "as_object", is_flag=True, help="For programs.")

@@ -1,0 +1,84 @@
+"""Why a real server stands as it does, in sentences. Pure."""
+
+from __future__ import annotations
+
+from lvsd.control.messages import CheckRow, OverrideMark, RealServerRow, ServiceRow
+from lvsd.ctl.render import span
+
+_HOLDS = {
+    "floor": "Its checks fail, and it is kept: without it fewer would be left than the floor of the service says.",
+    "suspected": "It failed with so many others at once that the checker is suspected: until confirmed it serves.",
+    "flapping": "Its checks pass, and it is held out, as it failed too often of late.",
+}
+_SAID = {
+    "drain": "drained it: no new connections",
+    "disable": "disabled it",
+    "weight": "gave it this weight",
+}
+
+
+def explained(service: ServiceRow, real: RealServerRow) -> str:
+    """A paragraph for one real server of one virtual service."""
+    lines = [
+        f"{service.name} ({service.virtual}): {real.real_server} is {real.standing}, {_weights(real)}.",
+        *_why(service, real),
+    ]
+    checks: tuple[RealServerRow | CheckRow, ...] = real.checks or (real,)
+    lines += [line for one in checks for line in _check(one)]
+    return "\n  ".join(lines) + "\n"
+
+
+def _weights(real: RealServerRow) -> str:
+    held = "not in the kernel's table" if real.weight_held is None else f"weight {real.weight_held} in the kernel"
+    wanted = "none is wanted" if real.weight_wanted is None else f"{real.weight_wanted} is wanted"
+    said = "" if real.weight_asked is None else f", it asks for {real.weight_asked} itself"
+    return f"{held}, {wanted}, {real.weight_configured} is configured{said}"
+
+
+def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
+    """What has the last word over its checks."""
+    lines = ["A file in the maintenance directory holds it out."] if real.maintenance else []
+    if real.override is not None:
+        lines.append(_said(real.override))
+    if real.hold:
+        lines.append(_HOLDS.get(real.hold, real.hold))
+    if real.slow_start is not None:
+        lines.append(f"It is back since not long and has {real.slow_start} % of its weight yet.")
+    if service.floor_broken:
+        lines.append(f"The floor of {service.floor} is broken: {service.floor_broken}.")
+    if service.quorum_state == "lost":
+        lines.append(f"The quorum is lost: weight {service.weight_up} is up, the quorum is {service.quorum}.")
+    return lines
+
+
+def _said(mark: OverrideMark) -> str:
+    left = "until `lvsctl enable`" if mark.left is None else f"for {span(mark.left)} more"
+    if mark.kind == "await":
+        return f"It failed {span(mark.age)} ago and waits {left}, as `resume: manual` says."
+    reason = f": {mark.reason}" if mark.reason else ""
+    return f"User {mark.uid} {_SAID.get(mark.kind, mark.kind)}, {span(mark.age)} ago, {left}{reason}."
+
+
+def _check(one: RealServerRow | CheckRow) -> list[str]:
+    if one.check in ("none", "fallback"):
+        return ["It is never probed."]
+    if not one.result:
+        return [f"Check {one.check}: not probed yet."]
+    detail = f": {one.detail}" if one.detail else ""
+    latency = "" if one.latency is None else f" in {one.latency * 1000:.1f} ms"
+    found = f"{span(one.probe_age)} ago it found {one.result}{latency}{detail}"
+    return [f"Check {one.check}: {one.state} since {span(one.state_age)}; {found}.", _next(one)]
+
+
+def _next(one: RealServerRow | CheckRow) -> str:
+    """What would have to happen for it to change."""
+    other = "down" if one.state == "up" else "up"
+    outcome = "failures" if one.state == "up" else "successes"
+    missing = max(1, one.needed - one.streak)
+    counted = (
+        f"{one.streak} of {one.needed} {outcome} in a row are seen"
+        if one.streak
+        else f"{missing} {outcome} in a row are needed"
+    )
+    failed = f"{one.failures} of {one.probes} probes failed"
+    return f"Probed every {one.interval:g} s, {one.timeout:g} s at most; {counted} for it to be {other}; {failed}."

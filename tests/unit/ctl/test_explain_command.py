@@ -1,0 +1,96 @@
+"""`lvsctl explain`, on what a director of the core's tests believes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+
+from checkers.core.messages import State
+from checkers.core.outcome import Reason, Unhealthy
+from config.pool_rules import Amount, Floor, HoldDown, PoolRules
+from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, Request
+from lvsd.core import views
+from lvsd.core.events import MaintenanceSeen, OverridesSet
+from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.ctl.main import main
+from tests.unit.core.world import Bench, config, real, virtual
+
+A, B = "1.1.1.17", "1.1.1.18"
+UP, DOWN = State.UP, State.DOWN
+RULES = PoolRules(Floor(Amount(1)), slow_start=30.0, hold_down=HoldDown(10.0))
+WEB = replace(virtual(real(A, 10), real(B, 10)), rules=RULES)
+IDENTITY = f"tcp 1.1.1.12:80 > {A}:80"
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench(config(WEB))
+    bench.hear({A: UP, B: UP})
+    bench.now += 5
+    return bench
+
+
+def explain(monkeypatch: pytest.MonkeyPatch, bench: Bench, *words: str) -> Result:
+    def answer(_run_dir: Path, request: Request) -> Reply:
+        if isinstance(request, EventsRequest):
+            return EventsReply(1, (EventRow(1, 0.0, "info", "real_server_up", {"real_server": f"{A}:80"}),))
+        return views.status(bench.director, bench.now)
+
+    monkeypatch.setattr("lvsd.ctl.explain.asked", answer)
+    return CliRunner().invoke(main, ["explain", *words])
+
+
+def test_one_that_serves(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    lines = explain(monkeypatch, bench, A).stdout.splitlines()
+    assert lines[:5] == [
+        f"http (tcp 1.1.1.12:80): {A}:80 is serving, weight 10 in the kernel, 10 is wanted, 10 is configured.",
+        "  Check tcp: up since 5.0s; 5.0s ago it found ok in 2.0 ms.",
+        "  Probed every 5 s, 3 s at most; 3 failures in a row are needed for it to be down; 0 of 1 probes failed.",
+        "",
+        "What happened:",
+    ]
+    assert lines[5].endswith(f"real_server_up real_server={A}:80")
+
+
+def test_one_that_is_kept(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    bench.hear({B: DOWN})
+    bench.hear({A: DOWN}, Unhealthy(Reason.REFUSED, "Connection refused"))
+    text = explain(monkeypatch, bench, f"{A}:80").stdout
+    assert "is serving" in text
+    assert "it is kept: without it fewer would be left than the floor" in text
+    assert "The floor of 1 is broken: keep." in text
+    assert "The quorum is lost: weight 0 is up, the quorum is 1." in text
+    assert "it found refused in 2.0 ms: Connection refused." in text
+    assert "successes in a row are needed for it to be up" in text
+
+
+def test_what_people_said(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    bench.feed(OverridesSet({IDENTITY: Override(OverrideKind.DRAIN, 0, "disk", 0, bench.now, bench.now + 7200)}))
+    bench.now += 5
+    assert (
+        "User 0 drained it: no new connections, 5.0s ago, for 1h59m more: disk."
+        in explain(monkeypatch, bench, A).stdout
+    )
+    bench.feed(OverridesSet({IDENTITY: Override(OverrideKind.AWAIT, since=bench.now)}))
+    assert "It failed 0.0s ago and waits until `lvsctl enable`" in explain(monkeypatch, bench, A).stdout
+    bench.feed(OverridesSet({IDENTITY: None}))
+    assert "It is back since not long and has 10 % of its weight yet." in explain(monkeypatch, bench, A).stdout
+    bench.feed(MaintenanceSeen(frozenset({A})))
+    assert "A file in the maintenance directory holds it out." in explain(monkeypatch, bench, A).stdout
+
+
+def test_one_that_flaps(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    for state in (DOWN, UP, DOWN, UP):
+        bench.hear({A: state})
+    text = explain(monkeypatch, bench, A).stdout
+    assert "is out, not in the kernel's table, none is wanted" in text
+    assert "it is held out, as it failed too often of late" in text
+
+
+def test_nobody_is_meant(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    found = explain(monkeypatch, bench, "1.1.1.1")
+    assert found.exit_code == 1
+    assert found.stderr == "lvsctl: no real server '1.1.1.1' (`lvsctl status` lists them)\n"
