@@ -54,7 +54,7 @@ class Call:
     """Driven by the reactor (`ready`, `go_on`) and by its owner's alarm (`late`)."""
 
     reported = False
-    connected_at = secured_at = first_byte_at = 0.0  # 0: not yet
+    began_at = connected_at = secured_at = first_byte_at = 0.0  # 0: not yet
     _socket: socket.SocketType | None = None
     _stage = Stage.CONNECTING
     _pending = b""  # what the socket has not taken yet
@@ -142,6 +142,12 @@ class Call:
         if not self.reported:
             self.reported = True
             self._part(now)
+
+    def drop(self) -> None:
+        """Close, and tell nobody."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def _connected(self, mask: int, now: float) -> None:
         sock = self._opened()

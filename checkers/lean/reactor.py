@@ -29,6 +29,9 @@ class Listener(Protocol):
     def broken(self, error: Exception, now: float) -> None:
         """What was called raised what it must not."""
 
+    def drop(self) -> None:
+        """Close the descriptor: nobody watches it any more."""
+
 
 class Reactor:
     """Edge-triggered: one registration a connection, which ends with the descriptor."""
@@ -69,12 +72,15 @@ class Reactor:
         if self._timer is None or moment < self._timer_at:
             self._arm()
 
-    def close(self) -> None:
-        """Watch nothing any more."""
+    def close(self) -> tuple[Listener, ...]:
+        """Watch nothing any more: who still listened."""
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+        left = tuple(self._listeners.values())
+        self._listeners.clear()
+        return left
 
     def _look(self) -> None:
         for descriptor, mask in self._epoll.poll(0, EVENTS_A_WAKE):

@@ -65,9 +65,11 @@ class Engine:
         if self._admitting:
             return
         self._admitting = True
-        while self._waiting and self.running < CALLS_AT_ONCE:
-            self._waiting.popleft().due(self.reactor.now())
-        self._admitting = False
+        try:
+            while self._waiting and self.running < CALLS_AT_ONCE:
+                self._waiting.popleft().turn(self.reactor.now())
+        finally:
+            self._admitting = False
 
 
 class Runner:
@@ -81,6 +83,7 @@ class Runner:
         "_engine",
         "_gone",
         "_manner",
+        "_out",
         "_stalled_before",
         "_ticks",
         "wake",
@@ -95,6 +98,7 @@ class Runner:
         self._dial: Dial | None = None
         self._manner = CONNECTION
         self._gone = False
+        self._out = False  # whether it has a place among those at once
         self._stalled_before = 0.0
         self.wake = ASLEEP
         self._ticks = int(grain(given.assigned.timing) / TICK_SECONDS)
@@ -121,8 +125,16 @@ class Runner:
         elif self._before is not None and self._before.calling:
             self.alarm(now + TICK_SECONDS)
         elif self._engine.admit(self):
+            self._out = True
             self._before = None
             self._probe(now)
+
+    def turn(self, now: float) -> None:
+        """There is room now for who had to wait."""
+        try:
+            self.due(now)
+        except Exception as error:  # noqa: BLE001 - the guard, as in the reactor
+            self.broken(error, now)
 
     def retime(self, assigned: AssignedCheck, now: float) -> None:
         """The same question, other timing. A call that is out is left to end."""
@@ -159,6 +171,9 @@ class Runner:
         self._engine.crashed(self._course.assigned.id, error)
         if self._call is not None:
             self._call.end(a_fault(error), now)
+        elif self._out:
+            self.found(a_fault(error), now, 0.0)
+            self._rest(now)
 
     def _probe(self, now: float) -> None:
         given, engine = self._course, self._engine
@@ -189,4 +204,6 @@ class Runner:
         if not self._gone:
             self._course.ended(now)
             self._engine.reactor.wake_at(self._course.rhythm.moment, self, self._ticks)
-        self._engine.release()
+        if self._out:
+            self._out = False
+            self._engine.release()

@@ -75,7 +75,8 @@ class LeanWatch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._engine.idle()
-        self._engine.reactor.close()
+        for call in self._engine.reactor.close():
+            call.drop()
 
     def _start(self, check: AssignedCheck, health: Health, before: Runner | None, now: float) -> None:
         self._runners[check.id] = Runner(self._engine, course(check, health, now), before)

@@ -1,0 +1,254 @@
+"""What checking costs: keepalived's checker beside the whole of lvsd, natively, over real TCP on this machine.
+
+Nothing here needs IPVS: keepalived's requests to it are answered by a stub (bench/native/ipvs_stub.c), our director's
+by the table in memory, so neither figure holds the kernel's part. Both read the same keepalived.conf. Everything runs
+in a network namespace of its own; CPU time is the scheduler's (/proc/PID/schedstat), memory the proportional set size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+NATIVE = Path(__file__).resolve().parent / "native"
+CHECKOUT = NATIVE.parents[1]
+INSIDE = "LVSD_BENCH_INSIDE"
+TCP_PORT, HTTP_PORT = 8001, 8002
+WINDOW_SECONDS, WINDOWS, START_LIMIT_SECONDS, STOP_SECONDS = 10.0, 3, 90.0, 10.0
+PEER_LIMIT = 1000  # with ten times that keepalived did not get to its pace within the limit
+
+
+@dataclass(frozen=True)
+class Farm:
+    """So many real servers, each checked once a second."""
+
+    name: str
+    services: int
+    reals_each: int
+    kinds: tuple[str, ...]
+
+    @property
+    def reals(self) -> int:
+        """All real servers."""
+        return self.services * self.reals_each
+
+    def configuration(self) -> str:
+        """As keepalived.conf."""
+        lines = ["global_defs {", " router_id bench", "}"]
+        for number in range(self.services):
+            kind = self.kinds[number % len(self.kinds)]
+            port = TCP_PORT if kind == "tcp" else HTTP_PORT
+            lines.append(f"virtual_server 10.1.{number // 250}.{1 + number % 250} {port} {{")
+            lines += [" delay_loop 1", " lb_algo wrr", " lb_kind DR", " protocol TCP"]
+            for place in range(number * self.reals_each, (number + 1) * self.reals_each):
+                lines.append(f" real_server 10.{2 + place // 62500}.{place // 250 % 250}.{1 + place % 250} {port} {{")
+                lines += ["  weight 1", *_checker(kind), " }"]
+            lines.append("}")
+        return "\n".join(lines) + "\n"
+
+
+def _checker(kind: str) -> list[str]:
+    limits = ["   connect_timeout 1", "   retry 0", "   delay_before_retry 1"]
+    if kind == "tcp":
+        return ["  TCP_CHECK {", *limits, "  }"]
+    return ["  HTTP_GET {", "   url {", "    path /", "    status_code 200", "   }", *limits, "  }"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one program under one farm."""
+
+    cpu_seconds_a_minute: float  # the median of the windows
+    lowest: float
+    highest: float
+    probes_a_second: float
+    memory_mib: float
+    shares: dict[str, tuple[float, float]]  # CPU and memory by process
+    words: str = ""  # what it says of itself
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> Iterator[int]:
+    """A program with its children, ended by us: its process id."""
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **(environment or {})}, process_group=0
+        )
+    try:
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads, so far."""
+    schedules = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in schedules) / 1e9
+
+
+def memory_mib(pid: int) -> float:
+    """Its proportional set size."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def connections() -> int:
+    """How many this machine has taken, so far."""
+    rows = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:")]
+    return int(rows[1][rows[0].index("PassiveOpens")])
+
+
+def name_of(pid: int) -> str:
+    """What it calls itself."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    for module in ("memory_supervisor", "memory_director", "vrrp_process", "notify_process", "worker"):
+        if any(word.count(b"." + module.encode()) for word in words):
+            return module.removeprefix("memory_").removesuffix("_process")
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def cost(pid: int, farm: Farm) -> Cost:
+    """Wait until every real server is checked at its pace, then look at some windows."""
+    settle(farm)
+    windows: list[dict[int, float]] = []
+    rates = []
+    for _ in range(WINDOWS):
+        before, opened = {one: cpu_seconds(one) for one in family(pid)}, connections()
+        began_at = time.monotonic()
+        time.sleep(WINDOW_SECONDS)
+        seconds = time.monotonic() - began_at
+        windows.append({one: (cpu_seconds(one) - spent) * 60 / seconds for one, spent in before.items()})
+        rates.append((connections() - opened) / seconds)
+    totals = [sum(window.values()) for window in windows]
+    shares = {
+        f"{name_of(one)} {one}": (statistics.median(window[one] for window in windows), memory_mib(one))
+        for one in windows[0]
+    }
+    memory = sum(each for _, each in shares.values())
+    return Cost(statistics.median(totals), min(totals), max(totals), statistics.median(rates), memory, shares)
+
+
+def settle(farm: Farm) -> None:
+    """Until nine tenths of the pace are kept, and two seconds more."""
+    deadline = time.monotonic() + START_LIMIT_SECONDS
+    opened = connections()
+    while time.monotonic() < deadline:
+        time.sleep(1.0)
+        now = connections()
+        if now - opened >= 0.9 * farm.reals:
+            break
+        opened = now
+    time.sleep(2.0)
+
+
+def keepalived(farm: Farm, folder: Path) -> Cost:
+    """Its checker alone; it has no other process worth counting with -C but its parent."""
+    (folder / "keepalived.conf").write_text(farm.configuration())
+    command = ["keepalived", "-n", "-l", "-C", "-f", "keepalived.conf", "-p", "pid", "-c", "checkers.pid"]
+    with running(command, folder, {"LD_PRELOAD": str(folder / "stub.so")}) as pid:
+        return cost(pid, farm)
+
+
+def lvsd(farm: Farm, folder: Path) -> Cost:
+    """All its processes."""
+    (folder / "keepalived.conf").write_text(farm.configuration())
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    for name in ("run", "state"):
+        (folder / name).mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "bench.native.memory_supervisor", f"--run-dir={folder / 'run'}"]
+    command += [f"--state-dir={folder / 'state'}", "--checker-user=nobody", f"--config={folder / 'keepalived.conf'}"]
+    with running(command, folder, {"PYTHONPATH": str(CHECKOUT)}) as pid:
+        return replace(cost(pid, farm), words=lateness(pid, folder / "log"))
+
+
+def lateness(supervisor: int, log: Path) -> str:
+    """What the worker says of its schedule."""
+    [worker] = (one for one in family(supervisor) if name_of(one) == "worker")
+    os.kill(worker, signal.SIGUSR1)
+    time.sleep(1.0)
+    told = [line.split("schedule_kept ")[1] for line in log.read_text().splitlines() if "schedule_kept " in line]
+    return told[-1] if told else ""
+
+
+def build(folder: Path) -> None:
+    """The farm and the stub, in C."""
+    compiler = ["gcc", "-O2", "-o"]
+    subprocess.run([*compiler, folder / "farm", NATIVE / "farm.c"], check=True)
+    subprocess.run([*compiler, folder / "stub.so", "-shared", "-fPIC", NATIVE / "ipvs_stub.c"], check=True)
+
+
+FARMS = {
+    "tcp": Farm("1,000 x 1, TCP", 1000, 1, ("tcp",)),
+    "http": Farm("1,000 x 1, HTTP", 1000, 1, ("http",)),
+    "mixed": Farm("1,000 x 10, TCP and HTTP", 1000, 10, ("tcp", "http")),
+}
+
+
+def compare(farm: Farm, folder: Path) -> None:
+    """One row for each, and their ratio."""
+    print(f"{farm.name}, interval 1 s; CPU-s a minute (lowest to highest), probes a second, memory (PSS)")
+    programs = (("keepalived", keepalived), ("lvsd", lvsd)) if farm.reals <= PEER_LIMIT else (("lvsd", lvsd),)
+    costs = {name: program(farm, folder) for name, program in programs}
+    for name, one in costs.items():
+        print(
+            f"  {name:<11}{one.cpu_seconds_a_minute:7.2f} ({one.lowest:.2f} to {one.highest:.2f})"
+            f"{one.probes_a_second:9.0f}/s {one.memory_mib:7.1f} MiB   "
+            + ", ".join(f"{who.split()[0]} {cpu:.2f} s {mib:.1f} MiB" for who, (cpu, mib) in one.shares.items())
+            + f"\n             {one.words}" * bool(one.words),
+            flush=True,
+        )
+    if len(costs) == 1:
+        return
+    peer, ours = costs["keepalived"], costs["lvsd"]
+    print(
+        f"  lvsd / keepalived: CPU {ours.cpu_seconds_a_minute / peer.cpu_seconds_a_minute:.2f}, "
+        f"memory {ours.memory_mib / peer.memory_mib:.2f}",
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Those named, or all."""
+    if INSIDE not in os.environ:
+        command = ["unshare", "--net", sys.executable, "-m", "bench.checks", *sys.argv[1:]]
+        return subprocess.run(command, env={**os.environ, INSIDE: "1"}, cwd=CHECKOUT, check=False).returncode
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "route", "add", "local", "10.0.0.0/8", "dev", "lo"], check=True)
+    with tempfile.TemporaryDirectory(prefix="lvsd-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        build(folder)
+        with running([str(folder / "farm"), str(TCP_PORT), str(HTTP_PORT)], folder):
+            for chosen in sys.argv[1:] or FARMS:
+                compare(FARMS[chosen], folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
