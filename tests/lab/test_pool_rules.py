@@ -140,3 +140,24 @@ def test_draining_waits_for_the_last_connection(world: World) -> None:
     assert waited.returncode == 1, waited.stdout
     assert "connections are left" in waited.stderr
     client.close()
+
+
+def test_who_comes_back_waits_for_a_person_and_starts_slowly(world: World, servers: dict[str, farm.Server]) -> None:
+    rules = "floor: 1\n    weight: 100\n    slow_start: 10s\n    resume: manual"
+    balancer = Balancer(
+        world["lb1"], FLOOR.replace("scheduler: rr", "scheduler: wrr").replace("floor: 1", rules)
+    ).start()
+    balancer.until("both serve, at once", {RS1: 100, RS2: 100})
+    servers["rs1"].manner = farm.wordless
+    balancer.until("one leaves", {RS2: 100})
+    servers["rs1"].manner = farm.good
+    wait_until(lambda: "as `resume: manual` says" in lvsctl(balancer, "explain", RS1).stdout or None, 10, "it is told")
+    balancer.kill("director")
+    wait_until(balancer._up, 20, "the director is back")
+    wait_until(lambda: balancer.results().get(f"web {RS1}:80") == "ok" or None, 10, "it is well")
+    assert balancer.weights() == {RS2: 100}
+    assert lvsctl(balancer, "enable", RS1).returncode == 0
+    balancer.until("a tenth", {RS1: 10, RS2: 100})
+    balancer.until("all of it", {RS1: 100, RS2: 100})
+    happened = lvsctl(balancer, "events", RS1, "--json").stdout.splitlines()
+    assert "real_server_up" in [json.loads(line)["event"] for line in happened]

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 from checkers.core.messages import State
 from config.model import VirtualService
 from config.pool_rules import Amount, Floor, FloorAction, PoolRules
-from lvsd.core.events import ConfigChanged, MaintenanceSeen, TableSuspected
+from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet, TableSuspected
+from lvsd.core.overrides import Asked, Refused, decided
+from lvsd.core.pool_state import OverrideKind
 from tests.unit.core.world import Bench, config, real, virtual
 
 REALS = tuple(f"10.0.0.{number}" for number in range(1, 7))
 UP, DOWN = State.UP, State.DOWN
+SAID = (OverrideKind.DRAIN, OverrideKind.DISABLE, OverrideKind.WEIGHT)
 
 Move = tuple[str, State] | dict[str, State] | frozenset[str] | str
 
@@ -134,6 +137,25 @@ def test_fail_open_is_all_or_the_healthy_and_has_two_marks(minimum: Amount, abov
             assert world.pooled == world.enabled
         elif len(healthy) >= max(low, high) or (isinstance(move, tuple) and not before):
             assert world.pooled == healthy
+
+
+asks = st.tuples(st.sampled_from(REALS), st.sampled_from([*SAID, None]))
+
+
+@given(amounts, st.lists(st.one_of(heard, asks), max_size=25))
+def test_no_unforced_word_of_a_person_takes_away_what_the_floor_needs(
+    minimum: Amount, script: list[tuple[str, State] | tuple[str, OverrideKind | None]]
+) -> None:
+    world = World(of_six(Floor(minimum)))
+    for address, what in script:
+        if isinstance(what, State):
+            world.hear({address: what})
+            continue
+        before = len(world.pooled & world.up)
+        changes = decided(world.bench.director, Asked(address, what, 0), world.bench.now)
+        if not isinstance(changes, Refused):
+            world.bench.feed(OverridesSet(changes))
+            assert len(world.pooled & world.up) >= min(before, minimum.of(len(REALS)))
 
 
 @dataclass
