@@ -1,41 +1,86 @@
-"""Programming and reading back 1,000 services of 10 destinations: our netlink socket beside ipvsadm, in the lab."""
+"""Programming and reading back a table: our netlink socket beside ipvsadm, and the director's part of it, in the lab.
+
+Programming begins in a network namespace that is new: the kernel keeps deleted destinations for two minutes and
+searches all of them at each one that is added (ip_vs_trash_get_dest), so that whoever programs after a clearing
+measures that search. It has a row of its own.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
+from bench.director import Farm
 from lvsd.core.reconcile import plan
-from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
+from netlink import ipvs_codec
+from netlink.ipvs_socket import IpvsSocket, open_generic, read_proc_ip_vs, resolve_family
+from netlink.kernel_socket import KernelSocket
 from netlink.operations import SetDestination
 from netlink.proc_ip_vs import fingerprint
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
 
-SERVICES, DESTINATIONS, RUNS, SMALL_RUNS = 1000, 10, 5, 200
+SERVICES, DESTINATIONS, RUNS, SMALL_RUNS = 1000, 10, 5, 500
+LARGE = 10_000
+CLONE_NEWNET = 0x40000000
+ROOMS_KEPT: list[IpvsSocket] = []  # a socket keeps its namespace: tearing a full one down would disturb the next run
 
 
 def main() -> None:
     """Print medians and ratios."""
-    table = wanted()
-    kernel = IpvsSocket()
+    table = wanted(SERVICES)
+    programming(table)
+    with room() as kernel:
+        refuse_none(kernel.apply(plan(table, {}, frozenset(table))))
+        reading(table, kernel)
+        weight_change(table, kernel)
+    large()
+    deciding()
+
+
+def programming(table: Table) -> None:
+    """Fill an empty table."""
     operations = plan(table, {}, frozenset(table))
     rules = "".join(
         f"-A -t {key.address}:{key.port} -s wrr\n"
         + "".join(f"-a -t {key.address}:{key.port} -r {one.address}:{one.port} -g -w 1\n" for one in entry.destinations)
         for key, entry in table.items()
     )
-    theirs = measured(RUNS, lambda: subprocess.run(["ipvsadm", "-R"], input=rules, text=True, check=True), clear)
-    ours = measured(RUNS, lambda: refuse_none(kernel.apply(operations)), clear)
-    row(f"program {SERVICES} x {DESTINATIONS}", ours, "ipvsadm -R", theirs)
+
+    def theirs() -> None:
+        subprocess.run(["ipvsadm", "-R"], input=rules, text=True, check=True)
+
+    ours, peer = [], []
+    for _ in range(RUNS):
+        with room():
+            peer += measured(1, theirs)
+        with room() as kernel:
+            ours += measured(1, partial(kernel.apply, operations))
+    row(f"program {SERVICES} x {DESTINATIONS}", ours, "ipvsadm -R", peer)
+    with room() as kernel:
+        refuse_none(kernel.apply(operations))
+        peer = measured(1, theirs, clear)
+        row("the same after a clearing", measured(3, lambda: kernel.apply(operations), clear), "ipvsadm -R", peer)
+
+
+def reading(table: Table, kernel: IpvsSocket) -> None:
+    """Read all of it, and look for drift."""
     listing = ["ipvsadm", "-L", "-n"]
     theirs = measured(RUNS, lambda: subprocess.run(listing, stdout=subprocess.DEVNULL, check=True))
     row("read it back", measured(RUNS, kernel.read_table), "ipvsadm -Ln", theirs)
+    line = KernelSocket(open_generic())
+    family = resolve_family(line, b"IPVS\0")
+    requests = [ipvs_codec.dump_destinations(key) for key in table]
+    bare = measured(RUNS, lambda: [line.dump(family, request) for request in requests])
+    row("of that the kernel and its dumps", bare, "ipvsadm -Ln", theirs)
+    line.close()
     row("look for drift", measured(RUNS, lambda: fingerprint(read_proc_ip_vs())), "ipvsadm -Ln", theirs)
-    row("plan when nothing differs", measured(RUNS, lambda: plan(table, table, frozenset(table))), "", None)
-    weight_change(table, kernel)
-    clear()
+    parts = [one for _ in range(RUNS) for one in steps(kernel.read_in_parts(50))]
+    row("longest part of 50 services", [max(parts)])
 
 
 def weight_change(table: Table, kernel: IpvsSocket) -> None:
@@ -49,16 +94,57 @@ def weight_change(table: Table, kernel: IpvsSocket) -> None:
     command = ["ipvsadm", "-e", "-t", f"{key.address}:{key.port}", "-r", f"{one.address}:{one.port}", "-g", "-w"]
     theirs = measured(RUNS, lambda: subprocess.run([*command, str(next(turns))], check=True))
     row("one weight", ours, "ipvsadm -e", theirs)
+    row("one weight, 99th percentile", [percentile(ours)])
 
 
-def wanted() -> Table:
+def large() -> None:
+    """Ten times as much; ipvsadm is not asked to, it would take half a minute."""
+    table = wanted(LARGE)
+    with room() as kernel:
+        operations = plan(table, {}, frozenset(table))
+        row(f"program {LARGE} x {DESTINATIONS}", measured(1, lambda: refuse_none(kernel.apply(operations))))
+        row("read it back", measured(1, kernel.read_table))
+        row("longest part of 50 services", [max(steps(kernel.read_in_parts(50)))])
+        row("look for drift", measured(1, lambda: fingerprint(read_proc_ip_vs())))
+
+
+def deciding() -> None:
+    """The whole way of a verdict: heard, decided, sent, answered; and the longest time the director was held up."""
+    for services in (SERVICES, LARGE):
+        with room() as kernel:
+            farm = Farm(services, DESTINATIONS, kernel.apply)
+            farm.start()
+            row(f"start, {services} x {DESTINATIONS}, all told", [sum(farm.taken)])
+            farm.all_up()
+            farm.taken.clear()
+            single = [farm.one_turns(number) for number in range(SMALL_RUNS)]
+            row("one verdict to the kernel", single)
+            row("the same, 99th percentile", [percentile(single)])
+            farm.taken.clear()
+            farm.maintenance()
+            row("all decided anew: longest step", [max(farm.taken)])
+            row("all decided anew: 99th percentile", [percentile(farm.taken)])
+
+
+def wanted(services: int) -> Table:
     """The table to program."""
     entries: dict[ServiceKey, Entry] = {}
-    for number in range(SERVICES):
+    for number in range(services):
         key = ServiceKey(Family.INET, 6, f"10.1.{number // 250}.{number % 250 + 1}", 80)
         keys = [DestinationKey(f"10.{2 + last}.{number // 250}.{number % 250 + 1}", 80) for last in range(DESTINATIONS)]
         entries[key] = Entry(Service(key, "wrr"), {one: Destination(one, 3, 1) for one in keys})
     return entries
+
+
+@contextmanager
+def room() -> Iterator[IpvsSocket]:
+    """A network namespace that is new, with an empty table, for this process and those it starts."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        raise SystemExit("no network namespace: run this in the lab")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # before that no address is unicast
+    kernel = IpvsSocket()
+    ROOMS_KEPT.append(kernel)
+    yield kernel
 
 
 def clear() -> None:
@@ -84,10 +170,26 @@ def measured(runs: int, action: Callable[[], object], before: Callable[[], None]
     return seconds
 
 
-def row(what: str, ours: list[float], peer: str, theirs: list[float] | None) -> None:
+def steps(parts: Iterator[object]) -> list[float]:
+    """Seconds of each part."""
+    seconds = []
+    done = False
+    while not done:
+        began = time.perf_counter()
+        done = next(parts, None) is None
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def percentile(seconds: list[float]) -> float:
+    """The 99th."""
+    return sorted(seconds)[int(len(seconds) * 0.99)]
+
+
+def row(what: str, ours: list[float], peer: str = "", theirs: list[float] | None = None) -> None:
     """Median, and how it compares."""
     mine = statistics.median(ours)
-    line = f"{what:28} lvsd {mine * 1000:9.3f} ms (of {len(ours)})"
+    line = f"{what:34} lvsd {mine * 1000:9.3f} ms (of {len(ours)})"
     if theirs is not None:
         other = statistics.median(theirs)
         line += f"   {peer} {other * 1000:9.1f} ms (of {len(theirs)})   ratio {mine / other:.4f}"

@@ -14,10 +14,11 @@ from lvsd.core.director import step
 from lvsd.core.effects import Apply, Effect, Yield
 from lvsd.core.events import ConfigChanged, PlanApplied, Resumed, Ticked
 from lvsd.core.identity import service_key
+from lvsd.core.reconcile import applied
 from lvsd.core.state import Director
 from netlink.errors import Refusal
 from netlink.operations import AddDestination, AddService, DeleteService, Operation
-from netlink.table import Destination, DestinationKey
+from netlink.table import Destination, DestinationKey, Service
 from tests.unit.core.world import Bench, config, real, virtual
 
 A, B = "1.1.1.21", "1.1.1.22"
@@ -89,6 +90,24 @@ def test_a_reload_while_slices_wait_leaves_nothing_of_the_old_configuration() ->
     while Yield() in effects:
         director, effects = step(director, Resumed(), 2.0)
     assert not director.unsettled.services
+
+
+def test_what_waits_still_waits_after_a_reload() -> None:
+    director, _ = step(Bench(config()).director, ConfigChanged(config(FIRST, SECOND, THIRD)), 1.0)
+    director, effects = step(director, ConfigChanged(config(FIRST, SECOND, THIRD)), 2.0)
+    sent = plans(list(effects))
+    while Yield() in effects:
+        director, effects = step(director, Resumed(), 2.0)
+        sent += plans(list(effects))
+    added = [one.service.key for operations in sent for one in operations if isinstance(one, AddService)]
+    assert added == keys((SECOND, THIRD))
+
+
+def test_what_is_deleted_at_the_end_was_there_before() -> None:
+    key = service_key(FIRST.virtual)
+    peer = Destination(DestinationKey(A, 80), 3, 1)
+    operations = (AddService(Service(key, "wrr")), AddDestination(key, peer), DeleteService(key))
+    assert applied({}, operations) == {}
 
 
 def test_a_reload_forgets_what_is_gone_and_keeps_what_stays() -> None:

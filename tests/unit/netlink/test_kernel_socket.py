@@ -78,6 +78,11 @@ def test_a_dump_comes_in_parts() -> None:
     assert requests(kernel.sent[0])[0][1] == REQUEST | DUMP
 
 
+def test_a_dump_takes_nothing_from_another() -> None:
+    _, line = opened([message(FAMILY, 9, b"9999") + message(FAMILY, 1, b"1111") + message(FAMILY, 9, b"9999"), done(1)])
+    assert [bytes(body) for body in line.dump(FAMILY, b"")] == [b"1111"]
+
+
 def test_an_interrupted_dump_is_taken_again() -> None:
     first: list[Answer] = [message(FAMILY, 1, b"1111", flags=DUMP_INTERRUPTED), done(1)]
     _, line = opened(first, [message(FAMILY, 2, b"2222"), done(2)])
