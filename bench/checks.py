@@ -1,8 +1,8 @@
 """What checking costs: keepalived's checker beside the whole of lvsd, natively, over real TCP on this machine.
 
 Nothing here needs IPVS: keepalived's requests to it are answered by a stub (bench/native/ipvs_stub.c), our director's
-by the table in memory, so neither figure holds the kernel's part. Both read the same keepalived.conf. Everything runs
-in a network namespace of its own; CPU time is the scheduler's (/proc/PID/schedstat), memory the proportional set size.
+by the table in memory, so neither figure holds the kernel's part. Everything runs in a network namespace of its own;
+CPU time is the scheduler's (/proc/PID/schedstat), memory the proportional set size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ CHECKOUT = NATIVE.parents[1]
 INSIDE = "LVSD_BENCH_INSIDE"
 TCP_PORT, HTTP_PORT = 8001, 8002
 WINDOW_SECONDS, WINDOWS, START_LIMIT_SECONDS, STOP_SECONDS = 10.0, 3, 90.0, 10.0
-PEER_LIMIT = 1000  # with ten times that keepalived did not get to its pace within the limit
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,18 @@ class Farm:
                 lines.append(f" real_server 10.{2 + place // 62500}.{place // 250 % 250}.{1 + place % 250} {port} {{")
                 lines += ["  weight 1", *_checker(kind), " }"]
             lines.append("}")
+        return "\n".join(lines) + "\n"
+
+    def own(self) -> str:
+        """The same as lvsd.yaml."""
+        lines = ["services:"]
+        for number in range(self.services):
+            kind = self.kinds[number % len(self.kinds)]
+            port = TCP_PORT if kind == "tcp" else HTTP_PORT
+            places = range(number * self.reals_each, (number + 1) * self.reals_each)
+            reals = ", ".join(f"10.{2 + place // 62500}.{place // 250 % 250}.{1 + place % 250}" for place in places)
+            lines.append(f"  s{number}: {{virtual: 10.1.{number // 250}.{1 + number % 250}:{port},")
+            lines.append(f"    check: {{type: {kind}, interval: 1s, timeout: 1s, fall: 1}}, real_servers: [{reals}]}}")
         return "\n".join(lines) + "\n"
 
 
@@ -135,7 +146,7 @@ def name_of(pid: int) -> str:
 
 def cost(pid: int, farm: Farm) -> Cost:
     """Wait until every real server is checked at its pace, then look at some windows."""
-    settle(farm)
+    settle(farm, pid)
     windows: list[dict[int, float]] = []
     rates = []
     for _ in range(WINDOWS):
@@ -154,12 +165,14 @@ def cost(pid: int, farm: Farm) -> Cost:
     return Cost(statistics.median(totals), min(totals), max(totals), statistics.median(rates), memory, shares)
 
 
-def settle(farm: Farm) -> None:
-    """Until nine tenths of the pace are kept, and two seconds more."""
+def settle(farm: Farm, pid: int) -> None:
+    """Until nine tenths of the pace are kept, and two seconds more. Raises ProcessLookupError."""
     deadline = time.monotonic() + START_LIMIT_SECONDS
     opened = connections()
     while time.monotonic() < deadline:
         time.sleep(1.0)
+        if not memory_mib(pid):
+            raise ProcessLookupError(pid)
         now = connections()
         if now - opened >= 0.9 * farm.reals:
             break
@@ -177,12 +190,12 @@ def keepalived(farm: Farm, folder: Path) -> Cost:
 
 def lvsd(farm: Farm, folder: Path) -> Cost:
     """All its processes."""
-    (folder / "keepalived.conf").write_text(farm.configuration())
+    (folder / "lvsd.yaml").write_text(farm.own())
     shutil.rmtree(folder / "state", ignore_errors=True)
     for name in ("run", "state"):
         (folder / name).mkdir(exist_ok=True)
     command = [sys.executable, "-m", "bench.native.memory_supervisor", f"--run-dir={folder / 'run'}"]
-    command += [f"--state-dir={folder / 'state'}", "--checker-user=nobody", f"--config={folder / 'keepalived.conf'}"]
+    command += [f"--state-dir={folder / 'state'}", "--checker-user=nobody", f"--config={folder / 'lvsd.yaml'}"]
     with running(command, folder, {"PYTHONPATH": str(CHECKOUT)}) as pid:
         return replace(cost(pid, farm), words=lateness(pid, folder / "log"))
 
@@ -213,8 +226,7 @@ FARMS = {
 def compare(farm: Farm, folder: Path) -> None:
     """One row for each, and their ratio."""
     print(f"{farm.name}, interval 1 s; CPU-s a minute (lowest to highest), probes a second, memory (PSS)")
-    programs = (("keepalived", keepalived), ("lvsd", lvsd)) if farm.reals <= PEER_LIMIT else (("lvsd", lvsd),)
-    costs = {name: program(farm, folder) for name, program in programs}
+    costs = {name: program(farm, folder) for name, program in (("keepalived", keepalived), ("lvsd", lvsd))}
     for name, one in costs.items():
         print(
             f"  {name:<11}{one.cpu_seconds_a_minute:7.2f} ({one.lowest:.2f} to {one.highest:.2f})"
@@ -223,8 +235,6 @@ def compare(farm: Farm, folder: Path) -> None:
             + f"\n             {one.words}" * bool(one.words),
             flush=True,
         )
-    if len(costs) == 1:
-        return
     peer, ours = costs["keepalived"], costs["lvsd"]
     print(
         f"  lvsd / keepalived: CPU {ours.cpu_seconds_a_minute / peer.cpu_seconds_a_minute:.2f}, "
