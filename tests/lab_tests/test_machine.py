@@ -109,7 +109,7 @@ def test_a_runner_that_is_killed_takes_everything_along(home: Path, backend: str
 @BACKENDS
 def test_a_timeout_ends_a_command_that_does_not(home: Path, backend: str) -> None:
     with lab(
-        "run", "--timeout", "4", "--", "sh", "-c", "echo begun; sleep 1000", home=home, backend=backend
+        "run", "--timeout", "12", "--", "sh", "-c", "echo begun; sleep 1000", home=home, backend=backend
     ) as process:
         await_output(process, b"begun")
         people = family(process.pid)
@@ -126,7 +126,7 @@ def hang(people: frozenset[Person]) -> None:
 
 
 def test_a_kernel_that_hangs_is_ended(home: Path) -> None:
-    with lab("run", "--timeout", "4", "--", "sh", "-c", "echo begun; sleep 1000", home=home) as process:
+    with lab("run", "--timeout", "12", "--", "sh", "-c", "echo begun; sleep 1000", home=home) as process:
         await_output(process, b"begun")
         people = family(process.pid)
         hang(people)
