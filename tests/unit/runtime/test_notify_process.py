@@ -18,11 +18,10 @@ import pytest
 from lvsd.control.hooks import AppendLine, RunCommand, ToNotify, encode
 
 # The process itself, with shorter limits.
+ORDINARY_SIGNALS = 0x7FFFFFFF  # 32 and 33 are the C library's own: no program says what becomes of them
 DRIVER = """
 import sys
 from lvsd.runtime import child_group, commands, notify_process
-
-ORDINARY_SIGNALS = 0x7FFFFFFF  # 32 and 33 are the C library's own: no program says what becomes of them
 commands.LIMIT_SECONDS = float(sys.argv[2])
 child_group.GRACE_SECONDS = notify_process.GRACE_SECONDS = 0.5
 notify_process.DRAIN_SECONDS = float(sys.argv[3])
