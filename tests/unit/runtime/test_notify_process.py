@@ -17,8 +17,8 @@ import pytest
 
 from lvsd.control.hooks import AppendLine, RunCommand, ToNotify, encode
 
-# The process itself, with shorter limits.
 ORDINARY_SIGNALS = 0x7FFFFFFF  # 32 and 33 are the C library's own: no program says what becomes of them
+# The process itself, with shorter limits.
 DRIVER = """
 import sys
 from lvsd.runtime import child_group, commands, notify_process
