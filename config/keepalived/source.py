@@ -20,8 +20,8 @@ from config.reading import Reading, shown
 
 INCLUDE_DEPTH_LIMIT: Final = 8
 FILE_LIMIT: Final = 256
-LINES_LIMIT: Final = 100_000
-TOKEN_LIMIT: Final = 100_000
+LINES_LIMIT: Final = 200_000
+TOKEN_LIMIT: Final = 250_000
 REPEATED_LIMIT: Final = 4_000_000
 """Characters that lines may come to by repeating themselves."""
 NESTING_LIMIT: Final = 8

@@ -334,14 +334,7 @@ class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
 
 
 Reply = (
-    StatusReply
-    | VrrpReply
-    | ChangeReply
-    | FailoverReply
-    | OverridesReply
-    | EventsReply
-    | PortraitsReply
-    | ErrorReply
+    StatusReply | VrrpReply | ChangeReply | FailoverReply | OverridesReply | EventsReply | PortraitsReply | ErrorReply
 )
 
 
