@@ -267,7 +267,7 @@ def _kernel(
             refused = {refusal.operation for refusal in refusals}
             letters = mails.changes(director, (one for one in operations if one not in refused))
             posted, sent = mails.posted(answered, letters)
-            return _and_then(_let_vrrp_go(posted, now), (*answers, *sent))
+            return _and_then(_let_vrrp_go(mails.rounds_reviewed(posted), now), (*answers, *sent))
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
             ticked, sent = mails.ticked(director, now)

@@ -98,12 +98,20 @@ def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
     flushed, mails = _flushed(replace(director, post=replace(post, sent=0)))
     reminded, letters = _reminders(flushed, now)
     told, more = posted(reminded, letters)
+    return rounds_reviewed(told), [*mails, *more]
+
+
+def rounds_reviewed(director: Director) -> Director:
+    """A service's first round is over when all its real servers have a verdict, and that was told of."""
+    before = director.post.first_round
+    if not before:
+        return director
     first_round = frozenset(
         service_key(virtual.virtual)
-        for virtual in told.config.services
-        if service_key(virtual.virtual) in post.first_round and _undecided(told, virtual)
+        for virtual in director.config.services
+        if service_key(virtual.virtual) in before and _undecided(director, virtual)
     )
-    return replace(told, post=replace(told.post, first_round=first_round)), [*mails, *more]
+    return replace(director, post=replace(director.post, first_round=first_round))
 
 
 def _undecided(director: Director, virtual: VirtualService) -> bool:

@@ -141,7 +141,7 @@ def test_the_higher_priority_serves_and_comes_back(scene: Scene) -> None:
     assert (status.adverts_received, status.dropped) == (0, {})  # it does not hear itself
     scene.client.run(["ping", "-c1", "-W2", "-n", VIP])
     assert lb1.end() == 0
-    lb2.wait(Role.ACTIVE, Cause.HANDED_OVER)
+    lb2.wait(Role.ACTIVE, Cause.HANDED_OVER, Cause.ACTIVE_ROUTER_LEFT)
     assert holds(lb2.host)
     assert not holds(lb1.host)
     assert lb1.host.read(HELD) == ""
@@ -226,7 +226,7 @@ def test_an_address_deleted_by_hand_comes_back(scene: Scene) -> None:
     for _ in range(5):
         lb1.host.run(["ip", "addr", "del", f"{VIP}/24", "dev", "eth0"])
         becomes(lambda: holds(lb1.host) or not lb1.is_role(Role.ACTIVE), "it is back, or given up")
-    lb2.wait(Role.ACTIVE, Cause.HANDED_OVER)
+    lb2.wait(Role.ACTIVE, Cause.HANDED_OVER, Cause.ACTIVE_ROUTER_LEFT)
     assert "virtual_address_given_up" in lb1.log()
 
 

@@ -131,6 +131,14 @@ def test_only_the_phases_asked_for(phase: str, expected: tuple[int, int, int, in
     assert tuple(counts) == expected
 
 
+def test_the_first_round_is_over_as_soon_as_all_are_judged() -> None:
+    bench = Bench(config(mailed(replace(OPS, phases=frozenset({"running"})))))
+    bench.hear({A: UP, B: UP})
+    assert bench.mails() == []
+    bench.hear({A: DOWN})
+    assert len(bench.mails()) == 1
+
+
 def test_who_stays_down_is_told_of_again_and_again() -> None:
     bench = running(mailed(replace(OPS, repeat=60.0)))
     bench.hear({A: DOWN})
