@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("scapy", reason="`lvsctl vrrp watch` needs it: it is declared in pyproject.toml")
-
 from config.model import VirtualAddress, VrrpInstance
 from config.secret import Secret
 from lvsd.ctl.dissect import dissected, recorded
