@@ -200,6 +200,48 @@ class SipCheck(msgspec.Struct, frozen=True, tag="sip"):
     tcp: bool = False
 
 
+class RedisCheck(msgspec.Struct, frozen=True, tag="redis"):
+    """Healthy when PING (after AUTH, with credentials or a password alone) is answered by PONG.
+
+    `role`: what ROLE must say, `master` or `slave`; empty: it is not asked.
+    """
+
+    mode: TlsMode = TlsMode.NONE
+    tls: Tls = Tls()
+    credentials: Credentials | None = None  # an empty login: the password alone
+    role: str = ""
+
+
+class NtpCheck(msgspec.Struct, frozen=True, tag="ntp"):
+    """Healthy when a client's question (RFC 5905 mode 3) is answered by a synchronised server within `stratum`."""
+
+    stratum: int = 15
+
+
+class AgentCheck(msgspec.Struct, frozen=True, tag="agent"):
+    """An agent on the real server tells its weight and state in one line, in HAProxy's words (agent-check).
+
+    `send` goes out first. `weight` is what per cent are of: the real server's configured one. An agent that cannot be
+    asked is no failure of the real server.
+    """
+
+    send: str = ""
+    weight: int = 1
+
+
+class SynCheck(msgspec.Struct, frozen=True, tag="syn"):
+    """Healthy when a SYN is answered by SYN and ACK; no connection is made (needs CAP_NET_RAW)."""
+
+
+class FollowCheck(msgspec.Struct, frozen=True, tag="follow"):
+    """As healthy as the real server of the same address in `service`; nothing is probed.
+
+    Of several there, the one with the followed port (`Check.port`), else the first.
+    """
+
+    service: str
+
+
 class SimpleTcpCheck(msgspec.Struct, frozen=True, tag="simpletcp"):
     """Healthy when, after `send` went out, `expect` (without: anything) comes back."""
 
@@ -227,6 +269,11 @@ AnyCheck = (
     | RadiusCheck
     | SipCheck
     | SimpleTcpCheck
+    | RedisCheck
+    | NtpCheck
+    | AgentCheck
+    | SynCheck
+    | FollowCheck
 )
 
 
@@ -234,8 +281,9 @@ class Timing(msgspec.Struct, frozen=True):
     """When a check runs and how many outcomes in a row change its verdict. Times in seconds.
 
     `fast_interval` replaces `interval` while outcomes contradict what is believed (HAProxy's fastinter, keepalived's
-    delay_before_retry). `connects`: after a healthy whole probe so many times only the connection is tried
-    (ldirectord's checktype=N); a failure is followed by a whole probe.
+    delay_before_retry), `down_interval` while it is believed down (HAProxy's downinter). `connects`: after a healthy
+    whole probe so many times only the connection is tried (ldirectord's checktype=N); a failure is followed by a whole
+    probe.
     """
 
     interval: float = 5.0
@@ -244,6 +292,17 @@ class Timing(msgspec.Struct, frozen=True):
     fall: int = 3
     fast_interval: float | None = None
     connects: int = 0
+    down_interval: float | None = None
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """How a check's packets leave: from which address, with which mark (SO_MARK, needs CAP_NET_RAW), behind which
+    version of the PROXY protocol's header (0: none; it says LOCAL or UNKNOWN: a check has no client).
+    """
+
+    source: str = ""
+    mark: int = 0
+    proxy_protocol: int = 0
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -253,3 +312,4 @@ class Check(msgspec.Struct, frozen=True):
     timing: Timing = Timing()
     port: int | None = None
     address: str | None = None
+    dial: Dial = Dial()

@@ -10,7 +10,7 @@ import msgspec
 from config.checks import Check
 from config.pool_rules import PoolRules
 from config.secret import Secret
-from config.words import Forwarding, OnFailure, Protocol, SyncRole, TunnelChecksum, TunnelType
+from config.words import Forwarding, Initial, OnFailure, Protocol, SyncRole, TunnelChecksum, TunnelType
 
 Argv = tuple[str, ...]
 """A program (absolute path) and its arguments; empty: none."""
@@ -53,8 +53,10 @@ class Tunnel(msgspec.Struct, frozen=True):
 class RealServer(msgspec.Struct, frozen=True):
     """A server behind a virtual service.
 
-    It is up when `check` and all of `further_checks` are. `on_failure` replaces the service's. `on_up` and `on_down`
-    are commands to run when it enters and leaves service.
+    It is up when `check` and all of `further_checks` are, or so many of them as are `needed` (0: all). `initial`: what
+    is believed of it before its first verdict. Servers of a higher `priority_group` serve when too few of the lower
+    do, see PoolRules. `on_failure` replaces the service's. `on_up` and `on_down` are commands to run when it enters and
+    leaves service.
     """
 
     address: str
@@ -69,6 +71,9 @@ class RealServer(msgspec.Struct, frozen=True):
     on_failure: OnFailure | None = None
     on_up: Argv = ()
     on_down: Argv = ()
+    needed: int = 0
+    initial: Initial = Initial.ADOPT
+    priority_group: int = 1
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -141,7 +146,13 @@ class GratuitousArp(msgspec.Struct, frozen=True):
     refresh: float = 0.0
 
 
-class Track(msgspec.Struct, frozen=True):
+class Invertible(msgspec.Struct, frozen=True, kw_only=True):
+    """`inverted`: what is said below to be good is bad (keepalived's `reverse`)."""
+
+    inverted: bool = False
+
+
+class Track(Invertible, frozen=True):
     """Something an instance's priority depends on.
 
     `weight` 0: the instance cannot run while it is bad. Above 0: so much is added while it is good; below 0: so much is
@@ -195,6 +206,18 @@ class TrackedService(Track, frozen=True, tag="service"):
     each: int = 0
 
 
+class TrackedRoute(Track, frozen=True, tag="route"):
+    """Good while the main table (or table `table`) holds a route to exactly this prefix (`default`: 0.0.0.0/0 or ::/0).
+
+    `interface`, `gateway`: the route must go there; empty: anywhere. One whose next hop is down or dead does not count.
+    """
+
+    prefix: str = ""
+    interface: str = ""
+    gateway: str = ""
+    table: int = 254
+
+
 AnyTrack = TrackedInterface | TrackedScript | TrackedFile | TrackedProcess | TrackedService
 
 
@@ -214,7 +237,10 @@ class VrrpInstance(msgspec.Struct, frozen=True):
     `unicast_peers`: advertisements go to these addresses instead of the group. `source`: the address they come from,
     else the interface's first. `rfc_checksum`: version 3 over IPv4 without a pseudo header (RFC 9568) instead of
     keepalived's form; both are believed. `preempt_delay`: seconds to wait before taking over from a lower priority.
-    Instances of one `sync_group` are active together or not at all.
+    Instances of one `sync_group` are active together or not at all. `virtual_mac`: addresses live on a macvlan
+    interface of this name with the virtual router's MAC (RFC 9568 section 7.3), empty: on the interface itself.
+    `accept`: packets to the addresses are taken though we do not own them (RFC 9568 section 6.1, Accept_Mode).
+    `track_interface`: the instance cannot run while `interface` is down.
     """
 
     name: str
@@ -234,6 +260,9 @@ class VrrpInstance(msgspec.Struct, frozen=True):
     sync_group: str = ""
     tracks: tuple[AnyTrack, ...] = ()
     hooks: VrrpHooks = VrrpHooks()
+    virtual_mac: str = ""
+    accept: bool = True
+    track_interface: bool = True
 
     @property
     def ipv6(self) -> bool:
@@ -263,7 +292,8 @@ class Daemon(msgspec.Struct, frozen=True):
     file's path as its last argument, when a file's content changed. `maintenance_directory`: a file named after a real
     server there (`address` or `address:port`) takes it out of service. `command_user`: whom the commands of hooks run
     as. `notify_fifo`, `lvs_notify_fifo`: pipes that get a line for each role of VRRP, and for each real server and
-    quorum that comes or goes.
+    quorum that comes or goes. `workers`: checker workers, 0: as many as the checks and the machine have use for.
+    `probes_per_host`: how many probes may run against one address at once.
     """
 
     clear_table_on_stop: bool = False
@@ -275,6 +305,8 @@ class Daemon(msgspec.Struct, frozen=True):
     peer: Peering | None = None
     notify_fifo: str | None = None
     lvs_notify_fifo: str | None = None
+    workers: int = 0
+    probes_per_host: int = 32
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -302,10 +334,19 @@ class ConnectionSync(msgspec.Struct, frozen=True):
 
 
 class Ipvs(msgspec.Struct, frozen=True):
-    """Settings of the kernel's IPVS as a whole; what is not said is left as it is."""
+    """Settings of the kernel's IPVS as a whole; what is not said (None) is left as it is.
+
+    The last four are sysctls of net.ipv4.vs: `expire_nodest_conn` ends the connections of a real server that was
+    removed at once, `expire_quiescent_template` the persistence of one at weight 0; `conn_reuse_mode` and `sloppy_tcp`
+    as the kernel's documentation has them (ipvs-sysctl.rst).
+    """
 
     timeouts: Timeouts | None = None
     sync: ConnectionSync | None = None
+    expire_nodest_conn: bool | None = None
+    expire_quiescent_template: bool | None = None
+    conn_reuse_mode: int | None = None
+    sloppy_tcp: bool | None = None
 
 
 class Config(msgspec.Struct, frozen=True):

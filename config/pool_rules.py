@@ -65,10 +65,36 @@ class HoldDown(msgspec.Struct, frozen=True):
     forget: float = 1800.0
 
 
+class PassiveAction(Enum):
+    """What follows when clients' packets say that a real server answers nobody."""
+
+    PROBE = "probe"  # its checks run at once, and every fast_interval while it lasts
+    FAIL = "fail"  # besides, it counts as one failed probe
+
+
+class Passive(msgspec.Struct, frozen=True):
+    """Believe IPVS's counters: `connections` new ones within `window` seconds of which not one went on are suspect."""
+
+    connections: int = 10
+    window: float = 5.0
+    action: PassiveAction = PassiveAction.PROBE
+
+
+class LatencyWeights(msgspec.Struct, frozen=True):
+    """A real server slower than the service's median gets a smaller weight, `minimum` per cent of its own at least.
+
+    `slack`: how many times the median (in per cent) is not slow yet.
+    """
+
+    minimum: int = 25
+    slack: int = 150
+
+
 class PoolRules(msgspec.Struct, frozen=True):
     """The rules of one service's real servers. `slow_start`: seconds until one that came back has its whole weight.
 
-    `manual_resume`: who failed stays out until a person says otherwise.
+    `manual_resume`: who failed stays out until a person says otherwise. While fewer than `group_minimum` of the real
+    servers of lower priority groups are up (a share is of these), the next group serves with them.
     """
 
     floor: Floor | None = None
@@ -76,3 +102,6 @@ class PoolRules(msgspec.Struct, frozen=True):
     slow_start: float = 0.0
     hold_down: HoldDown | None = None
     manual_resume: bool = False
+    group_minimum: Amount = Amount(1)
+    passive: Passive | None = None
+    latency_weights: LatencyWeights | None = None

@@ -28,6 +28,15 @@ class OnFailure(Enum):
     QUIESCE = "quiesce"
 
 
+class Initial(Enum):
+    """What is believed of a real server before its first verdict."""
+
+    ADOPT = "adopt"  # in service if the kernel's table has it with a weight, else not
+    UNKNOWN = "unknown"  # not in service, and the first outcome decides
+    UP = "up"  # in service, as if it had been found up
+    DOWN = "down"  # not in service until `rise` successes
+
+
 class TunnelType(IntEnum):
     """Encapsulations of forwarding method tunnel, by the kernel's numbers (include/uapi/linux/ip_vs.h)."""
 
