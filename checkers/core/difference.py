@@ -30,7 +30,7 @@ def difference(running: Mapping[str, AssignedCheck], assigned: Iterable[Assigned
         before = running.get(identity)
         if before is None:
             started.append(check)
-        elif (before.target, before.check) != (check.target, check.check):
+        elif (before.target, before.check, before.dial) != (check.target, check.check, check.dial):
             replaced.append(check)
         elif before.timing != check.timing:
             retimed.append(check)

@@ -12,7 +12,7 @@ from enum import Enum
 import msgspec
 
 from checkers.core.outcome import Outcome
-from config.checks import AnyCheck, Timing
+from config.checks import AnyCheck, Dial, Timing
 
 PACKET_LIMIT_BYTES = 65536
 CHECKS_A_PACKET = 64  # assigned checks and verdicts travel in parts of this many at most
@@ -50,6 +50,7 @@ class AssignedCheck(msgspec.Struct, frozen=True):
     timing: Timing
     known: State = State.UNKNOWN
     weight: int | None = None
+    dial: Dial = Dial()
 
 
 class Assign(msgspec.Struct, frozen=True, tag="assign"):

@@ -15,6 +15,7 @@ from checkers.lean.secure import Secured
 from checkers.probes.tls import tls_context
 from config.checks import (
     AnyCheck,
+    Dial,
     HttpCheck,
     ImapCheck,
     PopCheck,
@@ -25,11 +26,16 @@ from config.checks import (
     TlsMode,
 )
 
+PLAIN_DIAL = Dial()
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
 def lean(assigned: AssignedCheck) -> bool:
-    """Whether the lean engine can run this check whole: no login, no STARTTLS, nothing that needs a library."""
+    """Whether the lean engine can run this check whole: no login, no STARTTLS, nothing that needs a library, and no
+    packets that leave otherwise than the kernel sends them by itself.
+    """
+    if assigned.dial != PLAIN_DIAL:
+        return False
     match assigned.check:
         case TcpCheck():
             return True

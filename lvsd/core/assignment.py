@@ -37,6 +37,7 @@ def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCh
         checked.check.timing,
         verdict.state if verdict is not None else State.UNKNOWN,
         verdict.weight if verdict is not None else None,
+        checked.check.dial,
     )
 
 
