@@ -13,6 +13,7 @@ from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading
 from config.rules import (
+    check_follows,
     check_groups,
     check_instances,
     check_names,
@@ -32,6 +33,7 @@ def build(top: Fields, parts: Sequence[Part], reading: Reading) -> tuple[Config,
     instances = [*_instances(top, reading), *(one for part in parts for one in part.instances)]
     check_names(services, instances, reading)
     check_services(services, reading)
+    check_follows(services, reading)
     check_instances(instances, reading)
     groups = [*_groups(top), *(one for part in parts for one in part.groups)]
     check_groups(instances, groups, reading)

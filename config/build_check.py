@@ -10,13 +10,25 @@ from config import codes
 from config import shape_checks as keys
 from config.check_kinds import build_kind
 from config.check_parts import check_type
-from config.checks import AnyCheck, Check, ExternalCheck, NoCheck, PingCheck, Timing
+from config.checks import (
+    AnyCheck,
+    Check,
+    Dial,
+    DnsCheck,
+    ExternalCheck,
+    FollowCheck,
+    NoCheck,
+    PingCheck,
+    SipCheck,
+    Timing,
+)
 from config.nodes import At, Place
 from config.reading import Reading
 from config.sections import Fields
 
 NO_CHECK_SAID: Final = Fields(Place(""))
 _SPECIFIC: Final = frozenset(key.name for specific in keys.TYPE_KEYS.values() for key in specific)
+_KNOWN: Final = {kind: frozenset(key.name for key in keys.known_keys(kind)) for kind in keys.TYPE_KEYS}
 _COMMON: Final = frozenset(key.name for key in keys.COMMON_CHECK_KEYS)
 _INSTEAD: Final = (
     (keys.RECEIVE, keys.RECEIVE_REGEX),
@@ -61,14 +73,15 @@ def _over_each(own: Fields, items: Iterable[Fields], reading: Reading) -> tuple[
     """Keys over every check of a list, each key over those whose type knows it."""
     items = tuple(items)
     _refuse_foreign_keys(own, [check_type(item) for item in items], reading)
-    return tuple(_over(own.only(_known(check_type(item))), item, check_type(item)) for item in items)
+    return tuple(_over(own.only(_KNOWN[check_type(item)]), item, check_type(item)) for item in items)
 
 
 def inherit_check(outer: Fields, inner: Fields, reading: Reading) -> Fields:
     """A level's keys over those of the level above.
 
-    A type of its own leaves the outer type's specific keys behind, and so does `receive` with an outer
-    `receive_regex` and the other way round. Keys said here must belong to the type that results.
+    A type of its own leaves the outer type's specific keys behind and the common ones that mean nothing to it, and so
+    does `receive` with an outer `receive_regex` and the other way round. Keys said here must belong to the type that
+    results.
     """
     kind = check_type(inner) if inner.said(keys.TYPE) else check_type(outer)
     if not inner.said(keys.TYPE) or inner.get(keys.TYPE) is not None:
@@ -77,21 +90,17 @@ def inherit_check(outer: Fields, inner: Fields, reading: Reading) -> Fields:
 
 
 def _over(inner: Fields, outer: Fields, kind: str) -> Fields:
-    left = set(_SPECIFIC) if kind != check_type(outer) else set()
+    left = set(_SPECIFIC | (_COMMON - _KNOWN[kind])) if kind != check_type(outer) else set()
     left.update(gone.name for said, gone in _INSTEAD if inner.said(said))
     return inner.over(outer, without=frozenset(left))
 
 
-def _known(kind: str) -> frozenset[str]:
-    return _COMMON | {key.name for key in keys.TYPE_KEYS[kind]}
-
-
 def _refuse_foreign_keys(inner: Fields, kinds: list[str], reading: Reading) -> None:
-    known = frozenset[str]().union(*map(_known, kinds))
+    known = frozenset[str]().union(*(_KNOWN[kind] for kind in kinds))
     for name, place in inner.key_places.items():
         if name not in known:
             message = f"`{name}` is unknown for type {' and '.join(dict.fromkeys(kinds))}"
-            types = ", ".join(other for other, own in keys.TYPE_KEYS.items() if name in {key.name for key in own})
+            types = ", ".join(other for other, own in _KNOWN.items() if name in own)
             hint = f"it belongs to {types}" + ("" if inner.said(keys.TYPE) else "; no `type` is said here")
             reading.error(codes.KEY_OF_OTHER_TYPE, place, message, hint)
 
@@ -104,7 +113,7 @@ def build_checks(probes: Probes, reading: Reading) -> tuple[Check, ...]:
 def build_check(fields: Fields, reading: Reading) -> Check:
     """The check, every default filled in."""
     built_in = Timing()
-    fast = fields.get(keys.FAST_INTERVAL)
+    fast, down = fields.get(keys.FAST_INTERVAL), fields.get(keys.DOWN_INTERVAL)
     timing = Timing(
         interval=fields.value(keys.INTERVAL, built_in.interval),
         timeout=fields.value(keys.TIMEOUT, built_in.timeout),
@@ -112,12 +121,23 @@ def build_check(fields: Fields, reading: Reading) -> Check:
         fall=fields.value(keys.FALL, built_in.fall),
         fast_interval=fast.value if fast else None,
         connects=fields.value(keys.CONNECTS, built_in.connects),
+        down_interval=down.value if down else None,
     )
     port, address = fields.get(keys.CHECK_PORT), fields.get(keys.CHECK_ADDRESS)
     kind = build_kind(fields, reading)
-    return Check(kind, timing, port.value if port else None, address.value if address else None)
+    return Check(
+        kind, timing, port.value if port else None, address.value if address else None, _dial(fields, kind, reading)
+    )
+
+
+def _dial(fields: Fields, kind: AnyCheck, reading: Reading) -> Dial:
+    proxy_protocol = fields.value(keys.PROXY_PROTOCOL, 0)
+    if proxy_protocol and isinstance(kind, DnsCheck | SipCheck) and not kind.tcp:
+        message = "`proxy_protocol` needs a stream, and this check speaks UDP"
+        reading.error(codes.CONTRADICTION, fields.place_of(keys.PROXY_PROTOCOL), message, "transport: tcp")
+    return Dial(fields.value(keys.SOURCE, None) or "", fields.value(keys.MARK, 0), proxy_protocol)
 
 
 def dials_a_port(kind: AnyCheck) -> bool:
     """Whether the check needs to know a port."""
-    return not isinstance(kind, NoCheck | ExternalCheck | PingCheck)
+    return not isinstance(kind, NoCheck | ExternalCheck | PingCheck | FollowCheck)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from config import codes
 from config import shape_pool as keys
 from config.model import RealServer
-from config.pool_rules import CorrelatedFailure, Floor, FloorAction, HoldDown, PoolRules
+from config.pool_rules import (
+    Amount,
+    CorrelatedFailure,
+    Floor,
+    FloorAction,
+    HoldDown,
+    LatencyWeights,
+    Passive,
+    PoolRules,
+)
 from config.reading import Reading
 from config.sections import Fields
 from config.words import HASHING_SCHEDULERS
@@ -22,6 +31,42 @@ def build_pool_rules(
         _slow_start(fields, scheduler, real_servers, reading),
         _hold_down(fields, reading),
         fields.value(keys.RESUME, default=False),
+        fields.value(keys.GROUP_MINIMUM, Amount(1)),
+        _passive(fields),
+        _latency_weights(fields, scheduler, real_servers, reading),
+    )
+
+
+def _passive(fields: Fields) -> Passive | None:
+    said = fields.value(keys.PASSIVE, None)
+    if said is None:
+        return None
+    built_in = Passive()
+    return Passive(
+        said.value(keys.PASSIVE_CONNECTIONS, built_in.connections),
+        said.value(keys.PASSIVE_WINDOW, built_in.window),
+        said.value(keys.PASSIVE_ACTION, built_in.action),
+    )
+
+
+def _latency_weights(
+    fields: Fields, scheduler: str, real_servers: tuple[RealServer, ...], reading: Reading
+) -> LatencyWeights | None:
+    """As with slow_start: weights of 1 cannot shrink, and each change would move a hashing scheduler's clients."""
+    said = fields.value(keys.LATENCY_WEIGHTS, None)
+    if said is None:
+        return None
+    place = fields.place_of(keys.LATENCY_WEIGHTS)
+    if scheduler in HASHING_SCHEDULERS:
+        message = f"`latency_weights` has no effect with {scheduler}: every change would move clients"
+        reading.warning(codes.NO_EFFECT, place, message, "latency_weights: false")
+        return None
+    if real_servers and all(one.weight <= 1 for one in real_servers):
+        message = "`latency_weights` has no effect: a weight of 1 cannot shrink"
+        reading.warning(codes.NO_EFFECT, place, message, "weight: 100")
+    built_in = LatencyWeights()
+    return LatencyWeights(
+        said.value(keys.LATENCY_MINIMUM, built_in.minimum), said.value(keys.LATENCY_SLACK, built_in.slack)
     )
 
 

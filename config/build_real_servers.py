@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from config import codes
+from msgspec.structs import replace
+
+from config import codes, shape_checks
 from config import shape_services as keys
 from config.build_check import Probes, build_checks, dials_a_port, inherit_probes
-from config.checks import Check, NoCheck
+from config.checks import AgentCheck, Check, NoCheck
 from config.model import FirewallMark, RealServer, Tunnel, VirtualEndpoint
 from config.network import is_ipv6
 from config.nodes import At, Place
 from config.reading import Reading
 from config.sections import Fields
-from config.words import Forwarding, TunnelChecksum, TunnelType
+from config.words import Forwarding, Initial, TunnelChecksum, TunnelType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def level_probes(outer: Probes, said: Fields, reading: Reading) -> Probes:
     return inherit_probes(outer, said.get(keys.CHECK_KEY), said.get(keys.CHECKS_KEY), reading)
 
 
+def written_checks(said: Fields) -> tuple[Fields, ...]:
+    """The checks one level says, as they stand there."""
+    one, several = said.get(keys.CHECK_KEY), said.get(keys.CHECKS_KEY)
+    return (*((one.value,) if one else ()), *(at.value for at in (several.value if several else ())))
+
+
 def is_ipv6_service(virtual: VirtualEndpoint | FirewallMark) -> bool:
     """The family of what clients use."""
     return virtual.ipv6 if isinstance(virtual, FirewallMark) else is_ipv6(virtual.address)
@@ -49,7 +57,7 @@ def build_real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[Re
     found: dict[tuple[str, int], Place] = {}
     servers = []
     for at in listed:
-        server = _real_server(at.value, frame, checks, reading)
+        server = _real_server(at.value, frame, (frame.probes, checks), reading)
         if server is None:
             continue
         key = server.address, server.port
@@ -64,11 +72,15 @@ def build_real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[Re
 def build_fallback(
     said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], reading: Reading
 ) -> tuple[RealServer, ...]:
-    """Servers for when no real server serves; one that is a real server too could never step in."""
+    """Servers for when no real server serves; one that is a real server too could never step in.
+
+    The service's checks are not theirs, nor what goes with them.
+    """
+    alone = Frame(frame.fields.only(_FOR_FALLBACK), Probes(), frame.virtual)
     taken = {(server.address, server.port) for server in real_servers}
     servers = []
     for at in said.value(keys.FALLBACK, ()):
-        server = _real_server(at.value, frame, _NOT_PROBED, reading, probed=False)
+        server = _real_server(at.value, alone, (Probes(), _NOT_PROBED), reading)
         if server is None:
             continue
         if (server.address, server.port) in taken:
@@ -80,8 +92,9 @@ def build_fallback(
 
 
 def _real_server(
-    said: Fields, frame: Frame, shared: tuple[Check, ...], reading: Reading, *, probed: bool = True
+    said: Fields, frame: Frame, shared: tuple[Probes, tuple[Check, ...]], reading: Reading
 ) -> RealServer | None:
+    """One server; `shared` are the checks of those that say none."""
     address = said.get(keys.REAL_ADDRESS)
     if address is None:
         return None
@@ -95,14 +108,17 @@ def _real_server(
     if lower > upper:  # the kernel's ERANGE (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_add_dest)
         message = f"the lower threshold {lower} is above the upper threshold {upper}"
         reading.error(codes.THRESHOLDS, fields.place_of(keys.LOWER_THRESHOLD), message, "lower it, or raise the upper")
-    checks = build_checks(level_probes(frame.probes, said, reading), reading) if _says_checks(said) else shared
-    if probed and port == 0 == frame.port and frame.virtual is not None:
+    weight = fields.value(keys.WEIGHT, 1)
+    probes, checks = _own_checks(said, frame, reading) if _says_checks(said) else shared
+    _check_sources(probes, checks, address.value, reading)
+    if port == 0 == frame.port and frame.virtual is not None:
         _check_probe_port(said, checks, reading)
+    checks = tuple(_weighed(check, weight) for check in checks)
     on_failure = said.get(keys.ON_FAILURE)
     return RealServer(
         address=address.value,
         port=port,
-        weight=fields.value(keys.WEIGHT, 1),
+        weight=weight,
         forwarding=forwarding,
         check=checks[0],
         upper_threshold=upper,
@@ -110,9 +126,42 @@ def _real_server(
         tunnel=_tunnel(said, fields, forwarding, reading),
         further_checks=checks[1:],
         on_failure=on_failure.value if on_failure else None,
-        on_up=fields.value(keys.ON_UP, ()) if probed else (),
-        on_down=fields.value(keys.ON_DOWN, ()) if probed else (),
+        on_up=fields.value(keys.ON_UP, ()),
+        on_down=fields.value(keys.ON_DOWN, ()),
+        needed=_needed(fields, len(checks), reading),
+        initial=fields.value(keys.INITIAL, Initial.ADOPT),
+        priority_group=said.value(keys.PRIORITY_GROUP, 1),
     )
+
+
+def _own_checks(said: Fields, frame: Frame, reading: Reading) -> tuple[Probes, tuple[Check, ...]]:
+    probes = level_probes(frame.probes, said, reading)
+    return probes, build_checks(probes, reading)
+
+
+def _weighed(check: Check, weight: int) -> Check:
+    """An agent's percentages are those of the real server's weight."""
+    if not isinstance(check.kind, AgentCheck):
+        return check
+    return replace(check, kind=replace(check.kind, weight=weight))
+
+
+def _needed(fields: Fields, checks: int, reading: Reading) -> int:
+    needed = fields.value(keys.CHECKS_NEEDED, 0)
+    if needed > checks:
+        message = f"{needed} checks must be healthy, and there {'is' if checks == 1 else 'are'} {checks}"
+        reading.error(codes.OUT_OF_RANGE, fields.place_of(keys.CHECKS_NEEDED), message, "checks_needed: all")
+    return needed
+
+
+def _check_sources(probes: Probes, checks: tuple[Check, ...], address: str, reading: Reading) -> None:
+    """A packet has both its addresses of one family."""
+    for said, check in zip(probes.each(), checks, strict=True):
+        source, target = check.dial.source, check.address or address
+        if source and is_ipv6(source) != is_ipv6(target):
+            message = f"the source {source} is not of the family of {target}, which is probed"
+            place = said.place_of(shape_checks.SOURCE)
+            reading.error(codes.FAMILY, place, message, "another `source` there, or `source: false`")
 
 
 def _tunnel(said: Fields, fields: Fields, forwarding: Forwarding, reading: Reading) -> Tunnel:
@@ -151,6 +200,9 @@ _CHECKSUMS: Final = {
 
 
 _NOT_PROBED: Final = (Check(NoCheck()),)
+_FOR_FALLBACK: Final = frozenset(
+    key.name for key in (keys.FORWARDING, keys.TUNNEL, keys.WEIGHT, keys.UPPER_THRESHOLD, keys.LOWER_THRESHOLD)
+)
 
 
 def _says_checks(said: Fields) -> bool:

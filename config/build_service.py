@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,13 +10,14 @@ from config import codes
 from config import shape_services as keys
 from config.build_check import Probes
 from config.build_pool import build_pool_rules
-from config.build_real_servers import Frame, build_fallback, build_real_servers, level_probes
+from config.build_real_servers import Frame, build_fallback, build_real_servers, level_probes, written_checks
 from config.build_settings import build_mail, build_persistence, build_quorum
 from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
 from config.network import Endpoint
 from config.nodes import At, Place
 from config.reading import Reading
 from config.sections import Fields, Key
+from config.shape_checks import FOLLOWED_SERVICE
 from config.words import HASHING_SCHEDULERS, SCHEDULER_FLAGS, OnFailure, Protocol
 
 ONE_PACKET_FLAG: Final = 0x4  # IP_VS_SVC_F_ONEPACKET, include/uapi/linux/ip_vs.h
@@ -25,10 +27,11 @@ Virtual = VirtualEndpoint | FirewallMark
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A service and the place of its virtual address."""
+    """A service, the place of its virtual address, and where it names services to follow."""
 
     service: VirtualService
     place: Place
+    follows: tuple[At[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,16 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
         monitor_file=monitor_file.value if monitor_file else None,
         rules=build_pool_rules(fields, scheduler, (real_servers, fallback), reading),
     )
-    return Built(service, _virtual_place(said))
+    return Built(service, _virtual_place(said), tuple(_follows(said, frame)))
+
+
+def _follows(said: Fields, frame: Frame) -> Iterator[At[str]]:
+    """The names its checks follow, as they are written."""
+    checks = list(frame.probes.each())
+    for server in (*said.value(keys.REAL_SERVERS, ()), *said.value(keys.FALLBACK, ())):
+        checks += written_checks(server.value)
+    found = (check.get(FOLLOWED_SERVICE) for check in checks)
+    yield from (at for at in found if at is not None)
 
 
 def _virtual_place(said: Fields) -> Place:

@@ -43,6 +43,8 @@ def build_daemon(top: Fields, parts: Sequence[Part], reading: Reading) -> Daemon
         peer=_peering(said, reading),
         notify_fifo=_first(said, shape.NOTIFY_FIFO, [part.notify_fifo for part in parts], reading),
         lvs_notify_fifo=_first(said, shape.LVS_NOTIFY_FIFO, [part.lvs_notify_fifo for part in parts], reading),
+        workers=said.value(shape.WORKERS, built_in.workers),
+        probes_per_host=said.value(shape.PROBES_PER_HOST, built_in.probes_per_host),
     )
 
 
@@ -118,7 +120,14 @@ def build_ipvs(
         place = syncs[0].place if syncs else said.place
     if sync is not None:
         _check_families(At(sync, place), services, reading)
-    return Ipvs(_timeouts(said, wishes, reading), sync)
+    return Ipvs(
+        _timeouts(said, wishes, reading),
+        sync,
+        said.value(shape.EXPIRE_NODEST_CONN, None),
+        said.value(shape.EXPIRE_QUIESCENT_TEMPLATE, None),
+        said.value(shape.CONN_REUSE_MODE, None),
+        said.value(shape.SLOPPY_TCP, None),
+    )
 
 
 def _timeouts(said: Fields, wishes: Sequence[At[Ipvs]], reading: Reading) -> Timeouts | None:

@@ -13,11 +13,13 @@ from config import codes
 from config import shape_checks as keys
 from config.check_parts import check_type, expect, login, mail_login, needed, payload, tls, upgrade
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     Credentials,
     DnsCheck,
     Expect,
     ExternalCheck,
+    FollowCheck,
     FtpCheck,
     HttpCheck,
     ImapCheck,
@@ -25,13 +27,16 @@ from config.checks import (
     MysqlCheck,
     NntpCheck,
     NoCheck,
+    NtpCheck,
     PgsqlCheck,
     PingCheck,
     PopCheck,
     RadiusCheck,
+    RedisCheck,
     SimpleTcpCheck,
     SipCheck,
     SmtpCheck,
+    SynCheck,
     TcpCheck,
     Tls,
     TlsMode,
@@ -226,6 +231,41 @@ def _ping(fields: Fields, _reading: Reading) -> AnyCheck:
     return PingCheck(fields.value(keys.COUNT, PingCheck().count))
 
 
+def _redis(fields: Fields, reading: Reading) -> AnyCheck:
+    return RedisCheck(TlsMode.NONE, Tls(), _redis_login(fields, reading), fields.value(keys.ROLE, ""))
+
+
+def _rediss(fields: Fields, reading: Reading) -> AnyCheck:
+    credentials = _redis_login(fields, reading)
+    return RedisCheck(TlsMode.IMPLICIT, tls(fields, reading), credentials, fields.value(keys.ROLE, ""))
+
+
+def _redis_login(fields: Fields, reading: Reading) -> Credentials | None:
+    """A password needs no login: Redis before its version 6 knew none."""
+    if fields.said(keys.PASSWORD) and not fields.said(keys.LOGIN):
+        return login(fields)
+    return mail_login(fields, reading)
+
+
+def _ntp(fields: Fields, _reading: Reading) -> AnyCheck:
+    return NtpCheck(fields.value(keys.STRATUM, NtpCheck().stratum))
+
+
+def _agent(fields: Fields, reading: Reading) -> AnyCheck:
+    """Its weight is the real server's, who is not known here; an agent never answers on the service's own port."""
+    needed(fields, reading, (keys.CHECK_PORT, "port: 9999, where the agent listens"))
+    return AgentCheck(payload(fields, reading).decode())
+
+
+def _syn(_fields: Fields, _reading: Reading) -> AnyCheck:
+    return SynCheck()
+
+
+def _follow(fields: Fields, reading: Reading) -> AnyCheck:
+    needed(fields, reading, (keys.FOLLOWED_SERVICE, "service: the name of another service"))
+    return FollowCheck(fields.value(keys.FOLLOWED_SERVICE, ""))
+
+
 def _external(fields: Fields, reading: Reading) -> AnyCheck:
     needed(fields, reading, (keys.COMMAND, "command: [/path/to/program, argument, ...]"))
     return ExternalCheck(fields.value(keys.COMMAND, ()), fields.value(keys.DYNAMIC_WEIGHT, default=False))
@@ -256,5 +296,11 @@ _BUILDERS: Final[dict[str, Callable[[Fields, Reading], AnyCheck]]] = {
     "simpletcp": _simpletcp,
     "udp": _udp,
     "ping": _ping,
+    "redis": _redis,
+    "rediss": _rediss,
+    "ntp": _ntp,
+    "agent": _agent,
+    "syn": _syn,
+    "follow": _follow,
     "external": _external,
 }

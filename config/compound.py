@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from config import codes
 from config.network import Endpoint, EndpointKind, Prefix, PrefixKind
-from config.nodes import At, Mapping, Meaning, Node, Scalar, Sequence, meaning
+from config.nodes import At, Meaning, Node, Scalar, Sequence, meaning
+from config.nodes import Mapping as MappingNode
 from config.passwords import path_text, relative_to
 from config.reading import Reading, shown, wrong_type
-from config.scalars import Schema, Text, quoted_text
+from config.scalars import Integer, Kind, Schema, quoted_text
 from config.sections import Fields, Key, Section, read_section, section_schema
 from config.words import TunnelType
 
@@ -38,20 +40,43 @@ class PathKind:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerName:
-    """A name, or `false` for none where one would be sent otherwise."""
+class OrNone:
+    """A text, or `false` for none where one would be used otherwise."""
 
-    name: Text
+    kind: Kind[str]
 
     def read(self, node: Node, reading: Reading) -> At[str | None] | None:
-        """The name."""
+        """The text."""
         if is_false(node):
             return At(None, node.place)
-        return self.name.read(node, reading)
+        return self.kind.read(node, reading)
 
     def schema(self) -> Schema:
         """A string or `false`."""
-        return {"anyOf": [{"const": False}, self.name.schema()]}
+        return {"anyOf": [{"const": False}, self.kind.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class WordOrNumber:
+    """A number from 1 to `high`, or a word that stands for one."""
+
+    wanted: str
+    words: Mapping[str, int]
+    high: int
+
+    def read(self, node: Node, reading: Reading) -> At[int] | None:
+        """The number."""
+        if isinstance(node, Scalar) and node.text.lower() in self.words:
+            return At(self.words[node.text.lower()], node.place)
+        if isinstance(node, Scalar) and re.fullmatch(r"-?[0-9]+", node.text[:20]):
+            return Integer(1, self.high).read(node, reading)
+        hint = f"{', '.join(self.words)}, or from 1 to {self.high}"
+        wrong_type(reading, node, self.wanted, hint)
+        return None
+
+    def schema(self) -> Schema:
+        """A word or a number."""
+        return {"anyOf": [{"enum": list(self.words)}, Integer(1, self.high).schema()]}
 
 
 def is_false(node: Node) -> bool:
@@ -145,7 +170,7 @@ class PersistenceKind:
 
     def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
         """The mapping's fields, with a short form's duration as its timeout."""
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return read_section(node, self.section, node.place, reading)
         if is_false(node):
             return At(None, node.place)
@@ -166,7 +191,7 @@ class RealServerKind:
 
     def read(self, node: Node, reading: Reading) -> At[Fields] | None:
         """The mapping's fields; a short form gives address and port."""
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return read_section(node, self.section, node.place, reading)
         found: At[Endpoint] | None = EndpointKind(port_needed=False).read(node, reading)
         if found is None:
@@ -190,7 +215,7 @@ class TunnelKind:
 
     def read(self, node: Node, reading: Reading) -> At[Fields] | None:
         """The mapping's fields; a short form gives the type."""
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return read_section(node, self.section, node.place, reading)
         return _alone(self.type, self.type.kind.read(node, reading))
 
@@ -208,7 +233,7 @@ class MailKind:
 
     def read(self, node: Node, reading: Reading) -> At[Fields | None] | None:
         """The mapping's fields; a short form gives the addresses."""
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return read_section(node, self.section, node.place, reading)
         if is_false(node):
             return At(None, node.place)
@@ -235,7 +260,7 @@ class VirtualAddressKind:
 
     def read(self, node: Node, reading: Reading) -> At[Fields] | None:
         """The mapping's fields; a short form gives the address."""
-        if isinstance(node, Mapping):
+        if isinstance(node, MappingNode):
             return read_section(node, self.section, node.place, reading)
         return _alone(self.address, PrefixKind().read(node, reading))
 

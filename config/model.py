@@ -218,7 +218,7 @@ class TrackedRoute(Track, frozen=True, tag="route"):
     table: int = 254
 
 
-AnyTrack = TrackedInterface | TrackedScript | TrackedFile | TrackedProcess | TrackedService
+AnyTrack = TrackedInterface | TrackedScript | TrackedFile | TrackedProcess | TrackedService | TrackedRoute
 
 
 class VrrpHooks(msgspec.Struct, frozen=True):

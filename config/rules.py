@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from config import codes
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
+from config.checks import FollowCheck
 from config.model import FirewallMark, TrackedService, VirtualEndpoint, VrrpGroup
 from config.nodes import At, Place
-from config.reading import Reading, nearest
+from config.reading import Reading, did_you_mean, nearest
 
 INSTANCES_LIMIT: Final = 64
 ADDRESSES_LIMIT: Final = 512
@@ -28,6 +29,65 @@ def check_services(services: Iterable[Built], reading: Reading) -> None:
             reading.error(
                 codes.DUPLICATE_SERVICE, built.place, message, f"it stands at {where(first.place, built.place)}"
             )
+
+
+def check_follows(services: Sequence[Built], reading: Reading) -> None:
+    """A followed service must be there, have the real server, and not follow back."""
+    by_name = {built.service.name: built for built in services}
+    for built in services:
+        for server in (*built.service.real_servers, *built.service.fallback):
+            for check in server.checks:
+                if isinstance(check.kind, FollowCheck) and check.kind.service:
+                    _check_follow(built, server.address, check.kind.service, check.port, by_name, reading)
+    _check_circles(by_name, reading)
+
+
+def _check_follow(
+    built: Built, address: str, name: str, port: int | None, services: Mapping[str, Built], reading: Reading
+) -> None:
+    place = _place_of_follow(built, name)
+    followed = services.get(name)
+    if followed is None:
+        hint = did_you_mean(name, sorted(one for one in services if one != built.service.name))
+        reading.error(codes.FOLLOW, place, f"there is no service `{name}` to follow", hint)
+    elif followed is built:
+        reading.error(codes.FOLLOW, place, f"service `{name}` follows itself", "follow another service")
+    else:
+        ports = [one.port for one in followed.service.real_servers if one.address == address]
+        if not ports or (port is not None and port not in ports):
+            what = address if port is None else f"{address} port {port}"
+            message = f"service `{name}` has no real server {what} to follow"
+            reading.error(codes.FOLLOW, place, message, "give this real server a check of its own")
+
+
+def _place_of_follow(built: Built, name: str) -> Place:
+    return next((at.place for at in built.follows if at.value == name), built.place)
+
+
+def _check_circles(services: Mapping[str, Built], reading: Reading) -> None:
+    """Services that follow each other in a circle have nothing to follow; each circle is told once."""
+    followed = {name: sorted(_followed(built) & services.keys() - {name}) for name, built in services.items()}
+    done: set[str] = set()
+    for start in followed:
+        path: list[str] = []
+        pending = [(start, 0)]
+        while pending:
+            name, depth = pending.pop()
+            del path[depth:]
+            if name in path:
+                circle = [*path[path.index(name) :], name]
+                message = f"services follow each other in a circle: {', '.join(circle)}"
+                place = _place_of_follow(services[circle[0]], circle[1])
+                reading.error(codes.FOLLOW, place, message, "one of them needs a check of its own")
+            elif name not in done:
+                done.add(name)
+                path.append(name)
+                pending += [(one, depth + 1) for one in followed[name]]
+
+
+def _followed(built: Built) -> set[str]:
+    servers = (*built.service.real_servers, *built.service.fallback)
+    return {check.kind.service for one in servers for check in one.checks if isinstance(check.kind, FollowCheck)}
 
 
 def check_names(services: Iterable[Built], instances: Iterable[BuiltInstance], reading: Reading) -> None:

@@ -18,10 +18,9 @@ def json_schema() -> Schema:
 
 def _check_schema() -> Schema:
     """The check's properties, and for each type that is said the names it allows."""
-    common = [key.name for key in shape_checks.COMMON_CHECK_KEYS]
     choices: list[object] = []
     for word, kind in shape_checks.CHECK_TYPE_WORDS.items():
-        names = common + [key.name for key in shape_checks.TYPE_KEYS[kind]]
+        names = [key.name for key in shape_checks.known_keys(kind)]
         condition: Schema = {"properties": {"type": {"const": word}}, "required": ["type"]}
         choices.append({"if": condition, "then": {"propertyNames": {"enum": names}}})
     return section_schema(shape_checks.CHECK) | {"allOf": choices}

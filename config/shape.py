@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from config.compound import Command, PathKind
+from config.compound import Command, PathKind, WordOrNumber
 from config.network import INTERFACE, PORT_LIMIT, EndpointKind, MulticastAddress
 from config.passwords import SecretKind
 from config.scalars import Boolean, Duration, Integer, Text, Word
@@ -33,6 +33,7 @@ from config.shape_vrrp import (
 from config.strangers import SYNC_STRANGERS, TOP_STRANGERS
 from config.words import SyncRole
 
+WORKERS_LIMIT: Final = 64
 TIMEOUT_LIMIT_SECONDS: Final = 2_147_483  # INT_MAX / HZ with 1000 (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout)
 
 # the file
@@ -74,12 +75,21 @@ NOTIFY_FIFO = Key("notify_fifo", PathKind(), "A named pipe that gets a line for 
 LVS_NOTIFY_FIFO = Key(
     "lvs_notify_fifo", PathKind(), "A named pipe that gets a line for each real server and quorum that comes or goes."
 )
+WORKERS = Key(
+    "workers",
+    WordOrNumber("how many workers", {"auto": 0}, WORKERS_LIMIT),
+    "How many processes probe; `auto` for as many as the checks and the machine have use for.",
+    "auto",
+)
+PROBES_PER_HOST = Key(
+    "probes_per_host", Integer(1, 10_000), "How many probes may run against one address at once; others wait.", "32"
+)
 DAEMON_SECTION = Section(
     "daemon",
     "The processes themselves.",
     (
         CLEAR_TABLE, CHECKER_USER, AUTORELOAD, ON_CONFIG_CHANGE, MAINTENANCE_DIRECTORY, COMMAND_USER, PEER,
-        NOTIFY_FIFO, LVS_NOTIFY_FIFO,
+        NOTIFY_FIFO, LVS_NOTIFY_FIFO, WORKERS, PROBES_PER_HOST,
     ),
 )  # fmt: skip
 
@@ -113,7 +123,21 @@ SYNC_SECTION = Section(
     SYNC_STRANGERS,
 )
 SYNC = Key("sync", Nested(SYNC_SECTION), "Connections are told to the other balancer.")
-IPVS_SECTION = Section("ipvs", "Settings of the kernel's IPVS as a whole.", (TIMEOUTS, SYNC))
+EXPIRE_NODEST_CONN = Key(
+    "expire_nodest_conn", Boolean(), "Whether the connections of a real server that was removed end at once."
+)
+EXPIRE_QUIESCENT_TEMPLATE = Key(
+    "expire_quiescent_template", Boolean(), "Whether clients leave a real server at weight 0 despite persistence."
+)
+CONN_REUSE_MODE = Key(
+    "conn_reuse_mode", Integer(0, 3), "What a client's port in use again means, as in the kernel's ipvs-sysctl.rst."
+)
+SLOPPY_TCP = Key("sloppy_tcp", Boolean(), "Whether any TCP packet may begin a connection, not a SYN alone.")
+IPVS_SECTION = Section(
+    "ipvs",
+    "Settings of the kernel's IPVS as a whole.",
+    (TIMEOUTS, SYNC, EXPIRE_NODEST_CONN, EXPIRE_QUIESCENT_TEMPLATE, CONN_REUSE_MODE, SLOPPY_TCP),
+)
 
 # top
 

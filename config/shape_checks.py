@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from config.checks import Galera
-from config.compound import Command, PathKind, ServerName, Statuses
+from config.compound import Command, OrNone, PathKind, Statuses
 from config.network import PORT_LIMIT, Address
 from config.passwords import SecretKind
 from config.payloads import HexBytes, HexPattern, LengthRange, Payload
 from config.scalars import Boolean, Duration, Integer, Regex, Text, Word
-from config.sections import Key, Section
+from config.sections import NAME_PATTERN, Key, Section
 from config.strangers import CHECK_STRANGERS
 
 QUERY_LIMIT_BYTES: Final = 4096
@@ -46,6 +46,12 @@ CHECK_TYPE_WORDS: Final = {
     "simpletcp": "simpletcp",
     "udp": "udp",
     "ping": "ping",
+    "redis": "redis",
+    "rediss": "rediss",
+    "ntp": "ntp",
+    "agent": "agent",
+    "syn": "syn",
+    "follow": "follow",
     "external": "external",
     "none": "none",
 }
@@ -55,6 +61,9 @@ FAST_INTERVAL = Key(
     "fast_interval",
     Duration(0.1, 86400),
     "Instead of `interval` while the outcomes contradict what is believed of the real server.",
+)
+DOWN_INTERVAL = Key(
+    "down_interval", Duration(0.1, 86400), "Instead of `interval` while the real server is believed down."
 )
 TIMEOUT = Key("timeout", Duration(0.01, 3600), "How long a whole probe may take before it counts as failed.", "3s")
 RISE = Key("rise", Integer(1, 1000), "Successes in a row that bring a real server back.", "1")
@@ -67,7 +76,18 @@ CONNECTS = Key(
 )
 CHECK_PORT = Key("port", Integer(1, PORT_LIMIT), "The port to probe instead of the real server's own.")
 CHECK_ADDRESS = Key("address", Address(), "The address to probe instead of the real server's own.")
-COMMON_CHECK_KEYS: Final = (TYPE, INTERVAL, FAST_INTERVAL, TIMEOUT, RISE, FALL, CONNECTS, CHECK_PORT, CHECK_ADDRESS)
+SOURCE = Key("source", OrNone(Address()), "The address probes come from; `false` for the kernel's choice.")
+MARK = Key("mark", Integer(0, 2**32 - 1), "The mark (SO_MARK) of the probe's packets; 0 for none.", "0")
+PROXY_PROTOCOL = Key(
+    "proxy_protocol",
+    Integer(0, 2),
+    "Begin with the PROXY protocol's header, version 1 or 2, which says that no client is behind it; 0 for none.",
+    "0",
+)
+COMMON_CHECK_KEYS: Final = (
+    TYPE, INTERVAL, FAST_INTERVAL, DOWN_INTERVAL, TIMEOUT, RISE, FALL, CONNECTS, CHECK_PORT, CHECK_ADDRESS, SOURCE,
+    MARK, PROXY_PROTOCOL,
+)  # fmt: skip
 
 # the keys of some types
 
@@ -94,7 +114,7 @@ RECEIVE = Key("receive", Text("a text", several_lines=True), "A text the answer 
 RECEIVE_REGEX = Key("receive_regex", Regex(), "A regular expression (Python's) that must be found in the answer.")
 SNI = Key(
     "sni",
-    ServerName(Text("a host name", HOST_PATTERN, _HOST_HINT)),
+    OrNone(Text("a host name", HOST_PATTERN, _HOST_HINT)),
     "The server name sent in the TLS handshake; `false` for none.",
 )
 VERIFY = Key("verify", Boolean(), "Whether the certificate must be valid.", "false")
@@ -150,6 +170,17 @@ REPLY = Key("reply", Boolean(), "Whether any answer must come.", "false")
 REPLY_HEX = Key("reply_hex", HexPattern(), "How the answer must begin, in hexadecimal digits, `x` for any.")
 REPLY_LENGTH = Key("reply_length", LengthRange(), 'How long the answer must be, in bytes: 12, or "10-200".')
 COUNT = Key("count", Integer(1, 20), "Echo requests, of which one must be answered.", "1")
+ROLE = Key(
+    "role",
+    Word("a role", {"master": "master", "slave": "slave"}),
+    "What the answer to ROLE must say; not asked unless.",
+)
+STRATUM = Key("stratum", Integer(1, 15), "The highest stratum at which the server is healthy.", "15")
+FOLLOWED_SERVICE = Key(
+    "service",
+    Text("a service's name", NAME_PATTERN, "letters, digits, _ . : @ + -"),
+    "The service whose real server of the same address is followed.",
+)
 COMMAND = Key("command", Command(), "Program (absolute path) and arguments; exit status 0 is success. No shell.")
 DYNAMIC_WEIGHT = Key(
     "dynamic_weight",
@@ -189,9 +220,45 @@ TYPE_KEYS: Final[dict[str, tuple[Key[object], ...]]] = {
     "simpletcp": (SEND, SEND_HEX, HALF_CLOSE, *_EXPECT),
     "udp": (SEND, SEND_HEX, REPLY, REPLY_HEX, REPLY_LENGTH, *_EXPECT),
     "ping": (COUNT,),
+    "redis": (LOGIN, PASSWORD, ROLE),
+    "rediss": (*_MAIL, ROLE),
+    "ntp": (STRATUM,),
+    "agent": (SEND,),
+    "syn": (),
+    "follow": (FOLLOWED_SERVICE,),
     "external": (COMMAND, DYNAMIC_WEIGHT),
 }
 """The keys each type of check has besides the common ones."""
+
+STREAM_TYPES: Final = frozenset(
+    (
+        "tcp", "http", "https", "http_proxy", "mysql", "pgsql", "imap", "imaps", "pop", "pops", "smtp", "smtps",
+        "submission", "ldap", "ldaps", "ftp", "nntp", "dns", "sip", "simpletcp", "redis", "rediss", "agent",
+    ),
+)  # fmt: skip
+"""Types that hold, or may hold, a conversation over a stream: there a PROXY header can go before."""
+
+_OWN_PACKETS: Final = frozenset(("none", "external", "follow"))  # or none at all
+_FOLLOWING: Final = frozenset((TYPE.name, CHECK_PORT.name))
+
+
+def common_keys(kind: str) -> tuple[Key[object], ...]:
+    """Those of the common keys that mean something to a type of check."""
+    return tuple(key for key in COMMON_CHECK_KEYS if _means(key.name, kind))
+
+
+def _means(name: str, kind: str) -> bool:
+    if kind == "follow":
+        return name in _FOLLOWING
+    if name == PROXY_PROTOCOL.name:
+        return kind in STREAM_TYPES
+    return name not in (SOURCE.name, MARK.name) or kind not in _OWN_PACKETS
+
+
+def known_keys(kind: str) -> tuple[Key[object], ...]:
+    """All the keys of a type of check."""
+    return (*common_keys(kind), *TYPE_KEYS[kind])
+
 
 CHECK = Section(
     "check",
@@ -199,8 +266,8 @@ CHECK = Section(
     (
         *COMMON_CHECK_KEYS, PATH, URL, METHOD, VIRTUAL_HOST, STATUS, DIGEST, RECEIVE, RECEIVE_REGEX, LOGIN, PASSWORD,
         QUERY, DATABASE, GALERA, BASE, SECRET, DNS_NAME, RECORD, ANSWER_NEEDED, TRANSPORT, USER, SEND, SEND_HEX,
-        HALF_CLOSE, REPLY, REPLY_HEX, REPLY_LENGTH, COUNT, STARTTLS, HELO, SNI, VERIFY, CA_FILE, COMMAND,
-        DYNAMIC_WEIGHT,
+        HALF_CLOSE, REPLY, REPLY_HEX, REPLY_LENGTH, COUNT, ROLE, STRATUM, FOLLOWED_SERVICE, STARTTLS, HELO, SNI, VERIFY,
+        CA_FILE, COMMAND, DYNAMIC_WEIGHT,
     ),
     CHECK_STRANGERS,
 )  # fmt: skip

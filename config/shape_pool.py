@@ -9,13 +9,14 @@ from typing import Final
 from config import codes
 from config.compound import is_false
 from config.nodes import At, Mapping, Node, Scalar
-from config.pool_rules import WHOLE, Amount, FloorAction
+from config.pool_rules import WHOLE, Amount, FloorAction, PassiveAction
 from config.reading import Reading, shown, wrong_type
 from config.scalars import Duration, Integer, Schema, Word
 from config.sections import Fields, Key, Section, read_section, section_schema
 
 AMOUNT_LIMIT: Final = 1_000_000
 HOLD_LIMIT_INTERVALS: Final = 100
+SLACK_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,23 @@ class AmountKind:
 
 @dataclass(frozen=True, slots=True)
 class ShareKind:
-    """A share: `60%`."""
+    """A share from `low` to `high` per cent: `60%`."""
+
+    low: int = 1
+    high: int = WHOLE
 
     def read(self, node: Node, reading: Reading) -> At[int] | None:
         """Per cent."""
-        found = re.fullmatch(r"([1-9][0-9]?|100)%", node.text) if isinstance(node, Scalar) else None
-        if found is None:
-            reading.error(codes.MALFORMED, node.place, "a share is expected", "from 1% to 100%")
+        found = re.fullmatch(r"([1-9][0-9]{0,3})%", node.text) if isinstance(node, Scalar) else None
+        if found is None or not self.low <= int(found[1]) <= self.high:
+            hint = f"from {self.low}% to {self.high}%"
+            reading.error(codes.MALFORMED, node.place, "a share is expected", hint)
             return None
         return At(int(found[1]), node.place)
 
     def schema(self) -> Schema:
         """A text with a percent sign."""
-        return {"type": "string", "pattern": "^(?:[1-9][0-9]?|100)%$"}
+        return {"type": "string", "pattern": "^[1-9][0-9]{0,3}%$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +169,45 @@ RESUME = Key(
     "manual: a real server that failed stays out until `lvsctl enable`.",
     "automatic",
 )
-POOL_SETTINGS = (FLOOR, CORRELATED_FAILURE, SLOW_START, HOLD_DOWN, RESUME)
-POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION, HOLD_DOWN_SECTION)
+GROUP_MINIMUM = Key(
+    "group_minimum",
+    AmountKind(),
+    "With fewer real servers up in the groups before it, the next `group` serves too: a number, or a share of those.",
+    "1",
+)
+PASSIVE_CONNECTIONS = Key(
+    "connections", Integer(1, 1_000_000), "So many new connections, of which none went on, are suspect.", "10"
+)
+PASSIVE_WINDOW = Key("window", Duration(1, 3600), "Within how long.", "5s")
+PASSIVE_ACTION = Key(
+    "action",
+    Word("an action", {one.value: one for one in PassiveAction}),
+    "probe: its checks run at once; fail: it counts as a failed probe besides.",
+    "probe",
+)
+PASSIVE_SECTION = Section(
+    "passive",
+    "What clients' packets tell of a real server.",
+    (PASSIVE_CONNECTIONS, PASSIVE_WINDOW, PASSIVE_ACTION),
+)
+PASSIVE = Key(
+    "passive",
+    SwitchedKind(PASSIVE_SECTION),
+    "Whether a real server is suspect when clients' connections to it do not go on.",
+    "false",
+)
+LATENCY_MINIMUM = Key("minimum", ShareKind(), "The least that is left of a weight.", "25%")
+LATENCY_SLACK = Key("slack", ShareKind(WHOLE, SLACK_LIMIT), "Up to so much of the median nobody is slow.", "150%")
+LATENCY_SECTION = Section(
+    "latency_weights", "Slow real servers get fewer connections.", (LATENCY_MINIMUM, LATENCY_SLACK)
+)
+LATENCY_WEIGHTS = Key(
+    "latency_weights",
+    SwitchedKind(LATENCY_SECTION),
+    "Whether a real server slower than the service's median gets a smaller weight.",
+    "false",
+)
+POOL_SETTINGS = (
+    FLOOR, CORRELATED_FAILURE, SLOW_START, HOLD_DOWN, RESUME, GROUP_MINIMUM, PASSIVE, LATENCY_WEIGHTS,
+)  # fmt: skip
+POOL_SECTIONS = (FLOOR_SECTION, CORRELATED_SECTION, HOLD_DOWN_SECTION, PASSIVE_SECTION, LATENCY_SECTION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from config import codes
-from config.compound import Command, MailKind, PathKind, PersistenceKind, RealServerKind, TunnelKind
+from config.compound import Command, MailKind, PathKind, PersistenceKind, RealServerKind, TunnelKind, WordOrNumber
 from config.network import PORT_LIMIT, Address, EndpointKind, Netmask
 from config.problems import Severity
 from config.scalars import Boolean, Duration, Integer, Text, Word
@@ -13,11 +13,21 @@ from config.sections import Key, Listing, Nested, Section
 from config.shape_checks import CHECK
 from config.shape_pool import POOL_SETTINGS
 from config.strangers import MAIL_STRANGERS, SERVICE_STRANGERS
-from config.words import FORWARDING_WORDS, SCHEDULER_FLAGS, SCHEDULERS, OnFailure, Protocol, TunnelChecksum, TunnelType
+from config.words import (
+    FORWARDING_WORDS,
+    SCHEDULER_FLAGS,
+    SCHEDULERS,
+    Initial,
+    OnFailure,
+    Protocol,
+    TunnelChecksum,
+    TunnelType,
+)
 
 WEIGHT_LIMIT: Final = 2**31 - 1  # the kernel holds it in an int (include/net/ip_vs.h, struct ip_vs_dest)
 THRESHOLD_LIMIT: Final = 2**32 - 1
 PERSISTENCE_LIMIT_SECONDS: Final = 31 * 86400  # ipvsadm's
+CHECKS_LIMIT: Final = 100
 MAIL_PHASE_WORDS: Final = ("starting", "running", "stopping", "reloading")
 
 CHECK_KEY = Key("check", Nested(CHECK), "How the real servers are probed; key by key over the level above.", "tcp")
@@ -64,7 +74,7 @@ CHECKS_KEY = Key(
         hint="write it as a list: [{type: http}, {type: smtp}]",
         when_empty=(codes.NO_VALUE, Severity.ERROR, "an empty list of checks: for none, `check: {type: none}`"),
     ),
-    "Several checks, all of which must be healthy; each over this level's `check`, key by key.",
+    "Several checks; each over this level's `check`, key by key.",
 )
 ON_FAILURE = Key(
     "on_failure",
@@ -74,16 +84,32 @@ ON_FAILURE = Key(
 )
 ON_UP = Key("on_up", Command(optional=True), "A command to run when a real server enters service; `false` for none.")
 ON_DOWN = Key("on_down", Command(optional=True), "A command to run when a real server leaves service.")
+CHECKS_NEEDED = Key(
+    "checks_needed",
+    WordOrNumber("how many checks must be healthy", {"all": 0, "any": 1}, CHECKS_LIMIT),
+    "How many of a real server's checks must be healthy: all, any, or a number.",
+    "all",
+)
+INITIAL = Key(
+    "initial",
+    Word("a state to begin with", {one.value: one for one in Initial}),
+    "What is believed before the first verdict: adopt (as the kernel has it), unknown, up or down.",
+    "adopt",
+)
 _REAL_SERVER_SETTINGS = (
-    FORWARDING, TUNNEL, WEIGHT, CHECK_KEY, CHECKS_KEY, UPPER_THRESHOLD, LOWER_THRESHOLD, ON_FAILURE, ON_UP, ON_DOWN,
+    FORWARDING, TUNNEL, WEIGHT, CHECK_KEY, CHECKS_KEY, CHECKS_NEEDED, INITIAL, UPPER_THRESHOLD, LOWER_THRESHOLD,
+    ON_FAILURE, ON_UP, ON_DOWN,
 )  # fmt: skip
 
 REAL_ADDRESS = Key("address", Address(), "The real server's address.", required=True)
 REAL_PORT = Key("port", Integer(0, PORT_LIMIT), "Its port; the virtual service's unless given.")
+PRIORITY_GROUP = Key(
+    "group", Integer(1, 100), "Group 1 serves; the next one when too few are up before it (`group_minimum`).", "1"
+)
 REAL_SERVER = Section(
     "real server",
     "A server behind the virtual service.",
-    (REAL_ADDRESS, REAL_PORT, *_REAL_SERVER_SETTINGS),
+    (REAL_ADDRESS, REAL_PORT, *_REAL_SERVER_SETTINGS, PRIORITY_GROUP),
     SERVICE_STRANGERS,
 )
 
@@ -193,12 +219,19 @@ REAL_SERVERS = Key(
 FALLBACK_ON_FAILURE = Key(
     ON_FAILURE.name, ON_FAILURE.kind, "`quiesce` keeps it in the table with weight 0 while it does not serve.", "remove"
 )
+FALLBACK_CHECK = Key(
+    CHECK_KEY.name, CHECK_KEY.kind, "How it is probed; the service's checks are not inherited.", "none"
+)
+FALLBACK_CHECKS = Key(CHECKS_KEY.name, CHECKS_KEY.kind, "Several checks instead.")
 FALLBACK_SERVER = Section(
     "fallback server",
-    "A server that is never probed and serves while no real server does.",
-    (REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING, TUNNEL, FALLBACK_ON_FAILURE),
+    "A server that serves while no real server does; not probed unless it says how.",
+    (
+        REAL_ADDRESS, REAL_PORT, WEIGHT, FORWARDING, TUNNEL, FALLBACK_ON_FAILURE, FALLBACK_CHECK, FALLBACK_CHECKS,
+        CHECKS_NEEDED,
+    ),
     SERVICE_STRANGERS,
-)
+)  # fmt: skip
 FALLBACK = Key(
     "fallback",
     Listing(
@@ -207,7 +240,7 @@ FALLBACK = Key(
         single=True,
         hint="an address, or a list: [1.1.1.19]",
     ),
-    "Servers that serve while no real server does; never probed.",
+    "Servers that serve while no real server does: all together, or the first healthy one of those with a check.",
 )
 SERVICE = Section(
     "service",

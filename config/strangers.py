@@ -6,7 +6,6 @@ from typing import Final
 
 CHECK_STRANGERS: Final = {
     "checktype": "ldirectord's; here `type`",
-    "service": "ldirectord's; here `type`",
     "checkinterval": "ldirectord's; here `interval`",
     "delay_loop": "keepalived's; here `interval`",
     "checktimeout": "ldirectord's; here `timeout`",
@@ -27,6 +26,9 @@ CHECK_STRANGERS: Final = {
     "misc_path": "keepalived's; here `command`",
     "delay_before_retry": "keepalived's; here `fast_interval`",
     "fastinter": "HAProxy's; here `fast_interval`",
+    "downinter": "HAProxy's; here `down_interval`",
+    "bindto": "keepalived's; here `source`",
+    "fwmark": "keepalived's; here `mark`",
     "payload": "keepalived's; here `send`, or `send_hex`",
     "require_reply": "keepalived's; here `reply: true`, or `reply_hex`",
     "max_reply_length": "keepalived's; here `reply_length: 1-100`",
@@ -55,6 +57,7 @@ _IN_CHECK: Final = {
 SERVICE_STRANGERS: Final = {
     **_IN_CHECK,
     **{key: f"{words}, inside `check:`" for key, words in CHECK_STRANGERS.items()},
+    "service": "ldirectord's; here `type`, inside `check:`",
     "real": "ldirectord's; here `real_servers`, a list",
     "real_server": "here `real_servers`, a list",
     "servers": "here `real_servers`",
