@@ -27,11 +27,12 @@ ADDRESS_LIMIT: Final = 255  # RFC 3768 section 5.3.5: the count is one byte
 
 @dataclass(frozen=True, slots=True)
 class BuiltInstance:
-    """An instance, the place of its virtual router id, and those of its addresses in order."""
+    """An instance, the place of its virtual router id, those of its addresses in order, and of its virtual MAC."""
 
     instance: VrrpInstance
     place: Place
     address_places: tuple[Place, ...]
+    mac_place: Place | None = None
 
 
 def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance | None:
@@ -62,10 +63,14 @@ def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance |
         rfc_checksum=said.value(shape.CHECKSUM, default=False),
         preempt_delay=_preempt_delay(said, reading),
         sync_group=said.value(shape.SYNC_GROUP, ""),
-        tracks=build_tracks(said, reading),
+        tracks=build_tracks(said, ipv6=_is_ipv6(addresses), reading=reading),
         hooks=build_hooks(said),
+        virtual_mac=_virtual_mac(said, router_id.value, interface.value, ipv6=_is_ipv6(addresses), reading=reading),
+        accept=_accept(said, priority, reading),
+        track_interface=said.value(shape.TRACK_INTERFACE_ITSELF, default=True),
     )
-    return BuiltInstance(instance, router_id.place, tuple(place for _address, place in addresses))
+    places = tuple(place for _address, place in addresses)
+    return BuiltInstance(instance, router_id.place, places, said.key_places.get(shape.VIRTUAL_MAC.name))
 
 
 def _addresses(said: Fields, version: int, reading: Reading) -> list[tuple[VirtualAddress, Place]]:
@@ -117,7 +122,7 @@ def _check_family(
 
 def _peers(said: Fields, addresses: list[tuple[VirtualAddress, Place]], reading: Reading) -> tuple[str, ...]:
     """Unicast peers: each once, none of them a virtual address, of the family that is advertised."""
-    ipv6 = any(is_ipv6(one.address) for one, _ in addresses if one.advertised)
+    ipv6 = _is_ipv6(addresses)
     found: dict[str, Place] = {}
     for peer in said.value(shape.UNICAST_PEERS, ()):
         if addresses and is_ipv6(peer.value) != ipv6:
@@ -133,6 +138,36 @@ def _peers(said: Fields, addresses: list[tuple[VirtualAddress, Place]], reading:
     if source is not None and addresses and is_ipv6(source.value) != ipv6:
         reading.error(codes.FAMILY, source.place, f"the source {source.value} is not of the addresses' family")
     return tuple(found)
+
+
+def _is_ipv6(addresses: list[tuple[VirtualAddress, Place]]) -> bool:
+    return any(is_ipv6(one.address) for one, _ in addresses if one.advertised)
+
+
+def _virtual_mac(said: Fields, router_id: int, interface: str, *, ipv6: bool, reading: Reading) -> str:
+    """The interface with the virtual router's MAC, by keepalived's names unless one is given; empty for none."""
+    wish = said.value(shape.VIRTUAL_MAC, default=False)
+    if isinstance(wish, bool):
+        return usual_mac_interface(router_id, ipv6=ipv6) if wish else ""
+    if wish == interface:
+        message = f"`virtual_mac` makes an interface of its own, and `{wish}` is the instance's"
+        reading.error(codes.CONTRADICTION, said.place_of(shape.VIRTUAL_MAC), message, "virtual_mac: true")
+    return wish
+
+
+def usual_mac_interface(router_id: int, *, ipv6: bool) -> str:
+    """What the interface with a virtual MAC is called where no name is given."""
+    return f"vrrp6.{router_id}" if ipv6 else f"vrrp.{router_id}"
+
+
+def _accept(said: Fields, priority: int, reading: Reading) -> bool:
+    """RFC 9568 section 6.1: whoever owns the addresses takes their packets."""
+    accept = said.value(shape.ACCEPT, default=True)
+    if not accept and priority == OWNER_PRIORITY:
+        message = "`accept: false` has no effect at priority 255, the owner's"
+        reading.warning(codes.NO_EFFECT, said.place_of(shape.ACCEPT), message, "priority: 254")
+        return True
+    return accept
 
 
 def _preempt_delay(said: Fields, reading: Reading) -> float:

@@ -13,7 +13,7 @@ from config.nodes import At, Meaning, Node, Scalar, Sequence, meaning
 from config.nodes import Mapping as MappingNode
 from config.passwords import path_text, relative_to
 from config.reading import Reading, shown, wrong_type
-from config.scalars import Integer, Kind, Schema, quoted_text
+from config.scalars import Boolean, Integer, Kind, Schema, quoted_text
 from config.sections import Fields, Key, Section, read_section, section_schema
 from config.words import TunnelType
 
@@ -54,6 +54,23 @@ class OrNone:
     def schema(self) -> Schema:
         """A string or `false`."""
         return {"anyOf": [{"const": False}, self.kind.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Switchable:
+    """A text, `true` for the usual one, or `false` for none."""
+
+    kind: Kind[str]
+
+    def read(self, node: Node, reading: Reading) -> At[str | bool] | None:
+        """The text, or the truth value."""
+        if isinstance(node, Scalar) and meaning(node) is Meaning.BOOLEAN:
+            return Boolean().read(node, reading)
+        return self.kind.read(node, reading)
+
+    def schema(self) -> Schema:
+        """A string or a boolean."""
+        return {"anyOf": [{"type": "boolean"}, self.kind.schema()]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,29 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkKind:
+    """A network as `ADDRESS/PREFIX`, an address alone, or `default` for every address (an empty text)."""
+
+    def read(self, node: Node, reading: Reading) -> At[str] | None:
+        """The network in canonical form."""
+        text = _address_text(node, reading, "a network")
+        if text is None:
+            return None
+        if text.lower() == "default":
+            return At("", node.place)
+        try:
+            return At(str(ipaddress.ip_network(text[:_ADDRESS_CHARACTERS])), node.place)
+        except ValueError:
+            hint = "10.0.0.0/8 with no bits behind the prefix, or default"
+            reading.error(codes.MALFORMED, node.place, f"{shown(text)} is not a network", hint)
+            return None
+
+    def schema(self) -> Schema:
+        """A string."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
 class MulticastAddress:
     """A multicast group, IPv4 or IPv6."""
 

@@ -110,8 +110,9 @@ def _note_name(name: str, first: Place, second: Place, reading: Reading) -> None
 
 
 def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> None:
-    """One virtual router id a network, and every address with one instance."""
+    """One virtual router id a network, every address with one instance, and an interface for each virtual MAC."""
     _check_size(instances, reading)
+    _check_macs(instances, reading)
     routers: dict[tuple[str, int, bool], BuiltInstance] = {}
     movers: dict[str, tuple[BuiltInstance, Place]] = {}
     for built in instances:
@@ -126,6 +127,17 @@ def check_instances(instances: Sequence[BuiltInstance], reading: Reading) -> Non
             if mover is not built:
                 message = f"{address.address} is moved by instance `{mover.instance.name}` already"
                 reading.error(codes.VRRP_DUPLICATE, place, message, f"it stands at {where(at, place)}")
+
+
+def _check_macs(instances: Sequence[BuiltInstance], reading: Reading) -> None:
+    taken = {built.instance.interface: built for built in instances}
+    for built in instances:
+        name = built.instance.virtual_mac
+        first = taken.setdefault(name, built)
+        if name and (first is not built) and name != built.instance.interface:
+            message = f"the interface {name} is of instance `{first.instance.name}` already"
+            place = built.mac_place or built.place
+            reading.error(codes.VRRP_DUPLICATE, place, message, "virtual_mac: a name of its own")
 
 
 def check_groups(instances: Sequence[BuiltInstance], groups: Iterable[At[VrrpGroup]], reading: Reading) -> None:

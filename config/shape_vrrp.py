@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from config import codes
-from config.compound import Command, PathKind, VirtualAddressKind
-from config.network import INTERFACE, Address, PrefixKind
+from config.compound import Command, PathKind, Switchable, VirtualAddressKind
+from config.network import INTERFACE, Address, NetworkKind, PrefixKind
 from config.passwords import SecretKind
 from config.problems import Severity
 from config.scalars import Boolean, Duration, Integer, Text, Word
@@ -73,12 +73,20 @@ TRACK_DELAY = Key(
 TRACK_EACH = Key(
     "each", Integer(0, 253), "With `service`: taken off the priority for each real server whose checks fail.", "0"
 )
+TRACK_ROUTE = Key(
+    "route", NetworkKind(), "Good while there is a route to exactly this network: ADDRESS/PREFIX, or `default`."
+)
+TRACK_VIA = Key("via_interface", INTERFACE, "With `route`: it must go over this interface.")
+TRACK_GATEWAY = Key("gateway", Address(), "With `route`: it must go to this gateway.")
+TRACK_TABLE = Key("table", Integer(1, 2**32 - 1), "With `route`: the routing table it stands in; main is 254.", "254")
+TRACK_INVERTED = Key("inverted", Boolean(), "Whether what is good otherwise is bad here, and the reverse.", "false")
 TRACK_SECTION = Section(
     "track",
-    "Something the priority depends on: one of `interface`, `script`, `file`, `process`, `service`.",
+    "Something the priority depends on: one of `interface`, `script`, `file`, `process`, `service`, `route`.",
     (
-        TRACK_INTERFACE, TRACK_SCRIPT, TRACK_FILE, TRACK_PROCESS, TRACK_SERVICE, TRACK_WEIGHT, TRACK_NAME,
-        TRACK_INTERVAL, TRACK_TIMEOUT, TRACK_RISE, TRACK_FALL, TRACK_USER, TRACK_COUNT, TRACK_DELAY, TRACK_EACH,
+        TRACK_INTERFACE, TRACK_SCRIPT, TRACK_FILE, TRACK_PROCESS, TRACK_SERVICE, TRACK_ROUTE, TRACK_WEIGHT,
+        TRACK_INVERTED, TRACK_NAME, TRACK_INTERVAL, TRACK_TIMEOUT, TRACK_RISE, TRACK_FALL, TRACK_USER, TRACK_COUNT,
+        TRACK_DELAY, TRACK_EACH, TRACK_VIA, TRACK_GATEWAY, TRACK_TABLE,
     ),
 )  # fmt: skip
 
@@ -135,6 +143,16 @@ SYNC_GROUP = Key(
 TRACK = Key(
     "track", Listing(Nested(TRACK_SECTION), "a list of mappings"), "What the priority, or running at all, depends on."
 )
+VIRTUAL_MAC = Key(
+    "virtual_mac",
+    Switchable(INTERFACE),
+    "Whether the addresses live on an interface of their own with the virtual router's MAC; its name, or `true`.",
+    "false",
+)
+ACCEPT = Key("accept", Boolean(), "Whether the active balancer answers at the addresses itself.", "true")
+TRACK_INTERFACE_ITSELF = Key(
+    "track_interface", Boolean(), "Whether the instance needs `interface` to be up to run.", "true"
+)
 ON_ACTIVE = Key("on_active", Command(), "A command to run when it becomes active.")
 ON_BACKUP = Key("on_backup", Command(), "A command to run when it becomes backup.")
 ON_FAULT = Key("on_fault", Command(), "A command to run when it cannot run any more.")
@@ -154,8 +172,8 @@ VRRP_INSTANCE = Section(
     "A virtual router: addresses that move between the balancers.",
     (
         VRRP_INTERFACE, VIRTUAL_ROUTER_ID, PRIORITY, VERSION, ADVERTISEMENT_INTERVAL, AUTHENTICATION, ADDRESSES,
-        PREEMPT, PREEMPT_DELAY, GRATUITOUS_ARP, UNICAST_PEERS, SOURCE, CHECKSUM, SYNC_GROUP, TRACK, ON_ACTIVE,
-        ON_BACKUP, ON_FAULT, ON_STOP, ON_CHANGE,
+        PREEMPT, PREEMPT_DELAY, GRATUITOUS_ARP, UNICAST_PEERS, SOURCE, CHECKSUM, SYNC_GROUP, TRACK, VIRTUAL_MAC,
+        ACCEPT, TRACK_INTERFACE_ITSELF, ON_ACTIVE, ON_BACKUP, ON_FAULT, ON_STOP, ON_CHANGE,
     ),
     VRRP_STRANGERS,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from config.build_vrrp import DEFAULT_VERSION
+from config.build_vrrp import DEFAULT_VERSION, usual_mac_interface
 from config.convert.values import Keys, duration, said
 from config.convert.yamltext import Value
 from config.model import (
@@ -13,6 +13,7 @@ from config.model import (
     TrackedFile,
     TrackedInterface,
     TrackedProcess,
+    TrackedRoute,
     TrackedScript,
     TrackedService,
     VirtualAddress,
@@ -41,8 +42,16 @@ def instance_keys(instance: VrrpInstance) -> Keys:
         preempt_delay=duration(instance.preempt_delay) if instance.preempt_delay else None,
         gratuitous_arp=_gratuitous_arp(instance.gratuitous_arp) or None,
         sync_group=instance.sync_group or None,
-        track=[_track(one) | said(weight=one.weight or None) for one in instance.tracks] or None,
+        track=[_track(one) | _judged(one) for one in instance.tracks] or None,
+        virtual_mac=_virtual_mac(instance),
+        accept=None if instance.accept else False,
+        track_interface=None if instance.track_interface else False,
     ) | hook_keys(instance.hooks)
+
+
+def _virtual_mac(instance: VrrpInstance) -> Value | None:
+    usual = usual_mac_interface(instance.virtual_router_id, ipv6=instance.ipv6)
+    return True if instance.virtual_mac == usual else instance.virtual_mac or None
 
 
 def hook_keys(hooks: VrrpHooks) -> Keys:
@@ -65,6 +74,10 @@ def _address(address: VirtualAddress, interface: str) -> Value:
     return {"address": written} | keys if keys else written
 
 
+def _judged(track: AnyTrack) -> Keys:
+    return said(weight=track.weight or None, inverted=track.inverted or None)
+
+
 def _track(track: AnyTrack) -> Keys:
     match track:
         case TrackedInterface():
@@ -79,6 +92,12 @@ def _track(track: AnyTrack) -> Keys:
             return {"service": track.name} | said(delay=delay, each=track.each or None)
         case TrackedScript():
             return _script(track)
+        case TrackedRoute():
+            return {"route": track.prefix} | said(
+                via_interface=track.interface or None,
+                gateway=track.gateway or None,
+                table=track.table if track.table != TrackedRoute().table else None,
+            )
 
 
 def _script(track: TrackedScript) -> Keys:
