@@ -10,7 +10,7 @@ import msgspec
 from checkers.core.health import Health, worth_telling
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Outcome
-from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, slot_after_early
+from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of
 from checkers.core.turns import connects_left, turn
 from config.checks import AnyCheck
 
@@ -21,13 +21,12 @@ class Course(msgspec.Struct):
     assigned: AssignedCheck
     health: Health
     rhythm: Rhythm
-    early_at: float | None = None  # the first probe of what is not known, before the rhythm begins
     connects_left: int = 0
 
     @property
     def moment(self) -> float:
         """When to probe."""
-        return self.rhythm.moment if self.early_at is None else self.early_at
+        return self.rhythm.moment
 
     @property
     def asked(self) -> AnyCheck:
@@ -51,20 +50,18 @@ class Course(msgspec.Struct):
 
     def ended(self, now: float) -> None:
         """The conversation is over: the next moment."""
-        timing = self.assigned.timing
-        if self.early_at is None:
-            self.rhythm = self.rhythm.after(now, timing, contradicted=self.health.streak > 0)
-        else:
-            self.early_at = None
-            self.rhythm = Rhythm(slot_after_early(self.rhythm.slot, timing.interval, now))
+        timing, health = self.assigned.timing, self.health
+        slowed = timing.down_interval is not None and health.state is State.DOWN
+        down = jitter_of(self.assigned.id) if slowed else None
+        self.rhythm = self.rhythm.after(now, timing, contradicted=health.streak > 0, down=down)
 
 
 def course(assigned: AssignedCheck, health: Health, now: float) -> Course:
-    """A check that becomes known now. What nothing is known about is probed early."""
-    early_at = None
+    """A check that becomes known now. What nobody has seen yet is probed early, before its rhythm begins."""
+    rhythm = _rhythm(assigned, now)
     if health.state is State.UNKNOWN:
-        early_at = early_moment(now, assigned.timing.interval, jitter_of(assigned.id))
-    return Course(assigned, health, _rhythm(assigned, now), early_at)
+        rhythm = Rhythm(rhythm.slot, early_moment(now, assigned.timing.interval, jitter_of(assigned.id)))
+    return Course(assigned, health, rhythm)
 
 
 def _rhythm(assigned: AssignedCheck, now: float) -> Rhythm:

@@ -1,8 +1,8 @@
 """When to probe next: fixed slots, so that nothing drifts, and none made up for, so that nothing bursts. Pure.
 
-Moments and intervals are seconds. A check's slots are `first + n * interval`; where in the interval they lie
-follows from the check's identity, so that a thousand checks of one interval never start together, and a
-restarted worker keeps the rhythm's spread.
+Moments and intervals are seconds. A check's slots are `(jitter + n) * interval` since the machine's start; the jitter
+follows from the check's identity, so that a thousand checks of one interval never start together, and whoever takes
+over a check (a restarted worker, another one) goes on in the same slots.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ GRAIN_LIMIT_SECONDS = 0.05
 
 def grain(timing: Timing) -> float:
     """How late a probe may be begun so that others are begun with it: far below what any interval shows."""
-    shortest = timing.interval if timing.fast_interval is None else min(timing.interval, timing.fast_interval)
-    return min(shortest * GRAIN_SHARE, GRAIN_LIMIT_SECONDS)
+    other = (one for one in (timing.fast_interval, timing.down_interval) if one is not None)
+    return min(min((timing.interval, *other)) * GRAIN_SHARE, GRAIN_LIMIT_SECONDS)
 
 
 def jitter_of(identity: str) -> float:
@@ -35,8 +35,9 @@ def jitter_of(identity: str) -> float:
 
 
 def first_slot(now: float, interval: float, jitter: float) -> float:
-    """The first slot of a check that becomes known at `now`: within one interval from there."""
-    return now + interval * jitter
+    """The first slot of a check that becomes known at `now`: within one interval from there, where it always lies."""
+    slot = interval * jitter
+    return slot if now < slot else next_slot(slot, interval, now)
 
 
 def early_moment(now: float, interval: float, jitter: float) -> float:
@@ -53,7 +54,7 @@ def slot_after_early(slot: float, interval: float, now: float) -> float:
 
 
 def next_slot(slot: float, interval: float, now: float) -> float:
-    """The first slot after `now` in the rhythm of `slot`. Those missed (a long probe, a stall) are left out."""
+    """The first slot after `now` and after `slot` in its rhythm. Those missed (a long probe, a stall) are left out."""
     if now < slot + interval:
         return slot + interval
     missed = floor((now - slot) / interval)
@@ -62,25 +63,34 @@ def next_slot(slot: float, interval: float, now: float) -> float:
 
 
 class Rhythm(msgspec.Struct, frozen=True):
-    """When a check is probed next: in its slot, or before it, where an outcome asks to look again soon."""
+    """When a check is probed next: in its slot, or when an outcome asks to look again instead."""
 
     slot: float
     hurried_to: float | None = None
+    slowed: bool = False  # `hurried_to` is a slot of one that is down
 
     @property
     def moment(self) -> float:
         """When to probe."""
         return self.slot if self.hurried_to is None else self.hurried_to
 
-    def after(self, now: float, timing: Timing, *, contradicted: bool) -> Rhythm:
-        """The rhythm after a probe that ended at `now`.
+    def after(self, now: float, timing: Timing, *, contradicted: bool, down: float | None = None) -> Rhythm:
+        """The rhythm after a probe that ended at `now`. `down`: the check's jitter, if it is believed down.
 
         While outcomes contradict what is believed, `timing.fast_interval` counts from the end of a probe to the next;
-        then the slots go on, where they always were, though not right behind the hurried probe.
+        then the slots go on, where they always were, though not right behind the hurried probe. A check that is down
+        and stays so has slots of its own, `timing.down_interval` apart.
         """
         if contradicted and timing.fast_interval is not None:
             return Rhythm(self.slot, now + timing.fast_interval)
+        if not contradicted and down is not None and timing.down_interval is not None:
+            return Rhythm(self.slot, self._slow_slot(now, timing.down_interval, down), slowed=True)
         if self.hurried_to is None:
             return Rhythm(next_slot(self.slot, timing.interval, now))
         slot = self.slot if self.slot > now else next_slot(self.slot, timing.interval, now)
         return Rhythm(slot_after_early(slot, timing.interval, now))
+
+    def _slow_slot(self, now: float, interval: float, jitter: float) -> float:
+        if self.slowed and self.hurried_to is not None:
+            return next_slot(self.hurried_to, interval, now)
+        return slot_after_early(first_slot(now, interval, jitter), interval, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from checkers.core.schedule import (
     Rhythm,
     early_moment,
     first_slot,
+    grain,
     jitter_of,
     next_slot,
     slot_after_early,
@@ -25,7 +27,16 @@ TOLERANCE = 1e-6  # of an interval: seconds are floats
 
 @given(MOMENTS, INTERVALS, JITTERS)
 def test_the_first_slot_is_within_one_interval(now: float, interval: float, jitter: float) -> None:
-    assert now <= first_slot(now, interval, jitter) <= now + interval
+    assert now <= first_slot(now, interval, jitter) <= now + interval * (1 + TOLERANCE) + 1e-6
+
+
+@given(MOMENTS, DELAYS, INTERVALS, JITTERS)
+def test_whoever_takes_over_a_check_goes_on_in_its_slots(
+    began: float, later: float, interval: float, jitter: float
+) -> None:
+    before, after = first_slot(began, interval, jitter), first_slot(began + later, interval, jitter)
+    turns = (after - before) / interval
+    assert abs(turns - round(turns)) < 1e-3
 
 
 @given(MOMENTS, INTERVALS, JITTERS)
@@ -82,11 +93,18 @@ def test_jitter_is_always_the_same_and_below_one(identity: str) -> None:
     assert jitter_of(identity) == jitter_of(identity)
 
 
-def test_a_thousand_checks_are_spread() -> None:
-    """No tenth of the interval has less than half or more than twice its share."""
+@pytest.mark.parametrize("timing", [Timing(5.0), Timing(5.0, down_interval=60.0), Timing(60.0, down_interval=7.0)])
+@pytest.mark.parametrize("down", [False, True])
+def test_a_thousand_checks_are_spread(timing: Timing, *, down: bool) -> None:
+    """No tenth of their interval has less than half or more than twice its share, be they up or all down at once."""
+    interval = timing.down_interval if down and timing.down_interval else timing.interval
     tenths = [0] * 10
     for number in range(1000):
-        tenths[int(jitter_of(f"tcp 1.1.1.12:80 > 10.1.{number // 250}.{number % 250}:80") * 10)] += 1
+        jitter = jitter_of(f"tcp 1.1.1.12:80 > 10.1.{number // 250}.{number % 250}:80")
+        rhythm = Rhythm(first_slot(1000.0, timing.interval, jitter))
+        for _ in range(3):
+            rhythm = rhythm.after(rhythm.moment, timing, contradicted=False, down=jitter if down else None)
+        tenths[int(rhythm.moment % interval / interval * 10) % 10] += 1
     assert min(tenths) > 50
     assert max(tenths) < 200
 
@@ -146,3 +164,54 @@ def test_a_slot_right_behind_a_hurried_probe_is_left_out() -> None:
     timing = Timing(interval=10.0, fast_interval=4.0)
     life = lived(Rhythm(10.0), timing, [(0.0, True), (0.0, True), (0.0, False), (0.0, False)])
     assert [now for now, _ in life] == [10.0, 14.0, 18.0, 30.0]
+
+
+DOWN_PROBES = st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["up", "down", "doubted"])), min_size=1, max_size=20)
+"""How long each probe takes, and what is believed after it: up, down, or down while the outcome contradicts it."""
+
+
+@given(DOWN_PROBES, st.floats(0.5, 60), st.floats(0.5, 60), st.none() | st.floats(0.1, 60), JITTERS)
+def test_who_is_down_is_probed_in_slots_of_its_own(
+    probes: list[tuple[float, str]], interval: float, slow: float, fast: float | None, jitter: float
+) -> None:
+    timing = Timing(interval=interval, fast_interval=fast, down_interval=slow)
+    now, rhythm, before = 0.0, Rhythm(first_slot(0.0, interval, jitter)), "up"
+    base = rhythm.slot
+    for took, belief in probes:
+        now = max(now, rhythm.moment) + took
+        down = None if belief == "up" else jitter
+        rhythm = rhythm.after(now, timing, contradicted=belief == "doubted", down=down)
+        assert abs((rhythm.slot - base) / interval - round((rhythm.slot - base) / interval)) < 1e-3
+        if belief == "down":
+            assert 0 < rhythm.moment - now <= slow * (1 if before == "down" else 1.5) * (1 + TOLERANCE) + 1e-6
+            turns = rhythm.moment / slow - jitter
+            assert abs(turns - round(turns)) < 1e-3
+        elif belief == "doubted" and fast is not None:
+            assert rhythm.moment == now + fast
+        else:
+            assert rhythm.moment == rhythm.slot
+        before = belief
+
+
+def test_a_server_that_hangs_keeps_the_rhythm_of_those_that_are_down() -> None:
+    """Probes that take more than half of the interval are no reason to leave every second slot out."""
+    timing = Timing(interval=1.0, down_interval=10.0)
+    rhythm, moments = Rhythm(100.0), []
+    for _ in range(4):
+        moments.append(rhythm.moment)
+        rhythm = rhythm.after(rhythm.moment + 6.0, timing, contradicted=False, down=0.5)
+    assert moments == [100.0, 115.0, 125.0, 135.0]
+
+
+@pytest.mark.parametrize(
+    ("timing", "late"),
+    [
+        (Timing(10.0), 0.05),
+        (Timing(1.0), 0.02),
+        (Timing(1.0, fast_interval=0.2), 0.004),
+        (Timing(1.0, down_interval=0.5), 0.01),
+        (Timing(1.0, down_interval=60.0), 0.02),
+    ],
+)
+def test_who_waits_for_others_waits_a_share_of_the_shortest_interval(timing: Timing, late: float) -> None:
+    assert grain(timing) == pytest.approx(late)

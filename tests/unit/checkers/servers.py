@@ -16,6 +16,7 @@ from checkers.core.course import course
 from checkers.core.health import unproven
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Outcome
+from checkers.core.schedule import Rhythm
 from checkers.lean.runner import Engine, Runner
 from checkers.lean.way import lean
 from checkers.probes.attempt import Finding, attempt
@@ -82,7 +83,7 @@ async def find(check: AnyCheck, port: int, timeout: float = 5.0, address: str = 
 async def find_lean(assigned: AssignedCheck, stalled: Callable[[], float] = lambda: 0.0) -> Finding:
     """One probe by the lean engine, with its goodbye."""
     given = course(assigned, unproven(State.UNKNOWN, 0.0), asyncio.get_running_loop().time())
-    given.early_at = 0.0  # at once
+    given.rhythm = Rhythm(0.0)  # at once
     engine = Engine(lambda _name, _at_once: None, _raise, stalled)
     runner = Runner(engine, given, None)
     try:
