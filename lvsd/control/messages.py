@@ -129,7 +129,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
 
     real_server: str  # address:port
     check: str  # kind; `none` and `fallback` are never probed
-    standing: str  # serving, quiesced, out, unknown; of a fallback server: serving, spare
+    standing: str  # serving, quiesced, standby, out, unknown; of a fallback server: serving, spare, out
     state: str  # up, down, unknown
     state_age: float | None  # seconds since it entered `state`
     result: str  # reason of the last probe: ok, or one of the closed list
@@ -150,7 +150,11 @@ class RealServerRow(msgspec.Struct, frozen=True):
     checks: tuple[CheckRow, ...] = ()
     override: OverrideMark | None = None
     slow_start: int | None = None  # per cent of its weight, while it came back only now
-    hold: str = ""  # why it stands otherwise than its checks say: floor, suspected, flapping
+    hold: str = ""  # why it stands otherwise than its checks say: floor, suspected, flapping, unanswered
+    fallback: bool = False
+    priority_group: int = 1
+    latency_share: int | None = None  # per cent of its weight, while it is slower than the others
+    unanswered: bool = False  # its clients' packets say that it answers nobody
 
 
 class ServiceRow(msgspec.Struct, frozen=True):

@@ -5,18 +5,27 @@ from __future__ import annotations
 from checkers.core.messages import AssignedCheck, State, Target
 from config.checks import Check, NoCheck
 from config.model import Config, RealServer, VirtualEndpoint, VirtualService
+from lvsd.core.fallback import is_checked
 from lvsd.core.health import numbered_checks
 from lvsd.core.state import Checked, Director
 
 
 def configured_checks(config: Config) -> dict[str, Checked]:
-    """Every check of a configuration by its identity."""
-    return {
+    """Every check of a configuration by its identity, those of fallback servers last.
+
+    A real server that is also a fallback server is checked as a real one.
+    """
+    checks = {
         identity: Checked(virtual, real, check)
         for virtual in config.services
         for real in virtual.real_servers
         for identity, check in numbered_checks(virtual, real)
     }
+    for virtual in config.services:
+        for real in filter(is_checked, virtual.fallback):
+            for identity, check in numbered_checks(virtual, real):
+                checks.setdefault(identity, Checked(virtual, real, check))
+    return checks
 
 
 def assigned_checks(director: Director) -> tuple[AssignedCheck, ...]:

@@ -8,6 +8,7 @@ from socket import AF_INET, AF_INET6, inet_pton  # text to bytes only, no socket
 from checkers.core.messages import State
 from config.model import RealServer, Tunnel, VirtualService
 from config.words import HASHING_SCHEDULERS, Forwarding, OnFailure
+from lvsd.core import fallback
 from lvsd.core.health import given_weight, overriding_weight, standing_state
 from lvsd.core.identity import service_key
 from lvsd.core.quorum import fallback_serves
@@ -90,14 +91,18 @@ def _fallback(
     reals: Mapping[DestinationKey, Destination],
     present: Mapping[DestinationKey, Destination],
 ) -> Mapping[DestinationKey, Destination]:
-    """The fallback servers in the table: all when the quorum is lost, else those that wait there at weight 0."""
+    """The fallback servers in the table: whose turn it is when the quorum is lost, and who waits there at weight 0."""
     gained = director.quorum.get(service_key(virtual.virtual))
-    if gained is False:
+    ordered = fallback.in_order(virtual)
+    if gained is False and not ordered:
         return {_key(one): _destination(one, one.weight) for one in virtual.fallback}
     wanted: dict[DestinationKey, Destination] = {}
+    serving = fallback.able(director, virtual) if gained is False else ()
     for one in virtual.fallback:
         key = _key(one)
-        if key in reals:
+        if one in serving:
+            wanted[key] = _destination(one, one.weight)
+        if key in reals or key in wanted:
             continue
         if gained is None and key in present:  # not known yet whose turn it is: as the kernel has it
             wanted[key] = _destination(one, present[key].weight)

@@ -43,6 +43,8 @@ def _is_news(turn: Turn) -> bool:
     """Real servers come up silently at first, as they are expected to; a quorum's first state runs its command."""
     if turn.before is State.UNKNOWN:  # a predecessor may have told it: rather not at all than twice
         return False
+    if turn.fallback:  # its health decides whose turn it is, and takes nobody into or out of service
+        return False
     return turn.real is None or turn.after is not State.UP or turn.before is State.DOWN
 
 

@@ -30,6 +30,11 @@ def real_id(virtual: VirtualService, real: RealServer) -> str:
     return f"{virtual_text(virtual.virtual)} > {endpoint_text(real.address, real.port)}"
 
 
+def fallback_id(virtual: VirtualService, real: RealServer) -> str:
+    """A fallback server of a virtual service: apart from the real server that it may be, too."""
+    return f"{real_id(virtual, real)} (fallback)"
+
+
 def check_id(virtual: VirtualService, real: RealServer, number: int = 1) -> str:
     """One of a real server's checks, counted from 1: stable over reloads, also when the check's settings change."""
     first = real_id(virtual, real)

@@ -167,6 +167,7 @@ def awaited(director: Director, turns: Iterable[Turn], now: float) -> tuple[Dire
         real_id(turn.virtual, turn.real)
         for turn in turns
         if turn.real is not None
+        and not turn.fallback
         and turn.virtual.rules.manual_resume
         and (turn.before, turn.after) == (State.UP, State.DOWN)
         and not taken_out(director, turn.virtual, turn.real)

@@ -76,7 +76,7 @@ def turns_remembered(director: Director, turns: Iterable[Turn], now: float) -> D
     """
     for turn in turns:
         rules = turn.virtual.rules
-        if turn.real is None or rules == _NO_RULES:
+        if turn.real is None or turn.fallback or rules == _NO_RULES:
             continue
         moved = turn.before, turn.after
         if moved == (State.UP, State.DOWN) and not taken_out(director, turn.virtual, turn.real):

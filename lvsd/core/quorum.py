@@ -13,6 +13,7 @@ from dataclasses import replace
 from checkers.core.messages import State
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction
+from lvsd.core import fallback
 from lvsd.core.health import effective_weight, greatest_weight, sound_state
 from lvsd.core.identity import service_key
 from lvsd.core.state import Director
@@ -84,9 +85,8 @@ def floor_action(director: Director, virtual: VirtualService) -> FloorAction | N
 def fallback_serves(director: Director, virtual: VirtualService) -> bool:
     """Whether the fallback servers have their turn, be there any or not where a broken floor takes all others out.
 
-    Such without any weight cannot take it.
+    Such without any weight cannot take it, nor such whose checks fail.
     """
     if floor_action(director, virtual) is FloorAction.WITHDRAW:
         return True
-    able = any(one.weight for one in virtual.fallback)
-    return able and director.quorum.get(service_key(virtual.virtual)) is False
+    return director.quorum.get(service_key(virtual.virtual)) is False and bool(fallback.able(director, virtual))

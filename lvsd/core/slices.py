@@ -13,7 +13,7 @@ from itertools import chain
 
 from checkers.core.messages import Verdict
 from config.model import Config, VirtualService
-from lvsd.core.identity import real_id, service_key, virtual_text
+from lvsd.core.identity import fallback_id, real_id, service_key, virtual_text
 from lvsd.core.state import Director, Services, Unsettled
 from netlink.table import ServiceKey, Table
 
@@ -74,7 +74,8 @@ def forgotten(old: Config, director: Director) -> Director:
 
 
 def _names(virtual: VirtualService) -> Iterable[str]:
-    return virtual_text(virtual.virtual), *(real_id(virtual, real) for real in virtual.real_servers)
+    reals = (real_id(virtual, real) for real in virtual.real_servers)
+    return virtual_text(virtual.virtual), *reals, *(fallback_id(virtual, real) for real in virtual.fallback)
 
 
 def due(director: Director, services: Services | None, *, sweep: bool = False) -> Director:

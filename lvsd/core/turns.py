@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
+from lvsd.core import fallback
 from lvsd.core.effects import Level, Tell
 from lvsd.core.health import in_maintenance, sound_state, standing_state, taken_out, worst_check
-from lvsd.core.identity import endpoint_text, real_id, service_key, virtual_text
+from lvsd.core.identity import endpoint_text, fallback_id, real_id, service_key, virtual_text
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
@@ -30,6 +31,7 @@ class Turn:
     before: State | None
     after: State
     reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `disabled`, `removed` or `stopping`
+    fallback: bool = False  # a fallback server whose health is checked
 
 
 def noticed(director: Director, services: Iterable[VirtualService]) -> tuple[Director, tuple[Turn, ...]]:
@@ -50,6 +52,9 @@ def _current(director: Director, services: Iterable[VirtualService]) -> Iterator
     for virtual in services:
         for real in virtual.real_servers:
             yield real_id(virtual, real), Turn(virtual, real, None, standing_state(director, virtual, real))
+        for spare in filter(fallback.is_checked, virtual.fallback):
+            state = fallback.state_of(director, virtual, spare)
+            yield fallback_id(virtual, spare), Turn(virtual, spare, None, state, fallback=True)
         gained = director.quorum.get(service_key(virtual.virtual))
         state = State.UNKNOWN if gained is None else State.UP if gained else State.DOWN
         yield virtual_text(virtual.virtual), Turn(virtual, None, None, state)
@@ -78,10 +83,11 @@ def told(director: Director, turn: Turn) -> Tell | None:
         "real_server": endpoint_text(turn.real.address, turn.real.port),
         "latency_ms": round(verdict.latency * 1000, 1) if verdict is not None else 0.0,
     }
+    kind = "fallback_server" if turn.fallback else "real_server"
     if turn.after is State.UP:
-        return Tell(Level.INFO, "real_server_up", fields)
+        return Tell(Level.INFO, f"{kind}_up", fields)
     detail = outcome_words(verdict.outcome)[1] if verdict is not None else ""
-    return Tell(Level.WARNING, "real_server_down", {**fields, "reason": turn.reason, "detail": detail})
+    return Tell(Level.WARNING, f"{kind}_down", {**fields, "reason": turn.reason, "detail": detail})
 
 
 def _told_quorum(director: Director, turn: Turn) -> Tell | None:

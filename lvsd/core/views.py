@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from checkers.core.messages import State, Verdict
 from config.checks import Check, Timing
 from config.model import RealServer, VirtualService, VrrpInstance
@@ -16,7 +18,7 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from lvsd.core import tracking
+from lvsd.core import fallback, tracking
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
 from lvsd.core.health import (
@@ -70,7 +72,7 @@ def _service(virtual: VirtualService, director: Director, wanted: Table, now: fl
     key = service_key(virtual.virtual)
     held = director.kernel.table.get(key)
     rows = [_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers]
-    rows += [_fallback(real, wanted[key], held) for real in virtual.fallback]
+    rows += [_spare(virtual, real, director, (wanted[key], held), now) for real in virtual.fallback]
     up = (real for real in virtual.real_servers if sound_state(director, virtual, real) is State.UP)
     action = floor_action(director, virtual)
     return ServiceRow(
@@ -86,6 +88,22 @@ def _service(virtual: VirtualService, director: Director, wanted: Table, now: fl
         floor="" if virtual.rules.floor is None else str(virtual.rules.floor.minimum),
         floor_broken=action.value if action is not None else "",
     )
+
+
+def _spare(
+    virtual: VirtualService, real: RealServer, director: Director, tables: tuple[Entry, Entry | None], now: float
+) -> RealServerRow:
+    """A fallback server: its turn, and its health where that is checked."""
+    row = _fallback(real, *tables)
+    if not fallback.is_checked(real):
+        return row
+    check, verdict = worst_check(director, virtual, real)
+    state = fallback.state_of(director, virtual, real)
+    found = structs.asdict(_check(check, verdict, state, now))
+    health = {name: value for name, value in found.items() if name in RealServerRow.__struct_fields__}
+    standing = row.standing if row.weight_wanted or state is not State.DOWN else "out"
+    taken = in_maintenance(director.maintenance, real)
+    return structs.replace(row, **health, standing=standing, maintenance=taken)
 
 
 def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServerRow:
@@ -111,6 +129,7 @@ def _fallback(real: RealServer, wanted: Entry, held: Entry | None) -> RealServer
         weight_held=_weight(held, key),
         probes=0,
         failures=0,
+        fallback=True,
     )
 
 

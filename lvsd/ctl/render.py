@@ -176,7 +176,7 @@ def _floor_broken(service: ServiceRow) -> str:
 
 def _quorum_lost(service: ServiceRow) -> str:
     needed = service.quorum + service.hysteresis
-    spare = any(real.check == "fallback" and real.standing == "serving" for real in service.real_servers)
+    spare = any(real.fallback and real.standing == "serving" for real in service.real_servers)
     rest = "those that are up go on serving" if service.weight_up else "nobody serves"
     instead = "the fallback servers serve" if spare else rest
     return f"{service.name}: the quorum is lost: weight {service.weight_up} is up, {needed} is needed; {instead}"

@@ -219,7 +219,7 @@ def test_a_server_no_longer_configured_does_not_serve_beside_the_fallback() -> N
 
 
 def test_a_real_server_may_be_its_own_fallback() -> None:
-    service = replace(TWO, fallback=(replace(real(A, weight=9), on_failure=OnFailure.QUIESCE),))
+    service = replace(TWO, fallback=(replace(real(A, weight=9, check=Check(NoCheck())), on_failure=OnFailure.QUIESCE),))
     bench = Bench(config(service))
     bench.hear({A: UP, B: UP, C: UP})
     assert bench.weights(service) == {A: 1, B: 1, C: 1}

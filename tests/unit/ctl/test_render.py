@@ -8,6 +8,7 @@ from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
 from config.checks import (
     AnyCheck,
+    Check,
     Credentials,
     DnsCheck,
     FtpCheck,
@@ -15,6 +16,7 @@ from config.checks import (
     ImapCheck,
     LdapCheck,
     NntpCheck,
+    NoCheck,
     PgsqlCheck,
     PingCheck,
     PopCheck,
@@ -146,7 +148,7 @@ def test_a_check_is_called_as_in_the_configuration(kind: AnyCheck, word: str) ->
 
 
 def test_a_fallback_server_is_shown_with_its_turn() -> None:
-    service = virtual(real("1.1.1.17"), fallback=(real("1.1.1.19"),))
+    service = virtual(real("1.1.1.17"), fallback=(real("1.1.1.19", check=Check(NoCheck())),))
     bench = Bench(config(service), table((service, {"1.1.1.17": 1})))
     bench.hear({"1.1.1.17": State.UP})
     assert "1.1.1.19:80  spare     -      -       -     -        fallback, not probed" in render.status(
