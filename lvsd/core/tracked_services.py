@@ -38,7 +38,7 @@ def worth(track: TrackedService, sight: Sight) -> int | None:
     if sight.gained is None:
         return None
     each = -track.each * sight.missing
-    if sight.gained:
+    if sight.gained is not track.inverted:
         return each + max(0, track.weight)
     return each + (min(0, track.weight) or (0 if track.weight else LOWEST))
 

@@ -1,8 +1,8 @@
 """What VRRP instances depend on, and what that means for them: scripts, files, processes, services' health. Pure.
 
-Interfaces are tracked in the vrrp process itself. What is told to it is a level: all of it, whenever it changes and
-whenever that process connects. A director that follows a dead one says nothing before it knows everything: until then
-what its predecessor said stands.
+Interfaces and routes are tracked in the vrrp process itself (lvsd.vrrp.tracks). What is told to it is a level: all of
+it, whenever it changes and whenever that process connects. A director that follows a dead one says nothing before it
+knows everything: until then what its predecessor said stands.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from config.model import (
     TrackedFile,
     TrackedInterface,
     TrackedProcess,
+    TrackedRoute,
     TrackedScript,
     TrackedService,
     VirtualService,
@@ -27,6 +28,7 @@ from lvsd.core.effects import Effect, InstructNotify, Level, Tell, WeighVrrp
 from lvsd.core.events import ConfigChanged, Event, ScriptHeard, Started, TracksSeen, VrrpCame
 from lvsd.core.state import Damped, Director, ScriptKey, Tracking
 from lvsd.vrrp.messages import Role, Weight
+from lvsd.vrrp.tracks import NEAR
 
 LOWEST_RESULT = -253  # a file that takes off more is a fault, as with keepalived
 HOLD_SECONDS = 15.0  # a successor waits for verdicts on its services no longer than that
@@ -70,7 +72,7 @@ def beside(before: Director, after: Director, event: Event, now: float) -> Step:
 def _configured(director: Director, old: Config, now: float) -> Director:
     """What is known of things that are still tracked is kept."""
     config, tracking = director.config, director.tracking
-    others = [one for instance in config.vrrp for one in instance.tracks if not isinstance(one, TrackedInterface)]
+    others = [one for instance in config.vrrp for one in instance.tracks if not isinstance(one, NEAR)]
     files = {one.path for one in others if isinstance(one, TrackedFile)}
     pairs = {(one.name, track.name) for one in config.vrrp for track in one.tracks if isinstance(track, TrackedService)}
     kept = replace(
@@ -141,7 +143,7 @@ def _names(keys: Iterable[ScriptKey]) -> list[str]:
 
 
 def _depends(instance: VrrpInstance) -> bool:
-    return any(not isinstance(track, TrackedInterface) for track in instance.tracks)
+    return any(not isinstance(track, NEAR) for track in instance.tracks)
 
 
 def _services_seen(director: Director, now: float) -> Director:
@@ -185,7 +187,7 @@ def _is_known(tracking: Tracking, instance: VrrpInstance, track: AnyTrack, *, la
             return tracking.looked
         case TrackedService():
             return late or (instance.name, track.name) in tracking.services
-        case TrackedInterface():
+        case TrackedInterface() | TrackedRoute():
             return True
 
 
@@ -196,9 +198,9 @@ def _weight(director: Director, instance: VrrpInstance) -> Weight:
 
 
 def standing(director: Director, instance: VrrpInstance, track: AnyTrack) -> Standing:
-    """One track as it counts now. An interface is not looked at here."""
+    """One track as it counts now. An interface or a route is not looked at here."""
     match track:
-        case TrackedInterface():
+        case TrackedInterface() | TrackedRoute():
             return Standing(0, "", "")
         case TrackedScript():
             return _script(director.tracking, track)
@@ -207,7 +209,8 @@ def standing(director: Director, instance: VrrpInstance, track: AnyTrack) -> Sta
         case TrackedProcess():
             running = director.tracking.processes.get(track.name, 0)
             words = f"process {track.name}: {running} of {track.count} run"
-            return _binary(track.weight, running >= track.count or not director.tracking.looked, words)
+            enough = (running >= track.count) is not track.inverted
+            return _binary(track.weight, enough or not director.tracking.looked, words)
         case TrackedService():
             return _service(director, instance, track)
 
@@ -223,15 +226,17 @@ def _script(tracking: Tracking, track: TrackedScript) -> Standing:
     script = tracking.scripts[tracked_scripts.key_of(track)]
     if script.good is None:
         return Standing(0, "" if track.weight else f"script {track.name}: {tracked_scripts.AWAITED}", "unknown")
-    return _binary(track.weight, script.good, f"script {track.name}: {script.words}")
+    good = script.good is not (track.inverted and script.heard)  # before it was heard it counts as well, either way
+    return _binary(track.weight, good, f"script {track.name}: {script.words}")
 
 
 def _file(tracking: Tracking, track: TrackedFile) -> Standing:
     number = tracking.files.get(track.path, 0)
     words = f"file {track.path}: {number}"
     if track.weight == 0:
-        return Standing(0, words if number else "", str(number))
-    delta = number * track.weight
+        bad = tracking.looked and bool(number) is not track.inverted
+        return Standing(0, words if bad else "", str(number))
+    delta = number * (-track.weight if track.inverted else track.weight)
     return Standing(0, words, str(number)) if delta < LOWEST_RESULT else Standing(min(delta, 253), "", str(number))
 
 
@@ -241,8 +246,9 @@ def _service(director: Director, instance: VrrpInstance, track: TrackedService) 
         return Standing(max(0, track.weight), "", "unknown")
     virtual: VirtualService | None = next((one for one in director.config.services if one.name == track.name), None)
     sight = tracked_services.seen(director, virtual) if virtual is not None else None
-    state = "unknown" if sight is None or sight.gained is None else "good" if sight.gained else "bad"
-    return Standing(found.value, "", state)
+    if sight is None or sight.gained is None:
+        return Standing(found.value, "", "unknown")
+    return Standing(found.value, "", "good" if sight.gained is not track.inverted else "bad")
 
 
 def _changes(before: Director, weights: tuple[Weight, ...]) -> Iterator[Effect]:
@@ -278,3 +284,5 @@ def named(track: AnyTrack) -> tuple[str, str]:
             return "process", name
         case TrackedService(name=name):
             return "service", name
+        case TrackedRoute(prefix=prefix):
+            return "route", prefix

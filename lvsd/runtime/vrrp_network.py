@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from config.model import VirtualAddress
+from lvsd.runtime.journal import tell
 from lvsd.runtime.neighbour_socket import NeighbourSocket
 from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_socket import VrrpSocket
@@ -15,6 +16,8 @@ from lvsd.vrrp.sight import Interface, Sight
 from netlink.errors import NetlinkError
 from netlink.interfaces import DAD_FAILED, TENTATIVE
 from netlink.route_socket import RouteSocket
+from netlink.route_watch import RouteWatch
+from netlink.routes import Destination, Route
 
 FORWARDING6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
 
@@ -26,9 +29,12 @@ class SystemNetwork:
         """Raises PermissionError without CAP_NET_RAW, NetlinkError where rtnetlink is not to be had."""
         self._opened, self._closed = opened, closed
         self._routes = RouteSocket()
+        self.watch = RouteWatch()
+        self._lost = False  # routes could not be read, and that was told
         self._neighbours = NeighbourSocket()
         self._sockets: dict[Place, VrrpSocket] = {}
         self._indexes: dict[str, int] = {}
+        self._seen: tuple[Route, ...] = ()
 
     def look(self) -> Sight:
         """All interfaces and addresses as they are. Raises NetlinkError."""
@@ -49,7 +55,22 @@ class SystemNetwork:
             {name: tuple(found) for name, found in addresses.items()},
             _forwards_ipv6(),
             frozenset(tentative),
+            self._followed(),
         )
+
+    def follow(self, destinations: Iterable[Destination]) -> None:
+        """From now on see the routes to these, and to no others. Raises NetlinkError."""
+        self.watch.follow(destinations)
+
+    def _followed(self) -> tuple[Route, ...]:
+        """A table that changes all the time cannot be read at once: until it can, what was seen last stands."""
+        try:
+            self._seen = self.watch.routes()
+        except NetlinkError as error:
+            if not self._lost:
+                tell("warning", "routes_not_read", error=str(error))
+        self._lost = self.watch.unread
+        return self._seen
 
     def listen_on(self, places: Iterable[Place]) -> None:
         """Have a socket at each of these places that exists, and at no other. Raises OSError.

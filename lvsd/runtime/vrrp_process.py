@@ -80,6 +80,7 @@ class Loop:
         self._timer = TimerFd()
         self._monitor = RouteMonitor()
         network = SystemNetwork(self._listen, self._forget)
+        self._watch = network.watch
         network.look()
         now = time.monotonic()
         self._routers = Routers(network, HeldFile(options.held_file), now, restarted=options.restarted)
@@ -89,6 +90,7 @@ class Loop:
         self._tick_at = now
         self._register(self._timer.fileno(), self._timer.read)
         self._register(self._monitor.fileno(), self._links_changed)
+        self._register(self._watch.fileno(), self._routes_changed)
         self._register(self._wake_read, self._signalled)
 
     def _register(self, descriptor: int, callback: Callable[[], None]) -> None:
@@ -143,6 +145,8 @@ class Loop:
             self._tick_at, report = now + TICK_SECONDS, True
             self._notifier.alive()
             self._routers.remember()
+            if self._watch.unread:
+                self._routers.look(now)
         if report:
             self._routers.changed = False
             self._channel.send(self._routers.status(time.monotonic()))
@@ -159,7 +163,13 @@ class Loop:
                     self._routers.fail_over(order, now)
 
     def _links_changed(self) -> None:
-        if self._monitor.read():
+        events = self._monitor.read()
+        if events:
+            self._watch.shake(events)
+            self._routers.look(time.monotonic())
+
+    def _routes_changed(self) -> None:
+        if self._watch.read():
             self._routers.look(time.monotonic())
 
     def _signalled(self) -> None:

@@ -15,6 +15,7 @@ from lvsd.vrrp.packet import Wire
 from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.state import Instance
 from lvsd.vrrp.whispers import fresh
+from netlink.routes import Destination
 
 Place = tuple[str, bool]
 """Where advertisements are heard: an interface, and whether they are IPv6."""
@@ -25,6 +26,9 @@ class Network(Protocol):
 
     def look(self) -> Sight:
         """All interfaces and addresses as they are. Raises NetlinkError."""
+
+    def follow(self, destinations: Iterable[Destination]) -> None:
+        """From now on see the routes to these, and to no others. Raises NetlinkError."""
 
     def listen_on(self, places: Iterable[Place]) -> None:
         """Hear advertisements at each of these that was seen last, and at no other. Raises OSError."""

@@ -48,6 +48,7 @@ from lvsd.vrrp.moves import ADDRESS_LIST
 from lvsd.vrrp.packet import Kind, Wire, decode, virtual_router_id
 from lvsd.vrrp.sight import Sight, lost_addresses
 from lvsd.vrrp.state import Instance
+from lvsd.vrrp.tracks import destinations
 from netlink.errors import NetlinkError
 
 RESUME_PATIENCE_SECONDS = 3.0
@@ -161,6 +162,7 @@ class Routers:
     def _survey(self, configs: Iterable[VrrpInstance]) -> dict[Key, Link]:
         """See what is there, and listen where these instances live. What each of them stands on."""
         listed = tuple(configs)
+        self._network.follow(destinations(listed))
         self._sight = self._network.look()
         self._network.listen_on({place_of(config) for config in listed})
         found = links(listed, self._sight, self._weights)

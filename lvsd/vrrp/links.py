@@ -8,7 +8,8 @@ from config.model import VrrpInstance
 from lvsd.vrrp.events import Link
 from lvsd.vrrp.groups import common_fault
 from lvsd.vrrp.messages import Weight
-from lvsd.vrrp.sight import Sight, interface_weight, link_of
+from lvsd.vrrp.sight import Sight, link_of
+from lvsd.vrrp.tracks import near_weight
 
 
 def links(configs: Sequence[VrrpInstance], sight: Sight, weights: Mapping[str, Weight]) -> dict[str, Link]:
@@ -24,11 +25,11 @@ def links(configs: Sequence[VrrpInstance], sight: Sight, weights: Mapping[str, W
 
 def _link(config: VrrpInstance, sight: Sight, virtual: frozenset[str], tracked: Weight | None) -> Link:
     link = link_of(config, sight, virtual)
-    fault = interface_weight(config, sight)[1] or (tracked.fault if tracked is not None else "")
+    fault = near_weight(config, sight)[1] or (tracked.fault if tracked is not None else "")
     return Link(link.source, fault) if link.fit and fault else link
 
 
 def weight(config: VrrpInstance, sight: Sight, weights: Mapping[str, Weight]) -> int:
     """What tracking adds to an instance's priority."""
     tracked = weights.get(config.name)
-    return interface_weight(config, sight)[0] + (tracked.delta if tracked is not None else 0)
+    return near_weight(config, sight)[0] + (tracked.delta if tracked is not None else 0)

@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from config.model import TrackedInterface, VrrpHooks, VrrpInstance
+from config.model import TrackedInterface, TrackedRoute, VrrpHooks, VrrpInstance
 
 PACKET_LIMIT_BYTES = 65536
 
@@ -128,13 +128,13 @@ _to_vrrp: msgspec.msgpack.Decoder[ToVrrp] = msgspec.msgpack.Decoder(ToVrrp)
 
 
 def configuration(generation: int, instances: Iterable[VrrpInstance]) -> Configure:
-    """What the vrrp process has to know of the instances: commands and scripts are the director's matter."""
+    """What the vrrp process has to know of the instances: hooks, and other tracks, are the director's matter."""
     return Configure(generation, tuple(_spoken(instance) for instance in instances))
 
 
 def _spoken(instance: VrrpInstance) -> VrrpInstance:
-    interfaces = tuple(track for track in instance.tracks if isinstance(track, TrackedInterface))
-    return msgspec.structs.replace(instance, tracks=interfaces, hooks=VrrpHooks())
+    near = tuple(track for track in instance.tracks if isinstance(track, TrackedInterface | TrackedRoute))
+    return msgspec.structs.replace(instance, tracks=near, hooks=VrrpHooks())
 
 
 def encode(message: ToVrrp | VrrpStatus) -> bytes:

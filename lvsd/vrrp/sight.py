@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from config.model import TrackedInterface, VirtualAddress, VrrpInstance
+from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.events import Link
 from lvsd.vrrp.packet import Unspeakable, Wire
+from netlink.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Sight:
     addresses: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     forwards_ipv6: bool = False
     tentative: frozenset[tuple[str, str]] = frozenset()  # (interface, address) that cannot be spoken from yet
+    routes: tuple[Route, ...] = ()  # to the destinations that are tracked
 
     def has(self, address: VirtualAddress) -> bool:
         """Whether the address is where it belongs."""
@@ -75,20 +77,6 @@ def _source(config: VrrpInstance, own: list[str]) -> Link:
 
 def _link_local(address: str) -> bool:
     return IPv6Address(address).is_link_local
-
-
-def interface_weight(config: VrrpInstance, sight: Sight) -> tuple[int, str]:
-    """What the tracked interfaces add to the priority, and why the instance cannot run (empty: it can)."""
-    delta, fault = 0, ""
-    for track in config.tracks:
-        if not isinstance(track, TrackedInterface):
-            continue
-        interface = sight.interfaces.get(track.name)
-        good = interface is not None and interface.up
-        if track.weight == 0 and not good:
-            fault = fault or f"tracked interface {track.name} is down"
-        delta += track.weight if good is (track.weight > 0) else 0
-    return delta, fault
 
 
 def lost_addresses(config: VrrpInstance, sight: Sight) -> tuple[VirtualAddress, ...]:

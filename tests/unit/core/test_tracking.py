@@ -14,6 +14,7 @@ from config.model import (
     TrackedScript,
     TrackedService,
 )
+from lvsd.core import tracked_services
 from lvsd.core.effects import ConfigureVrrp, InstructNotify, Level, Tell, WeighVrrp
 from lvsd.core.events import ConfigChanged, ScriptHeard, TracksSeen, VrrpCame, VrrpWent
 from lvsd.core.tracked_scripts import PATIENCE_SECONDS, wanted
@@ -331,3 +332,49 @@ def test_what_changes_is_told_with_what_is_bad() -> None:
     result(bench, 0)
     (told,) = [effect for effect in bench.effects if isinstance(effect, Tell)]
     assert told.level is Level.INFO
+
+
+def test_an_inverted_script_is_good_while_it_fails_and_before_it_was_heard() -> None:
+    bench = tracked(replace(script(), inverted=True))
+    assert weight(bench).fault == "script chk: no result yet"
+    result(bench, 0)
+    assert weight(bench).fault == "script chk: status 0"
+    result(bench, 1)
+    assert not weight(bench).fault
+    weighing = tracked(replace(script(-20), inverted=True))
+    for code, delta in ((0, -20), (1, 0)):
+        result(weighing, code)
+        assert weight(weighing).delta == delta
+
+
+def test_an_inverted_script_that_comes_by_a_reload_or_is_never_heard_counts_as_good() -> None:
+    inverted = replace(script(), inverted=True)
+    bench = connected(config(instance()))
+    bench.feed(ConfigChanged(config(instance(inverted))))
+    assert not weight(bench).fault
+    waiting = tracked(inverted)
+    ticks(waiting, PATIENCE_SECONDS + 5)
+    assert not weight(waiting).fault
+
+
+def test_inverted_files_and_processes() -> None:
+    bench = tracked(TrackedFile(0, "/run/x", inverted=True), TrackedFile(2, "/run/y", inverted=True))
+    assert weight(bench) == Weight("lb0")
+    bench.feed(TracksSeen({"/run/x": "0", "/run/y": "5"}, {}))
+    assert weight(bench) == Weight("lb0", -10, "file /run/x: 0")
+    bench.feed(TracksSeen({"/run/x": "1", "/run/y": "-5"}, {}))
+    assert weight(bench) == Weight("lb0", 10)
+    process = tracked(TrackedProcess(0, "nginx", inverted=True))
+    assert not weight(process).fault
+    process.feed(TracksSeen({}, {"nginx": 1}))
+    assert weight(process).fault == "process nginx: 1 of 1 run"
+    process.feed(TracksSeen({}, {"nginx": 0}))
+    assert not weight(process).fault
+
+
+def test_an_inverted_service_yields_while_it_is_well() -> None:
+    found = {True: 0, False: 0}
+    for gained in found:
+        track = TrackedService(-20, "web", inverted=True)
+        found[gained] = tracked_services.worth(track, tracked_services.Sight(gained, 0)) or 0
+    assert found == {True: -20, False: 0}

@@ -8,6 +8,7 @@ from config.model import VirtualAddress
 from lvsd.runtime.vrrp_router import Place
 from lvsd.vrrp.sight import Interface, Sight
 from netlink.errors import NetlinkError
+from netlink.routes import Destination, Route
 
 MAC = bytes.fromhex("020000000012")
 
@@ -23,6 +24,8 @@ class FakeNetwork:
         self.broken = False  # nothing can be sent
         self.sent_to: list[tuple[bytes, bytes]] = []
         self.refusing = False  # no address can be added
+        self.followed: frozenset[Destination] = frozenset()
+        self.routes: tuple[Route, ...] = ()
 
     def put(self, *addresses: VirtualAddress) -> None:
         """Addresses that are there before anybody asks."""
@@ -47,7 +50,11 @@ class FakeNetwork:
         return kinds
 
     def look(self) -> Sight:
-        return Sight(dict(self.interfaces), {name: tuple(found) for name, found in self.addresses.items()})
+        addresses = {name: tuple(found) for name, found in self.addresses.items()}
+        return Sight(dict(self.interfaces), addresses, routes=self.routes)
+
+    def follow(self, destinations: Iterable[Destination]) -> None:
+        self.followed = frozenset(destinations)
 
     def listen_on(self, places: Iterable[Place]) -> None:
         self.listening = frozenset(place for place in places if place[0] in self.interfaces)
