@@ -26,8 +26,9 @@ class Reason(Enum):
     NO_ROW = "no_row"  # the query gave no row
     QUERY_FAILED = "query_failed"  # the query was refused
     LOGIN_REFUSED = "login_refused"
-    NOT_READY = "not_ready"  # a Galera node that answers, but must not be used
+    NOT_READY = "not_ready"  # a server that answers, but must not be used (Galera, Redis, NTP)
     ERROR_REPLY = "error_reply"  # the server says it is not well (SMTP 421, IMAP BYE, POP -ERR ...)
+    AGENT_DOWN = "agent_down"  # the agent on the real server says down, fail, stopped or maint
     COMMAND_FAILED = "command_failed"  # an external command exited with another status than 0
     COMMAND_TIMEOUT = "command_timeout"  # an external command was killed at the timeout
 

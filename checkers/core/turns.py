@@ -5,13 +5,17 @@ from __future__ import annotations
 from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Unhealthy
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     DnsCheck,
     ExternalCheck,
+    FollowCheck,
     NoCheck,
+    NtpCheck,
     PingCheck,
     RadiusCheck,
     SipCheck,
+    SynCheck,
     TcpCheck,
     Timing,
     UdpCheck,
@@ -26,12 +30,12 @@ def turn(check: AnyCheck, connects_left: int) -> AnyCheck:
 def connection_of(check: AnyCheck) -> AnyCheck:
     """The mere connection of a check. What speaks UDP has none: an echo request takes its place, as in ldirectord.
 
-    What has no port of its own to connect to stays what it is.
+    What has no port of its own to connect to stays what it is, and so does an agent, whose port says nothing.
     """
     match check:
-        case NoCheck() | TcpCheck() | PingCheck() | ExternalCheck():
+        case NoCheck() | TcpCheck() | PingCheck() | ExternalCheck() | AgentCheck() | SynCheck() | FollowCheck():
             return check
-        case UdpCheck() | RadiusCheck() | DnsCheck(tcp=False) | SipCheck(tcp=False):
+        case UdpCheck() | NtpCheck() | RadiusCheck() | DnsCheck(tcp=False) | SipCheck(tcp=False):
             return PingCheck()
         case _:
             return TcpCheck()

@@ -10,6 +10,7 @@ import msgspec
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Inconclusive, Outcome
 from checkers.probes.failures import Failed, Stuck, outcome_of, timed_out
+from checkers.probes.memory import Memory
 from checkers.probes.registry import probe_of
 from checkers.probes.session import Session
 
@@ -26,15 +27,19 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def attempt(
-    assigned: AssignedCheck, report: Callable[[Finding], None], stalled: Callable[[], float] = lambda: 0.0
+    assigned: AssignedCheck,
+    report: Callable[[Finding], None],
+    memory: Memory | None = None,
+    stalled: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Probe once. `report` is called as soon as the outcome is known; the goodbye follows, at most
     FAREWELL_SECONDS long, also when this is cancelled. Raises whatever is a fault of the checker's own code.
-    `stalled`: the seconds in which the loop did not turn, so far.
+    `memory`: what probes of this check left for later ones. `stalled`: the seconds in which the loop did not turn, so
+    far.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
-    session = Session(assigned.target, began_at + assigned.timing.timeout)
+    session = Session(assigned.target, began_at + assigned.timing.timeout, assigned.dial, memory)
     try:
         outcome = await _find_out(session, assigned, stalled)
         ended_at = loop.time()

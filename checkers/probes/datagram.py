@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 from checkers.core.outcome import Reason
+from checkers.probes.dialling import settle
 from checkers.probes.failures import OWN_ERRORS, OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, Unfit
 from checkers.probes.session import Session, numeric
 
@@ -38,8 +39,12 @@ class Datagrams:
         self._sent = 0
         self.unfit = 0
         try:
+            settle(self._socket, session.dial)
             _want_errors(self._socket)
             self._socket.connect(address)
+        except Stuck:
+            self._socket.close()
+            raise
         except OSError as error:
             self._socket.close()
             raise refused_to_send(error, at_once=True) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import socket
@@ -16,7 +17,9 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from checkers.probes.datagram import refused_to_send
+from checkers.probes.dialling import Ancillary, ancillary, no_mark
 from checkers.probes.failures import Stuck
+from config.checks import Dial
 
 TOKEN_BYTES = 16
 PADDING = bytes(40)  # 56 bytes of payload, as ping(8)
@@ -33,9 +36,11 @@ Peer = tuple[bytes, int]
 class Question:
     """What one probe asked: to whom, by which token, and whether it was answered."""
 
-    def __init__(self, address: tuple[object, ...]) -> None:
+    def __init__(self, address: tuple[object, ...], ancillary: list[Ancillary], marked: bool) -> None:
         """Nothing is sent yet."""
         self.address = address
+        self.ancillary = ancillary
+        self.marked = marked
         self.peer = _peer(address)
         self.token = secrets.token_bytes(TOKEN_BYTES)
         self.answered = asyncio.Event()
@@ -51,9 +56,9 @@ class Echoes:
         self._waiting: dict[bytes, Question] = {}
 
     @contextlib.contextmanager
-    def asking(self, address: tuple[object, ...]) -> Iterator[Question]:
-        """A question to that address, whose replies are heard while the block lasts."""
-        question = Question(address)
+    def asking(self, address: tuple[object, ...], dial: Dial) -> Iterator[Question]:
+        """A question to that address, whose replies are heard while the block lasts. Raises Stuck."""
+        question = Question(address, ancillary(self._socket.family, dial), marked=bool(dial.mark))
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.add_reader(self._socket.fileno(), self._read)
@@ -67,10 +72,12 @@ class Echoes:
 
     def send(self, question: Question, number: int) -> None:
         """Send the request of that sequence number. Raises Failed where there is no way, Stuck for our own faults."""
-        header = _HEADER.pack(self._request, 0, 0, 0, number & 0xFFFF)
+        request = _HEADER.pack(self._request, 0, 0, 0, number & 0xFFFF) + question.token + PADDING
         try:
-            self._socket.sendto(header + question.token + PADDING, question.address)
+            self._socket.sendmsg((request,), question.ancillary, 0, question.address)
         except OSError as error:
+            if error.errno == errno.EPERM and question.marked:
+                raise Stuck(no_mark(error)) from error
             raise refused_to_send(error, at_once=True) from error
 
     def _read(self) -> None:

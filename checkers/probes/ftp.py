@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from checkers.core.messages import Target
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy, escaped
 from checkers.probes.credentials import spoken
@@ -53,7 +55,8 @@ async def _log_in(session: Session, control: Control, credentials: Credentials) 
 
 async def _fetch(session: Session, control: Control, path: str, search: Search) -> Outcome:
     _demand(await control.ask("TYPE I"), Reason.STATUS)
-    data = Session(Target(session.target.address, await control.passive_port()), session.deadline)
+    dial = msgspec.structs.replace(session.dial, proxy_protocol=0)  # the control connection has said whose it is
+    data = Session(Target(session.target.address, await control.passive_port()), session.deadline, dial)
     try:
         reader = await _data_stream(data)
         reply = await control.ask(f"RETR {path}")

@@ -18,7 +18,7 @@ async def probe(session: Session, check: PingCheck) -> Outcome:
     shared = echoes(family)
     session.stage = Stage.ASKING
     pause = session.remaining() / max(1, check.count)
-    with shared.asking((address[0], 0, *address[2:])) as question:
+    with shared.asking((address[0], 0, *address[2:]), session.dial) as question:
         for number in range(1, check.count):
             shared.send(question, number)
             with contextlib.suppress(TimeoutError):

@@ -10,6 +10,7 @@ from typing import Any, cast
 from checkers.core.outcome import Outcome
 from checkers.probes.session import Session
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     DnsCheck,
     ExternalCheck,
@@ -20,10 +21,12 @@ from config.checks import (
     MysqlCheck,
     NntpCheck,
     NoCheck,
+    NtpCheck,
     PgsqlCheck,
     PingCheck,
     PopCheck,
     RadiusCheck,
+    RedisCheck,
     SimpleTcpCheck,
     SipCheck,
     SmtpCheck,
@@ -53,6 +56,9 @@ PROBES: dict[type[AnyCheck], str] = {
     RadiusCheck: "checkers.probes.radius",
     SipCheck: "checkers.probes.sip",
     SimpleTcpCheck: "checkers.probes.simpletcp",
+    RedisCheck: "checkers.probes.redis",
+    NtpCheck: "checkers.probes.ntp",
+    AgentCheck: "checkers.probes.agent",
 }
 
 

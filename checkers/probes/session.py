@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from checkers.core.messages import Target
 from checkers.core.outcome import Outcome
+from checkers.probes.dialling import settle
 from checkers.probes.failures import OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, TooLarge
+from checkers.probes.memory import Memory
+from checkers.probes.proxy_header import End, header
 from checkers.probes.tls import tls_context
-from config.checks import Tls
+from config.checks import Dial, Tls
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 FAREWELL_SECONDS = 0.8  # what a real server gets to answer a goodbye, after the outcome is known
 RECEIVE_BYTES = 16384  # at a time, so that what came is judged before more is taken
 STREAM_BUFFER_BYTES = 65536  # a stream that is not read holds twice that and pauses the socket
+
+PLAIN_DIAL = Dial()
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
 
@@ -66,10 +71,12 @@ class CappedSocket(socket.socket):
 class Session:
     """One conversation with one real server, from connect to goodbye."""
 
-    def __init__(self, target: Target, deadline: float) -> None:
+    def __init__(self, target: Target, deadline: float, dial: Dial = PLAIN_DIAL, memory: Memory | None = None) -> None:
         """Nothing is opened yet. `deadline`: the moment by which the outcome must be known."""
         self.target = target
         self.deadline = deadline
+        self.dial = dial
+        self.memory = Memory() if memory is None else memory
         self.stage = Stage.CONNECTING
         self.heard = b""  # what is worth telling when the deadline passes
         self.silence: Outcome | None = None  # what it means that the deadline passes, where the probe knows better
@@ -80,9 +87,10 @@ class Session:
         self._secrets: list[str] = []
 
     async def connect(self, allowance_bytes: int) -> CappedSocket:
-        """Connect, without looking up any name. Raises OSError (the server's or ours) or Stuck (ours)."""
+        """Connect as `dial` says, without looking up any name. Raises OSError (the server's or ours), Stuck (ours)."""
         family, address = numeric(self.target)
         self._socket = CappedSocket(family, allowance_bytes)
+        settle(self._socket, self.dial)
         number = self._socket.connect_ex(address)
         if number in OWN_ERRORS_AT_ONCE:
             text = f"cannot connect: {os.strerror(number)}"
@@ -93,6 +101,9 @@ class Session:
         if number:
             raise OSError(number, os.strerror(number))
         self.stage = Stage.TALKING
+        if self.dial.proxy_protocol:  # it fits into a socket nothing was sent over yet
+            own, peer = _end(self._socket.getsockname()), _end(self._socket.getpeername())
+            self._socket.send(header(self.dial.proxy_protocol, own, peer))
         return self._socket
 
     async def lend(self, allowance_bytes: int) -> CappedSocket:
@@ -222,6 +233,10 @@ def numeric(target: Target) -> tuple[int, tuple[object, ...]]:
         raise Stuck(text) from error
     family, _, _, _, address = infos[0]
     return family, address
+
+
+def _end(address: tuple[object, ...]) -> End:
+    return str(address[0]).partition("%")[0], int(str(address[1]))
 
 
 async def _writable(sock: socket.socket) -> None:

@@ -12,14 +12,18 @@ import msgspec
 from checkers.core.course import Course, course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
+from checkers.core.hosts import Host, Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.probes.attempt import Finding
 from checkers.probes.failures import a_fault
+from checkers.probes.memory import Memory
 from checkers.runtime.crashes import Crashes
+from checkers.runtime.places import place
 
 PROBES_AT_ONCE = 1024  # so many may hang until their timeout before others have to wait
+HURRY_SECONDS = 0.5  # who was probed so lately is not hurried
 
-Runner = Callable[[AssignedCheck, Callable[[Finding], None]], Awaitable[None]]
+Runner = Callable[[AssignedCheck, Callable[[Finding], None], Memory], Awaitable[None]]
 """Probes once: reports the finding as soon as it is known, returns when the conversation is over."""
 
 
@@ -28,6 +32,8 @@ class Watched:
     """One check, its course, and its task."""
 
     course: Course
+    memory: Memory
+    host: Host
     task: asyncio.Task[None] | None = None
     probing: bool = False
 
@@ -35,8 +41,15 @@ class Watched:
 class Watch:
     """Runs what is assigned, and says whose health changed."""
 
-    def __init__(self, run: Runner, on_probed: Callable[[str, bool], None], crashes: Crashes | None = None) -> None:
+    def __init__(
+        self,
+        run: Runner,
+        on_probed: Callable[[str, bool], None],
+        crashes: Crashes | None = None,
+        hosts: Hosts | None = None,
+    ) -> None:
         """`on_probed(identity, at_once)` is called after each probe; `at_once` when the director must hear of it."""
+        self._hosts = hosts or Hosts()
         self._run = run
         self._on_probed = on_probed
         self._watched: dict[str, Watched] = {}
@@ -80,6 +93,16 @@ class Watch:
             self._retime(self._watched[check.id], check)
         return change
 
+    def hurry(self, identities: Iterable[str]) -> None:
+        """Probe these now, those of them that run here and were not probed a moment ago."""
+        now = self._loop.time()
+        for identity in identities:
+            watched = self._watched.get(identity)
+            if watched is None or watched.probing or now - watched.course.health.probed_at < HURRY_SECONDS:
+                continue
+            watched.course.hurry(now)
+            watched.task = self._loop.create_task(self._keep(watched, self._let_go(watched)))
+
     async def stop(self, seconds: float) -> None:
         """End every check politely, in so many seconds at most."""
         for watched in self._watched.values():
@@ -88,8 +111,11 @@ class Watch:
         if self._parting:
             await asyncio.wait(self._parting, timeout=seconds)
 
-    def _start(self, check: AssignedCheck, health: Health, after: asyncio.Task[None] | None) -> None:
-        watched = Watched(course(check, health, self._loop.time()))
+    def _start(
+        self, check: AssignedCheck, health: Health, after: asyncio.Task[None] | None, memory: Memory | None = None
+    ) -> None:
+        host = self._hosts.host(check.target.address)
+        watched = Watched(course(check, health, self._loop.time()), memory or Memory(health.state), host)
         self._watched[check.id] = watched
         watched.task = self._loop.create_task(self._keep(watched, after))
 
@@ -98,7 +124,7 @@ class Watch:
         if watched.probing:
             watched.course.retime(check, self._loop.time())
         else:
-            self._start(check, watched.course.health, self._let_go(watched))
+            self._start(check, watched.course.health, self._let_go(watched), watched.memory)
 
     def _let_go(self, watched: Watched) -> asyncio.Task[None] | None:
         """Cancel, and remember the task until its goodbye is said."""
@@ -114,7 +140,7 @@ class Watch:
             await asyncio.wait((after,))
         while True:
             await asyncio.sleep(watched.course.moment - self._loop.time())
-            async with self._room:
+            async with place(watched.host), self._room:
                 await self._probe(watched)
             watched.course.ended(self._loop.time())
 
@@ -129,7 +155,8 @@ class Watch:
         began_at = self._loop.time()
         watched.probing = True
         try:
-            await self._run(msgspec.structs.replace(watched.course.assigned, check=watched.course.asked), report)
+            asked = msgspec.structs.replace(watched.course.assigned, check=watched.course.asked)
+            await self._run(asked, report, watched.memory)
         except Exception as error:  # noqa: BLE001 - the one guard: a fault in one check must not stop the others
             self._crashes.crashed(watched.course.assigned.id, error)
             if not found:

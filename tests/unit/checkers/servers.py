@@ -20,9 +20,11 @@ from checkers.core.schedule import Rhythm
 from checkers.lean.runner import Engine, Runner
 from checkers.lean.way import lean
 from checkers.probes.attempt import Finding, attempt
-from config.checks import AnyCheck, Timing
+from checkers.probes.memory import Memory
+from config.checks import AnyCheck, Dial, Timing
 
 HOST = "127.0.0.1"
+DIAL = Dial()
 LEAN = False
 """Whether the probes of a test go the lean way, where their checks can."""
 
@@ -68,14 +70,22 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
             await asyncio.wait(ends, timeout=5)
 
 
-async def find(check: AnyCheck, port: int, timeout: float = 5.0, address: str = HOST, service: str = "web") -> Finding:
+async def find(
+    check: AnyCheck,
+    port: int,
+    timeout: float = 5.0,
+    address: str = HOST,
+    service: str = "web",
+    dial: Dial = DIAL,
+    memory: Memory | None = None,
+) -> Finding:
     """One probe, with its goodbye."""
     target = Target(address, port, "192.0.2.1", 80, service)
-    assigned = AssignedCheck("id", target, check, Timing(timeout=timeout))
+    assigned = AssignedCheck("id", target, check, Timing(timeout=timeout), dial=dial)
     if LEAN and lean(assigned):
         return await find_lean(assigned)
     findings: list[Finding] = []
-    await attempt(assigned, findings.append)
+    await attempt(assigned, findings.append, memory)
     [finding] = findings
     return finding
 

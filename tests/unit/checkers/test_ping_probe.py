@@ -12,6 +12,7 @@ import pytest
 
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes import echo
+from checkers.probes.dialling import Ancillary
 from checkers.probes.echo import Echoes
 from checkers.runtime import icmp
 from config.checks import PingCheck
@@ -27,6 +28,7 @@ class Wire:
     def __init__(self, family: int, manner: Manner) -> None:
         self.family = family
         self.sent: list[bytes] = []
+        self.told: list[list[Ancillary]] = []
         self._manner = manner
         self._answers: list[tuple[bytes, tuple[object, ...]]] = []
         self._bell, self._button = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -35,8 +37,12 @@ class Wire:
     def fileno(self) -> int:
         return self._bell.fileno()
 
-    def sendto(self, request: bytes, address: tuple[object, ...]) -> None:
+    def sendmsg(
+        self, parts: tuple[bytes], ancillary: list[Ancillary], _flags: int, address: tuple[object, ...]
+    ) -> None:
+        [request] = parts
         self.sent.append(request)
+        self.told.append(ancillary)
         for answer in self._manner(request, address):
             self._answers.append(answer)
             self._button.send(b"!")

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 0.4
 async def found(port: int, stall: Stall) -> Outcome:
     findings: list[Finding] = []
     check = AssignedCheck("a", Target(servers.HOST, port), PopCheck(), Timing(timeout=TIMEOUT_SECONDS))
-    await attempt(check, findings.append, stall.total)
+    await attempt(check, findings.append, stalled=stall.total)
     return findings[0].outcome
 
 

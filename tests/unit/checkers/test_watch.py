@@ -10,6 +10,7 @@ import pytest
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes.attempt import Finding
+from checkers.probes.memory import Memory
 from checkers.runtime import watch as watch_module
 from checkers.runtime.crashes import CRASH_LINES_A_MINUTE
 from checkers.runtime.watch import Watch
@@ -32,14 +33,16 @@ class Fake:
         self.most = 0
         self.doubled = False
         self.ran: list[AssignedCheck] = []
+        self.memories: list[Memory] = []
         self.gate: asyncio.Event | None = None
         self.goodbye: Callable[[], asyncio.Future[None]] | None = None
         self.parted: list[str] = []
 
-    async def run(self, assigned: AssignedCheck, report: Callable[[Finding], None]) -> None:
+    async def run(self, assigned: AssignedCheck, report: Callable[[Finding], None], memory: Memory) -> None:
         self.doubled |= assigned.id in self.running
         self.running.append(assigned.id)
         self.ran.append(assigned)
+        self.memories.append(memory)
         self.most = max(self.most, len(self.running))
         try:
             await (self.gate.wait() if self.gate is not None else asyncio.sleep(0))

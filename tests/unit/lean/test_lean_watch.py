@@ -15,6 +15,7 @@ from checkers.lean import call as call_module
 from checkers.lean import runner as runner_module
 from checkers.lean.watch import LeanWatch
 from checkers.probes.attempt import Finding
+from checkers.probes.memory import Memory
 from checkers.runtime.watch import Watch
 from checkers.runtime.ways import Ways
 from config.checks import AnyCheck, HttpCheck, PopCheck, TcpCheck, Timing
@@ -261,7 +262,7 @@ async def test_lateness_is_written_down() -> None:
 async def test_a_check_that_changes_ways_keeps_what_is_believed() -> None:
     quiet = asyncio.Event()
 
-    async def run(_assigned: AssignedCheck, _report: Callable[[Finding], None]) -> None:
+    async def run(_assigned: AssignedCheck, _report: Callable[[Finding], None], _memory: Memory) -> None:
         await quiet.wait()
 
     async with servers.serving(servers.silent) as port:
