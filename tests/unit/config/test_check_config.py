@@ -6,12 +6,15 @@ import pytest
 
 from config import codes, shape_checks
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     Check,
     Credentials,
+    Dial,
     DnsCheck,
     Expect,
     ExternalCheck,
+    FollowCheck,
     FtpCheck,
     Galera,
     HttpCheck,
@@ -20,13 +23,16 @@ from config.checks import (
     MysqlCheck,
     NntpCheck,
     NoCheck,
+    NtpCheck,
     PgsqlCheck,
     PingCheck,
     PopCheck,
     RadiusCheck,
+    RedisCheck,
     SimpleTcpCheck,
     SipCheck,
     SmtpCheck,
+    SynCheck,
     TcpCheck,
     Timing,
     Tls,
@@ -39,6 +45,7 @@ from tests.unit.config.files_in_memory import (
     FilesInMemory,
     assert_told_at_the_marks,
     codes_of,
+    good,
     load_text,
     service,
     told,
@@ -144,12 +151,28 @@ KINDS: list[tuple[str, AnyCheck]] = [
     ("type: udp, reply_length: 12", UdpCheck(reply_length=(12, 12))),
     ("type: ping", PingCheck()),
     ("type: ping, count: 3", PingCheck(3)),
+    ("type: redis", RedisCheck()),
+    ("type: redis, password: hunter2", RedisCheck(credentials=Credentials("", Secret("hunter2")))),
+    (f"type: redis, {LOGIN}, role: Slave", RedisCheck(credentials=MONITOR, role="slave")),
+    (
+        "type: rediss, sni: a.example.net, role: master",
+        RedisCheck(TlsMode.IMPLICIT, Tls("a.example.net"), role="master"),
+    ),
+    ("type: ntp", NtpCheck()),
+    ("type: ntp, stratum: 3", NtpCheck(3)),
+    ('type: agent, port: 9999, send: "x\\n"', AgentCheck("x\n", weight=1)),
+    ("type: syn", SynCheck()),
+    ("type: follow, service: other", FollowCheck("other")),
 ]
+
+
+OTHER = "  other: {virtual: '1.1.1.12:81', real_servers: [1.1.1.15]}\n"
 
 
 @pytest.mark.parametrize(("written", "kind"), KINDS)
 def test_kinds(written: str, kind: AnyCheck) -> None:
-    assert check(written).kind == kind
+    (server,) = good(text(written) + OTHER).services[0].real_servers
+    assert server.check.kind == kind
 
 
 def test_every_type_is_shown_above() -> None:
@@ -162,6 +185,78 @@ def test_timing_and_where_to_dial() -> None:
     assert found == Check(TcpCheck(), Timing(10.0, 0.5, 2, 5), 8080, "10.1.1.15")
     assert check("") == Check(TcpCheck(), Timing(5.0, 3.0, 1, 3), None, None)
     assert check("fast_interval: 1s, connects: 5").timing == Timing(fast_interval=1.0, connects=5)
+    assert check("down_interval: 30s").timing == Timing(down_interval=30.0)
+
+
+def test_how_packets_leave() -> None:
+    assert check("").dial == Dial()
+    found = check("source: 10.0.0.1, mark: 4294967295, proxy_protocol: 2")
+    assert found.dial == Dial("10.0.0.1", 2**32 - 1, 2)
+    above = "source: 10.0.0.1, mark: 7, proxy_protocol: 1"
+    assert check("source: false, mark: 0, proxy_protocol: 0", defaults=above).dial == Dial()
+
+
+def test_a_type_leaves_behind_what_means_nothing_to_it() -> None:
+    above = "source: 10.0.0.1, mark: 7, proxy_protocol: 1, interval: 1s, port: 81"
+    assert check("type: ping", defaults=above) == Check(PingCheck(), Timing(1.0), 81, None, Dial("10.0.0.1", 7))
+    assert check("type: external, command: [/x]", defaults=above).dial == Dial()
+    assert check("type: http", defaults=above).dial == Dial("10.0.0.1", 7, 1)
+    found = good(text("type: follow, service: other, port: 81", defaults=above) + OTHER).services[0]
+    assert found.real_servers[0].check == Check(FollowCheck("other"), port=81)
+    several = "  web: {virtual: '1.1.1.12:80', checks: [{type: tcp}, {type: ping}], real_servers: [1.1.1.15]}\n"
+    (server,) = service(f"defaults: {{check: {{proxy_protocol: 2}}}}\nservices:\n{several}").real_servers
+    assert [one.dial.proxy_protocol for one in server.checks] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("type: ping, →proxy_protocol: 1", "CFG030"),
+        ("type: udp, →proxy_protocol: 1", "CFG030"),
+        ("type: dns, →proxy_protocol: 1", "CFG035"),
+        ("type: sip, →proxy_protocol: 1", "CFG035"),
+        ("type: dns, transport: tcp, proxy_protocol: 1", ""),
+        ("type: none, →source: 1.1.1.1", "CFG030"),
+        ("type: external, command: [/x], →mark: 7", "CFG030"),
+        ("proxy_protocol: →3", "CFG015"),
+        ("mark: →4294967296", "CFG015"),
+        ("→source: '2001:db8::1'", "CFG043"),
+        ("→source: 1.1.1.1, address: '2001:db8::1'", "CFG043"),
+        ("source: →224.0.0.1", "CFG050"),
+        ("@type: agent", "CFG012"),
+        ("type: redis, →login: x", "CFG032"),
+        ("type: redis, →starttls: true", "CFG030"),
+        ("type: ntp, stratum: →16", "CFG015"),
+        ("@type: follow", "CFG012"),
+        ("type: follow, service: →web", "CFG055"),
+        ("type: follow, service: →othr", "CFG055"),
+        ("type: follow, service: →other, port: 80", "CFG055"),
+        ("type: follow, service: other, port: 81", ""),
+        ("type: follow, service: →empty", "CFG055"),
+        ("type: follow, service: other, →interval: 1s, →proxy_protocol: 1", "CFG030 CFG030"),
+        ("type: tcp, →service: other", "CFG030"),
+    ],
+)
+def test_what_leaves_and_follows_keeps_its_rules(written: str, expected: str) -> None:
+    more = OTHER + "  empty: {virtual: '1.1.1.12:82', real_servers: [1.1.1.16]}\n"
+    assert_told_at_the_marks(text(written).replace("{@", "→{") + more, expected)
+
+
+def test_services_do_not_follow_each_other_in_a_circle() -> None:
+    own = "{address: 1.1.1.15, check: {type: follow, service: %s}}"
+    services = {"a": "b", "b": "c", "c": "b", "d": "a"}
+    lines = [
+        f"  {name}: {{virtual: '1.1.1.12:{port}', real_servers: [{own % other}]}}\n"
+        for port, (name, other) in enumerate(services.items(), 80)
+    ]
+    assert told("services:\n" + "".join(lines)) == [
+        "3:97: services follow each other in a circle: b, c, b (one of them needs a check of its own) [CFG055]"
+    ]
+
+
+def test_an_agents_weight_is_the_real_servers() -> None:
+    servers = service(text("type: agent, port: 9", real="{address: 1.1.1.15, weight: 5}, 1.1.1.16")).real_servers
+    assert [one.check.kind for one in servers] == [AgentCheck("", 5), AgentCheck("", 1)]
 
 
 def test_each_level_goes_over_the_one_above_key_by_key() -> None:
@@ -205,6 +300,7 @@ def test_every_key_of_another_type_is_refused() -> None:
         "url": "'http://x/'", "digest": "0" * 31 + "a", "base": "x", "secret": "x", "name": "x", "record": "A",
         "answer_needed": "true", "transport": "udp", "user": "x", "send": "x", "send_hex": "'00'",
         "half_close": "true", "reply": "true", "reply_hex": "'00'", "reply_length": "1", "count": "1",
+        "role": "master", "stratum": "1", "service": "x",
     }  # fmt: skip
     common = {key.name for key in shape_checks.COMMON_CHECK_KEYS}
     assert common | set(values) == {key.name for key in shape_checks.CHECK.keys}

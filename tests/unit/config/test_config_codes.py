@@ -56,6 +56,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     codes.ADDRESS_UNFIT: (WEB + "    real_servers: [224.0.0.18]\n", "4:20"),
     codes.PERSISTENCE_ENGINE: (WEB + "    persistence: {timeout: 1h, engine: sip}\n" + REAL, "4:40"),
     codes.FLOOR: (WEB + "    floor: {minimum: 1, action: sorry}\n" + REAL, "4:5"),
+    codes.FOLLOW: (WEB + "    check: {type: follow, service: other}\n" + REAL, "4:36"),
     codes.QUORUM: (WEB + "    quorum: 2\n" + REAL, "4:5"),
     codes.SYNC: (WEB + REAL + "ipvs: {sync: {interface: eth1}}\n", "5:14"),
     codes.VRRP_TRACK: (LB0 + "    track: [{service: http}]\n", "4:24"),

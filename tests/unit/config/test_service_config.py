@@ -333,7 +333,9 @@ def test_fallback_servers() -> None:
         ("fallback: [1.1.1.19, →1.1.1.19]", codes.DUPLICATE_REAL_SERVER),
         ("fallback: →1.1.1.12", codes.REAL_IS_VIRTUAL),
         ("fallback: →'1.1.1.19:8080'", codes.PORT_REWRITE),
-        ("fallback: {address: 1.1.1.19, →check: {type: tcp}}", codes.UNKNOWN_KEY),
+        ("fallback: {address: 1.1.1.19, →on_up: [/bin/x]}", codes.UNKNOWN_KEY),
+        ("fallback: {address: 1.1.1.19, →group: 2}", codes.UNKNOWN_KEY),
+        ("fallback: {address: 1.1.1.19, →checks_needed: 2}", codes.OUT_OF_RANGE),
     ],
 )
 def test_fallback_servers_keep_the_rules_of_real_servers(keys: str, code: str) -> None:
