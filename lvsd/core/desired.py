@@ -8,8 +8,9 @@ from socket import AF_INET, AF_INET6, inet_pton  # text to bytes only, no socket
 from checkers.core.messages import State
 from config.model import RealServer, Tunnel, VirtualService
 from config.words import HASHING_SCHEDULERS, Forwarding, OnFailure
-from lvsd.core import fallback
-from lvsd.core.health import given_weight, overriding_weight, standing_state
+from lvsd.core import fallback, groups
+from lvsd.core.groups import FALLBACK
+from lvsd.core.health import given_weight, overriding_weight, standing_state, withheld
 from lvsd.core.identity import service_key
 from lvsd.core.quorum import fallback_serves
 from lvsd.core.state import Director
@@ -74,7 +75,10 @@ def _weight(director: Director, virtual: VirtualService, real: RealServer, held:
     out = 0 if stays_when_out(virtual, real) else None
     match standing_state(director, virtual, real):
         case State.UP:
-            return out if fallback_serves(director, virtual) else given_weight(director, virtual, real)
+            if fallback_serves(director, virtual):
+                return out
+            stands_by = groups.stands_by(director, virtual, real)
+            return groups.standby_weight(virtual) if stands_by else given_weight(director, virtual, real)
         case State.DOWN:
             return out
         case State.UNKNOWN if held is not None:  # adopt what the kernel holds

@@ -11,6 +11,7 @@ from dataclasses import replace
 from checkers.core.messages import Hello
 from config.model import Config
 from lvsd.core import (
+    groups,
     hooks,
     kernel,
     kernel_settings,
@@ -301,13 +302,15 @@ def _settled(director: Director, effects: list[Effect], now: float) -> Step:
     effects.extend(told_of_rules)
     settled, noticed = turns.noticed(quorum.reckoned(ruled, services), services)
     settled, awaiting = overrides.awaited(turns_remembered(settled, noticed, now), noticed, now)
-    effects.extend(awaiting)
+    settled, told_of_groups = groups.applied(settled, services)
+    settled, alarms = mails.posted(settled, mails.alarms(services, told_of_rules))
+    effects.extend((*awaiting, *told_of_groups))
     effects.extend(told for turn in noticed if (told := turns.told(settled, turn)) is not None)
     plan = kernel.plan_for(settled, now, services, sweep=sweep)
     if plan:
         effects.append(Apply(plan))
     if settled.unsettled.services:
         effects.append(Yield())
-    effects.extend(hooks.commands(noticed))
+    effects.extend((*hooks.commands(noticed), *alarms))
     effects.extend(hooks.lines(noticed, settled.config.daemon.lvs_notify_fifo))
     return settled, tuple(effects)

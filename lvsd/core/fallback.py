@@ -1,8 +1,9 @@
 """Which fallback servers have their turn when the real servers lost theirs. Pure.
 
 Without any check among them all serve, as with keepalived and ldirectord. Else they stand in their order: the first
-that is healthy serves alone, one without a check always being healthy. One that serves in the kernel and was not probed yet
-goes on; nobody who was never seen well is put in, and where none is well the real servers that are go on serving.
+that is healthy serves alone, one without a check always being healthy. One that serves in the kernel and was not
+probed yet goes on; nobody who was never seen well is put in, and where none is well the real servers that are go on
+serving.
 """
 
 from __future__ import annotations

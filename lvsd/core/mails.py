@@ -5,12 +5,13 @@ The subjects are ldirectord's own, as people filter by them. What a mail tells o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from checkers.core.messages import State
 from config.model import FirewallMark, Mail, VirtualService
-from lvsd.core.effects import Effect, SendMail
+from lvsd.core.effects import Effect, SendMail, Tell
 from lvsd.core.health import checked_state, standing_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, service_key
 from lvsd.core.state import Director, Waiting
@@ -166,6 +167,27 @@ def changes(director: Director, operations: Iterable[Operation]) -> Iterator[Let
                 continue
         if message:
             yield Letter(services[key], message)
+
+
+_ALARMS: Mapping[str, str] = MappingProxyType(
+    {
+        "floor_broken": "Floor broken: {up} real servers up, {floor} wanted ({virtual}): {action}",
+        "floor_restored": "Floor restored: {up} real servers up, {floor} wanted ({virtual})",
+        "failure_suspected": "Failure suspected: {real_servers} real servers failed at once ({virtual}), kept for now",
+        "failure_confirmed": "Failure confirmed: {real_servers} real servers ({virtual})",
+        "failure_not_confirmed": "Failure not confirmed ({virtual})",
+    }
+)
+"""What is told of the rules of a service's real servers that a person should read at once, as a subject."""
+
+
+def alarms(services: Iterable[VirtualService], told: Iterable[Effect]) -> Iterator[Letter]:
+    """Letters for those of the told facts that no change of the table tells of."""
+    named = {one.name: one for one in services if one.mail is not None}
+    for one in told if named else ():
+        if isinstance(one, Tell) and one.event in _ALARMS and one.fields["service"] in named:
+            virtual = named[str(one.fields["service"])]
+            yield Letter(virtual, _ALARMS[one.event].format(virtual=virtual_words(virtual), **one.fields))
 
 
 def _came_or_left(director: Director, virtual: VirtualService, key: DestinationKey, weight: int | None) -> str:

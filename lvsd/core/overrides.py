@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.model import RealServer, VirtualService
 from config.words import HASHING_SCHEDULERS
-from lvsd.core.desired import FALLBACK
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
+from lvsd.core.groups import FALLBACK
 from lvsd.core.health import WEIGHT_LIMIT, effective_weight, in_maintenance, sound_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, virtual_text
 from lvsd.core.pool import serves

@@ -115,7 +115,8 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         held |= dict.fromkeys(judged.kept, Hold.FLOOR)
     names = {real_id(virtual, real) for real in virtual.real_servers}
     rules = virtual.rules
-    after = Pool(
+    after = replace(
+        before,
         held=held,
         broken=judged is not None and judged.broken,
         suspicion=suspicion,

@@ -66,7 +66,8 @@ _NO_FLAPS: Mapping[str, Flaps] = MappingProxyType({})
 class Pool:
     """What is remembered of one service's real servers, by `real_id`; `broken`: fewer are up than the floor says.
 
-    `failed_at`: when one that is subject to suspicion left service because of its checks.
+    `failed_at`: when one that is subject to suspicion left service because of its checks. `standby`: who is of a
+    priority group that is not needed; None: there are no groups, or nothing was decided yet.
     """
 
     held: Mapping[str, Hold] = field(default_factory=lambda: _NO_HOLDS)
@@ -75,6 +76,7 @@ class Pool:
     failed_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
     ramps: Mapping[str, Ramp] = field(default_factory=lambda: _NO_RAMPS)
     flaps: Mapping[str, Flaps] = field(default_factory=lambda: _NO_FLAPS)
+    standby: frozenset[str] | None = None
 
 
 NO_POOL = Pool()

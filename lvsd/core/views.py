@@ -18,7 +18,7 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from lvsd.core import fallback, tracking
+from lvsd.core import fallback, groups, tracking
 from lvsd.core.check_words import check_word
 from lvsd.core.desired import desired
 from lvsd.core.health import (
@@ -146,7 +146,7 @@ def _real(
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
         check=row.check,
-        standing=standing(state, weight_wanted),
+        standing=_standing(virtual, real, director, state, weight_wanted),
         state=row.state,
         state_age=row.state_age,
         result=row.result,
@@ -167,6 +167,7 @@ def _real(
         override=mark(director, virtual, real, now),
         slow_start=ramp.step * 100 // STEPS if ramp is not None else None,
         hold=hold.value if hold is not None else "",
+        priority_group=real.priority_group,
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
     )
 
@@ -195,6 +196,11 @@ def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> C
         probes=verdict.probes if verdict is not None else 0,
         failures=verdict.failures if verdict is not None else 0,
     )
+
+
+def _standing(virtual: VirtualService, real: RealServer, director: Director, state: State, weight: int | None) -> str:
+    waits = state is State.UP and not weight and groups.stands_by(director, virtual, real)
+    return "standby" if waits else standing(state, weight)
 
 
 def standing(state: State, weight: int | None) -> str:

@@ -19,7 +19,7 @@ from lvsd.control.messages import (
 
 Paint = Callable[[str, str], str]  # (text, colour) -> text
 
-_STANDING_COLOURS = {"serving": "green", "out": "red", "quiesced": "yellow", "unknown": "cyan"}
+_STANDING_COLOURS = {"serving": "green", "out": "red", "quiesced": "yellow", "standby": "blue", "unknown": "cyan"}
 _STATE_COLOURS = {"up": "green", "down": "red", "unknown": "cyan"}
 _ROLE_COLOURS = {"active": "green", "backup": "blue", "initialize": "red", "unknown": "cyan"}
 DETAIL_WIDTH = 60

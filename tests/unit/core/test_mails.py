@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from checkers.core.messages import State
 from config.checks import Check, NoCheck
 from config.model import FirewallMark, Mail, VirtualService
+from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from config.words import OnFailure
 from lvsd.core.effects import SendMail
 from lvsd.core.events import ConfigChanged, MaintenanceSeen, StopAsked, Ticked
@@ -230,3 +231,22 @@ def test_the_stop_sums_up_at_once_what_it_took_out() -> None:
     quiet = Bench(config(service), table((service, {"10.0.0.1": 1})))
     quiet.feed(StopAsked())
     assert quiet.mails() == []
+
+
+def test_a_broken_floor_is_told_at_once_and_its_end() -> None:
+    bench = running(replace(mailed(), rules=PoolRules(Floor(Amount(2)))))
+    bench.hear({A: DOWN})
+    assert bench.mails() == ["[Web Site] Floor broken: 1 real servers up, 2 wanted (1.1.1.12:80): keep"]
+    bench.hear({A: UP})
+    assert bench.mails() == ["[Web Site] Floor restored: 2 real servers up, 2 wanted (1.1.1.12:80)"]
+
+
+def test_a_suspicion_is_told_and_what_came_of_it() -> None:
+    three = replace(mailed(), real_servers=(real(A), real(B), real(SPARE)))
+    bench = Bench(config(replace(three, rules=PoolRules(correlated_failure=CorrelatedFailure()))))
+    bench.hear({A: UP, B: UP, SPARE: UP})
+    bench.now += 100
+    bench.hear({A: DOWN, B: DOWN, SPARE: DOWN})
+    assert bench.mails() == ["[Web Site] Failure suspected: 3 real servers failed at once (1.1.1.12:80), kept for now"]
+    bench.hear({A: UP, B: UP, SPARE: UP})
+    assert bench.mails() == ["[Web Site] Failure not confirmed (1.1.1.12:80)"]
