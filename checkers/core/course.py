@@ -38,6 +38,10 @@ class Course(msgspec.Struct):
         self.assigned = assigned
         self.rhythm = _rhythm(assigned, now)
 
+    def hurry(self, now: float) -> None:
+        """Somebody asks to look now; the rhythm goes on behind it."""
+        self.rhythm = Rhythm(self.rhythm.slot, now)
+
     def observe(self, outcome: Outcome, ended_at: float, latency: float) -> bool:
         """Fold in an outcome: whether the director should hear at once."""
         before, timing = self.health, self.assigned.timing
@@ -59,7 +63,7 @@ class Course(msgspec.Struct):
 def course(assigned: AssignedCheck, health: Health, now: float) -> Course:
     """A check that becomes known now. What nobody has seen yet is probed early, before its rhythm begins."""
     rhythm = _rhythm(assigned, now)
-    if health.state is State.UNKNOWN:
+    if health.state is State.UNKNOWN or (assigned.unseen and not health.probes):
         rhythm = Rhythm(rhythm.slot, early_moment(now, assigned.timing.interval, jitter_of(assigned.id)))
     return Course(assigned, health, rhythm)
 

@@ -17,6 +17,11 @@ from config.checks import AnyCheck, Dial, Timing
 PACKET_LIMIT_BYTES = 65536
 CHECKS_A_PACKET = 64  # assigned checks and verdicts travel in parts of this many at most
 ENVELOPE_BYTES = 128  # more than an Assign takes beside its checks
+HURRIES_A_PACKET = 64  # checks that are to be probed at once, at most
+PROBES_PER_HOST = 32
+
+RAW_WORKER = 0
+"""The number of the worker that holds CAP_NET_RAW; the others count from 1."""
 
 
 class State(Enum):
@@ -41,7 +46,7 @@ class AssignedCheck(msgspec.Struct, frozen=True):
     """One check for the worker to run.
 
     `known` is what the director believes, `weight` what the real server asked for last: a restarted worker goes on
-    from there.
+    from there. `unseen`: it only presumes so, and would like to know soon.
     """
 
     id: str
@@ -51,24 +56,43 @@ class AssignedCheck(msgspec.Struct, frozen=True):
     known: State = State.UNKNOWN
     weight: int | None = None
     dial: Dial = Dial()
+    unseen: bool = False
 
 
 class Assign(msgspec.Struct, frozen=True, tag="assign"):
-    """All checks of this worker, in `parts` packets of one `generation`; it takes effect when all have come."""
+    """All checks of this worker, in `parts` packets of one `generation`; it takes effect when all have come.
+
+    `probes_per_host`: so many may run against one address at once; the others wait for their turn.
+    """
 
     generation: int
     part: int
     parts: int
     checks: tuple[AssignedCheck, ...]
+    probes_per_host: int = PROBES_PER_HOST
+
+
+class Hurry(msgspec.Struct, frozen=True, tag="hurry"):
+    """Probe these checks now, not only in their next slots; those that were probed a moment ago are left alone."""
+
+    ids: tuple[str, ...]
+
+
+class Resend(msgspec.Struct, frozen=True, tag="resend"):
+    """Say all there is: something of what was said did not arrive."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """A worker's first words, after it dropped its privileges and proved it from /proc/self/status."""
+    """A worker's first words, after it dropped its privileges and proved it from /proc/self/status.
+
+    `worker`: which of the workers it is, RAW_WORKER the one with CAP_NET_RAW.
+    """
 
     pid: int
     uid: int
     capabilities: str  # CapEff, hexadecimal, as read
     no_new_privs: bool
+    worker: int = 1
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -87,14 +111,18 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Verdicts(msgspec.Struct, frozen=True, tag="verdicts"):
-    """What changed, or (after Hello, after Assign and every 15 s) all there is."""
+    """What changed, or (after Hello, after Assign, when asked and every 15 s) all there is; at times nothing.
+
+    A worker numbers what it says over one connection from 1; 0: not numbered.
+    """
 
     generation: int  # of the assignment the worker runs; 0: none yet
     verdicts: tuple[Verdict, ...]
+    number: int = 0
 
 
 FromWorker = Hello | Verdicts
-ToWorker = Assign
+ToWorker = Assign | Hurry | Resend
 
 
 class Garbled(Exception):
@@ -105,7 +133,7 @@ DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Over
 """What msgspec raises for bytes that are no message; text that is no UTF-8 is a UnicodeDecodeError of Python's."""
 
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
-_to_worker = msgspec.msgpack.Decoder(Assign)
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -118,13 +146,16 @@ def encode(message: FromWorker | ToWorker) -> bytes:
     return packet
 
 
-def assignment(generation: int, checks: Sequence[AssignedCheck]) -> tuple[bytes, ...]:
+def assignment(
+    generation: int, checks: Sequence[AssignedCheck], probes_per_host: int = PROBES_PER_HOST
+) -> tuple[bytes, ...]:
     """All checks of a worker in as many packets as their number and their size ask for.
 
     Raises Garbled when a single check exceeds the limit; what a configuration may hold does not.
     """
     parts = tuple(_parts(checks)) or ((),)
-    return tuple(encode(Assign(generation, number, len(parts), part)) for number, part in enumerate(parts))
+    count = len(parts)
+    return tuple(encode(Assign(generation, at, count, part, probes_per_host)) for at, part in enumerate(parts))
 
 
 def _parts(checks: Sequence[AssignedCheck]) -> Iterator[tuple[AssignedCheck, ...]]:
@@ -145,18 +176,26 @@ def decode_from_worker(packet: bytes) -> FromWorker:
     """What a worker says. Raises Garbled and nothing else."""
     _check_size(packet)
     try:
-        return _from_worker.decode(packet)
+        message = _from_worker.decode(packet)
     except DECODING_ERRORS as error:
         raise Garbled(str(error)) from error
+    if isinstance(message, Verdicts) and len(message.verdicts) > CHECKS_A_PACKET:
+        text = f"{len(message.verdicts)} verdicts in a packet"
+        raise Garbled(text)
+    return message
 
 
 def decode_to_worker(packet: bytes) -> ToWorker:
     """What the director says. Raises Garbled and nothing else."""
     _check_size(packet)
     try:
-        return _to_worker.decode(packet)
+        message = _to_worker.decode(packet)
     except DECODING_ERRORS as error:
         raise Garbled(str(error)) from error
+    if isinstance(message, Hurry) and len(message.ids) > HURRIES_A_PACKET:
+        text = f"{len(message.ids)} checks to hurry in a packet"
+        raise Garbled(text)
+    return message
 
 
 def _check_size(packet: bytes) -> None:

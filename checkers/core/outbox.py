@@ -15,6 +15,7 @@ class Outbox:
         self._hello = hello
         self._greet = True
         self._confirm = False
+        self._said = 0  # packets of verdicts, over this connection
         self._marked: dict[str, None] = {}
         self._offered: tuple[str, ...] = ()
 
@@ -26,9 +27,10 @@ class Outbox:
     def reconnected(self) -> None:
         """A new connection: the Hello comes first."""
         self._greet = True
+        self._said = 0
 
     def confirm(self) -> None:
-        """An assignment took effect: say its generation, even if there is no verdict to tell."""
+        """Say the generation, even if there is no verdict to tell: an assignment took effect, or we are still here."""
         self._confirm = True
 
     def mark(self, identities: Iterable[str]) -> None:
@@ -48,7 +50,7 @@ class Outbox:
         while True:
             verdicts = tuple(verdict for name in self._offered if (verdict := verdict_of(name)) is not None)
             try:
-                return encode(Verdicts(generation, verdicts))
+                return encode(Verdicts(generation, verdicts, self._said + 1))
             except Garbled:
                 if len(self._offered) == 1:  # a verdict that fits no packet can never be told
                     del self._marked[self._offered[0]]
@@ -60,6 +62,7 @@ class Outbox:
         if self._greet:
             self._greet = False
             return
+        self._said += 1
         self._confirm = False
         for identity in self._offered:
             self._marked.pop(identity, None)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from checkers.core.books import Histogram
 from checkers.core.course import Course, course
+from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Outcome
 from checkers.core.schedule import grain
@@ -20,6 +21,7 @@ from checkers.probes.failures import Stage, Stuck, a_fault, outcome_of
 from checkers.probes.session import numeric
 
 CALLS_AT_ONCE = 4096  # so many may hang until their timeout before others have to wait
+HURRY_SECONDS = 0.5  # who was probed so lately is not hurried
 
 Probed = Callable[[str, bool], None]
 """A check of that identity was probed, and whether the director must hear of it at once."""
@@ -31,8 +33,11 @@ Crashed = Callable[[str, Exception], None]
 class Engine:
     """What all checks of the engine share."""
 
-    def __init__(self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float]) -> None:
+    def __init__(
+        self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float], hosts: Hosts | None = None
+    ) -> None:
         """`stalled`: the seconds in which the loop did not turn, so far."""
+        self.hosts = hosts or Hosts()
         self.reactor = Reactor()
         self.on_probed = on_probed
         self.stalled = stalled
@@ -45,8 +50,13 @@ class Engine:
         self._idle.set()
 
     def admit(self, runner: Runner) -> bool:
-        """Whether there is room for one more call. Who finds none waits in a row."""
+        """Whether there is room for one more call, at its address and at all. Who finds none waits in a row."""
+        if not runner.placed and not runner.host.take(runner):
+            runner.queued = True
+            return False
+        runner.placed = True
         if self.running >= CALLS_AT_ONCE:
+            runner.queued = True
             self._waiting.append(runner)
             return False
         self.running += 1
@@ -57,11 +67,22 @@ class Engine:
         """Until no call is out."""
         await self._idle.wait()
 
-    def release(self) -> None:
-        """A call is over: the next may begin. Those that end at once make no recursion."""
+    def release(self, runner: Runner) -> None:
+        """A call is over: the next may begin."""
         self.running -= 1
         if not self.running:
             self._idle.set()
+        runner.leave()
+        if self._waiting:
+            self._turns()
+
+    def next(self, runner: Runner) -> None:
+        """It has a place at its address: it is its turn as soon as there is room."""
+        self._waiting.append(runner)
+        self._turns()
+
+    def _turns(self) -> None:
+        """Those that end at once make no recursion."""
         if self._admitting:
             return
         self._admitting = True
@@ -86,6 +107,9 @@ class Runner:
         "_out",
         "_stalled_before",
         "_ticks",
+        "host",
+        "placed",
+        "queued",
         "wake",
     )
 
@@ -99,6 +123,9 @@ class Runner:
         self._manner = CONNECTION
         self._gone = False
         self._out = False  # whether it has a place among those at once
+        self.host = engine.hosts.host(given.assigned.target.address)
+        self.placed = False  # whether it has a place among those of its address
+        self.queued = False  # whether it waits for one of the two
         self._stalled_before = 0.0
         self.wake = ASLEEP
         self._ticks = int(grain(given.assigned.timing) / TICK_SECONDS)
@@ -120,8 +147,10 @@ class Runner:
             held_up = self._engine.stalled() - self._stalled_before
             unfair = held_up >= STALLED_SHARE * self._course.assigned.timing.timeout
             self._call.late(now, held_up if unfair else 0.0)
-        elif self._gone:
+        elif self.queued:
             return
+        elif self._gone:
+            self.leave()
         elif self._before is not None and self._before.calling:
             self.alarm(now + TICK_SECONDS)
         elif self._engine.admit(self):
@@ -131,6 +160,7 @@ class Runner:
 
     def turn(self, now: float) -> None:
         """There is room now for who had to wait."""
+        self.queued = False
         try:
             self.due(now)
         except Exception as error:  # noqa: BLE001 - the guard, as in the reactor
@@ -145,11 +175,32 @@ class Runner:
             self._course = course(assigned, self._course.health, now)
             self._engine.reactor.wake_at(self._course.moment, self, self._ticks)
 
+    def hurry(self, now: float) -> None:
+        """Probe now, unless that is being done, or was a moment ago."""
+        if self._call is None and not self.queued and now - self._course.health.probed_at >= HURRY_SECONDS:
+            self._course.hurry(now)
+            self.alarm(now)
+
     def let_go(self, now: float) -> None:
         """Probe no more; a conversation is ended politely."""
         self._gone = True
         if self._call is not None:
             self._call.leave(now)
+        elif self.queued and not self.placed:
+            self.host.forget(self)
+        elif not self.queued:
+            self.leave()
+
+    def seated(self) -> None:
+        """There is a place at its address."""
+        self.placed = True
+        self._engine.next(self)
+
+    def leave(self) -> None:
+        """Give the place at its address to the next."""
+        if self.placed:
+            self.placed = False
+            self.host.leave()
 
     def alarm(self, moment: float) -> None:
         """Ring then, and not when it was to ring before."""
@@ -206,4 +257,4 @@ class Runner:
             self._engine.reactor.wake_at(self._course.rhythm.moment, self, self._ticks)
         if self._out:
             self._out = False
-            self._engine.release()
+            self._engine.release(self)

@@ -13,6 +13,7 @@ from checkers.core.books import Histogram
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
+from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.lean.runner import Crashed, Engine, Probed, Runner
 
@@ -20,9 +21,15 @@ from checkers.lean.runner import Crashed, Engine, Probed, Runner
 class LeanWatch:
     """Runs what is assigned, and says whose health changed."""
 
-    def __init__(self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        on_probed: Probed,
+        crashed: Crashed,
+        stalled: Callable[[], float] = lambda: 0.0,
+        hosts: Hosts | None = None,
+    ) -> None:
         """`stalled`: the seconds in which the loop did not turn, so far."""
-        self._engine = Engine(on_probed, crashed, stalled)
+        self._engine = Engine(on_probed, crashed, stalled, hosts)
         self._runners: dict[str, Runner] = {}
 
     @property
@@ -65,6 +72,13 @@ class LeanWatch:
         for check in change.retimed:
             self._runners[check.id].retime(check, now)
         return change
+
+    def hurry(self, identities: Iterable[str]) -> None:
+        """Probe these now, those of them that run here."""
+        now = self._engine.reactor.now()
+        for identity in identities:
+            if (runner := self._runners.get(identity)) is not None:
+                runner.hurry(now)
 
     async def stop(self, seconds: float) -> None:
         """End every check politely, in so many seconds at most."""

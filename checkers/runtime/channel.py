@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from checkers.core.messages import PACKET_LIMIT_BYTES, Assign, Garbled, decode_to_worker
+from checkers.core.messages import PACKET_LIMIT_BYTES, Garbled, ToWorker, decode_to_worker
 from checkers.runtime.log import Bounded, tell
 
 RECONNECT_SECONDS = 0.5
@@ -24,14 +24,14 @@ class Channel:
         self,
         path: str,
         on_open: Callable[[], None],
-        on_assign: Callable[[Assign], None],
+        on_order: Callable[[ToWorker], None],
         packet: Callable[[], bytes | None],
         sent: Callable[[], None],
     ) -> None:
         """`packet` gives the next packet or None; `sent` is called when that packet has left."""
         self._path = path
         self._on_open = on_open
-        self._on_assign = on_assign
+        self._on_order = on_order
         self._packet = packet
         self._sent = sent
         self._socket: socket.socket | None = None
@@ -101,12 +101,12 @@ class Channel:
 
     def _take(self, packet: bytes) -> None:
         try:
-            assign = decode_to_worker(packet)
+            order = decode_to_worker(packet)
         except Garbled as error:
             self._complaints.tell("error", "director_garbled", error=str(error)[:200])
             self._lose()
             return
-        self._on_assign(assign)
+        self._on_order(order)
 
     def _lose(self) -> None:
         tell("warning", "director_lost")

@@ -9,6 +9,7 @@ import msgspec
 
 from checkers.core.difference import Difference
 from checkers.core.health import Health
+from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.lean.watch import LeanWatch
 from checkers.lean.way import lean
@@ -18,8 +19,9 @@ from checkers.runtime.watch import Watch
 class Ways:
     """Two watches that look like one. What is believed of a check goes along when it changes ways."""
 
-    def __init__(self, deep: Watch, quick: LeanWatch) -> None:
-        """Nothing is assigned yet."""
+    def __init__(self, deep: Watch, quick: LeanWatch, hosts: Hosts | None = None) -> None:
+        """Nothing is assigned yet. `hosts`: what both take their places from."""
+        self._hosts = hosts or Hosts()
         self._deep = deep
         self._quick = quick
 
@@ -42,6 +44,16 @@ class Ways:
         moved |= {check.id: health for check in quick if (health := self._deep.belief(check.id))}
         beliefs = {identity: _afresh(health) for identity, health in moved.items()}
         return _together(self._deep.assign(deep, beliefs), self._quick.assign(quick, beliefs))
+
+    def allow(self, probes_per_host: int) -> None:
+        """Probe one address so many times at once, at most."""
+        self._hosts.allow(probes_per_host)
+
+    def hurry(self, identities: Iterable[str]) -> None:
+        """Probe these now."""
+        asked = tuple(identities)
+        self._deep.hurry(asked)
+        self._quick.hurry(asked)
 
     async def stop(self, seconds: float) -> None:
         """End every check politely, in so many seconds at most."""

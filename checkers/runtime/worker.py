@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from checkers.core.assembly import Assembly
-from checkers.core.messages import Assign, Hello
+from checkers.core.hosts import Hosts
+from checkers.core.messages import Assign, Hello, Hurry, Resend, ToWorker
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.lean.watch import LeanWatch
@@ -61,11 +62,11 @@ class Worker:
         self._settled = False
         self._complaints = Bounded(FAULT_LINES_A_MINUTE)
         self._stall = Stall(self._held_up)
-        crashes = Crashes()
-        deep = Watch(partial(attempt, stalled=self._stall.total), self._probed, crashes)
-        self._quick = LeanWatch(self._probed, crashes.crashed, self._stall.total)
-        self._watch = Ways(deep, self._quick)
-        self._channel = Channel(path, self._opened, self._assigned, self._packet, self._sent)
+        crashes, hosts = Crashes(), Hosts()
+        deep = Watch(partial(attempt, stalled=self._stall.total), self._probed, crashes, hosts)
+        self._quick = LeanWatch(self._probed, crashes.crashed, self._stall.total, hosts)
+        self._watch = Ways(deep, self._quick, hosts)
+        self._channel = Channel(path, self._opened, self._ordered, self._packet, self._sent)
         self._faults = Bounded(FAULT_LINES_A_MINUTE)
 
     async def run(self) -> None:
@@ -92,6 +93,7 @@ class Worker:
             beats += 1
             if beats % RECENT_BEATS == 0:
                 self._outbox.mark(self._some_recent())
+                self._outbox.confirm()  # who says nothing for long is taken for hung
             if beats % ALL_BEATS == 0:
                 self._outbox.mark(self._watch.identities)
                 self._recent.clear()
@@ -131,12 +133,24 @@ class Worker:
             self._ready = True
             self._notifier.ready()
 
+    def _ordered(self, order: ToWorker) -> None:
+        match order:
+            case Assign():
+                self._assigned(order)
+            case Hurry(ids):
+                self._watch.hurry(ids)
+            case Resend():
+                self._outbox.mark(self._watch.identities)
+                self._outbox.confirm()
+                self._channel.pump()
+
     def _assigned(self, assign: Assign) -> None:
         checks = self._assembly.add(assign)
         if checks is None:
             return
         for kind in {type(check.check) for check in checks if not lean(check)}:
             load(kind)
+        self._watch.allow(assign.probes_per_host)
         change = self._watch.assign(checks)
         self._generation = assign.generation
         self._outbox.mark(self._watch.identities)

@@ -44,10 +44,18 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class AssignChecks:
-    """Give the worker all its checks."""
+    """Give a worker all its checks. `generation` counts the assignments."""
 
     generation: int
     checks: tuple[AssignedCheck, ...]
+    worker: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HurryChecks:
+    """Have these checks probed now: there is a doubt that should not wait for the next interval."""
+
+    checks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,7 @@ Effect = (
     | Apply
     | Yield
     | AssignChecks
+    | HurryChecks
     | ConfigureVrrp
     | RememberOwned
     | RememberOverrides

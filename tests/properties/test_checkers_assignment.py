@@ -127,8 +127,9 @@ def test_an_assignment_arrives_whole_however_many_and_long_its_checks_are(length
     assert max(len(packet) for packet in packets) <= PACKET_LIMIT_BYTES
     assembly = Assembly()
     *first, last = (decode_to_worker(packet) for packet in packets)
-    assert all(len(one.checks) <= CHECKS_A_PACKET for one in (*first, last))
-    assert all(assembly.add(one) is None for one in first)
+    assert isinstance(last, Assign)
+    assert all(isinstance(one, Assign) and len(one.checks) <= CHECKS_A_PACKET for one in (*first, last))
+    assert all(isinstance(one, Assign) and assembly.add(one) is None for one in first)
     assert assembly.add(last) == tuple(checks)
 
 
@@ -170,7 +171,7 @@ def test_before_an_assignment_there_is_only_the_hello() -> None:
 def test_an_assignment_of_nothing_is_confirmed() -> None:
     outbox = Outbox(HELLO)
     outbox.confirm()
-    assert said(outbox, 3, {}) == [HELLO, Verdicts(3, ())]
+    assert said(outbox, 3, {}) == [HELLO, Verdicts(3, (), 1)]
 
 
 def test_a_packet_that_did_not_leave_is_read_anew() -> None:
@@ -181,7 +182,7 @@ def test_a_packet_that_did_not_leave_is_read_anew() -> None:
     outbox.packet(1, {"a": verdict("a", "old")}.get)
     packet = outbox.packet(1, {"a": verdict("a", "new")}.get)
     assert packet is not None
-    assert decode_from_worker(packet) == Verdicts(1, (verdict("a", "new"),))
+    assert decode_from_worker(packet) == Verdicts(1, (verdict("a", "new"),), 1)
 
 
 def test_verdicts_too_large_for_one_packet_travel_in_several() -> None:
@@ -198,7 +199,20 @@ def test_a_verdict_that_fits_no_packet_holds_nothing_up() -> None:
     known = {huge: verdict(huge), "a": verdict("a")}
     outbox = Outbox(HELLO)
     outbox.mark(known)
-    assert said(outbox, 1, known) == [HELLO, Verdicts(1, (verdict("a"),))]
+    assert said(outbox, 1, known) == [HELLO, Verdicts(1, (verdict("a"),), 1)]
+
+
+def test_packets_are_numbered_over_one_connection() -> None:
+    outbox = Outbox(HELLO)
+    names = [f"{number:03}" for number in range(CHECKS_A_PACKET * 3)]
+    known = {name: verdict(name) for name in names}
+    for _ in range(2):
+        outbox.reconnected()
+        outbox.mark(known)
+        packets = said(outbox, 1, known)[1:]
+        assert [packet.number for packet in packets if isinstance(packet, Verdicts)] == [1, 2, 3]
+    outbox.confirm()
+    assert said(outbox, 1, known) == [Verdicts(1, (), 4)]
 
 
 def test_a_new_connection_is_greeted_again_first() -> None:
@@ -206,4 +220,4 @@ def test_a_new_connection_is_greeted_again_first() -> None:
     said(outbox, 1, {})
     outbox.mark("a")
     outbox.reconnected()
-    assert said(outbox, 1, {"a": verdict("a")}) == [HELLO, Verdicts(1, (verdict("a"),))]
+    assert said(outbox, 1, {"a": verdict("a")}) == [HELLO, Verdicts(1, (verdict("a"),), 1)]

@@ -8,13 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkers.core.messages import (
+    CHECKS_A_PACKET,
+    HURRIES_A_PACKET,
     PACKET_LIMIT_BYTES,
     Assign,
     AssignedCheck,
     Garbled,
     Hello,
+    Hurry,
+    Resend,
     State,
     Target,
+    ToWorker,
     Verdict,
     Verdicts,
     decode_from_worker,
@@ -71,15 +76,19 @@ OUTCOMES = st.one_of(
 VERDICTS = st.builds(
     Verdict, WORDS, st.sampled_from(State), SECONDS, OUTCOMES, SECONDS, SECONDS, NUMBERS, NUMBERS, NUMBERS
 )
-TO_WORKER = st.builds(Assign, NUMBERS, NUMBERS, NUMBERS, st.lists(ASSIGNED, max_size=4).map(tuple))
+TO_WORKER = st.one_of(
+    st.builds(Assign, NUMBERS, NUMBERS, NUMBERS, st.lists(ASSIGNED, max_size=4).map(tuple), NUMBERS),
+    st.builds(Hurry, st.lists(WORDS, max_size=4).map(tuple)),
+    st.just(Resend()),
+)
 FROM_WORKER = st.one_of(
-    st.builds(Hello, NUMBERS, NUMBERS, WORDS, st.booleans()),
-    st.builds(Verdicts, NUMBERS, st.lists(VERDICTS, max_size=4).map(tuple)),
+    st.builds(Hello, NUMBERS, NUMBERS, WORDS, st.booleans(), NUMBERS),
+    st.builds(Verdicts, NUMBERS, st.lists(VERDICTS, max_size=4).map(tuple), NUMBERS),
 )
 
 
 @given(TO_WORKER)
-def test_an_assignment_comes_back(message: Assign) -> None:
+def test_an_order_comes_back(message: ToWorker) -> None:
     assert decode_to_worker(encode(message)) == message
 
 
@@ -103,7 +112,7 @@ def test_any_bytes_are_a_message_or_garbled(packet: bytes) -> None:
 
 @given(TO_WORKER | FROM_WORKER, st.integers(0, 10_000), st.binary(min_size=1, max_size=4), st.integers(0, 4))
 def test_a_damaged_message_is_a_message_or_garbled(
-    message: Assign | Hello | Verdicts, at: int, noise: bytes, cut: int
+    message: ToWorker | Hello | Verdicts, at: int, noise: bytes, cut: int
 ) -> None:
     packet = encode(message)
     at %= len(packet)
@@ -130,3 +139,13 @@ def test_escaped_words_are_printable_and_short(words: bytes | str) -> None:
     safe = escaped(words)
     assert len(safe) <= DETAIL_LIMIT
     assert all(" " <= character <= "~" for character in safe)
+
+
+def test_more_than_a_packet_holds_is_garbled() -> None:
+    verdict = Verdict("a", State.UP, 0.0, Healthy(), 0.0, 0.0)
+    decode_from_worker(encode(Verdicts(1, (verdict,) * CHECKS_A_PACKET)))
+    with pytest.raises(Garbled):
+        decode_from_worker(encode(Verdicts(1, (verdict,) * (CHECKS_A_PACKET + 1))))
+    decode_to_worker(encode(Hurry(("a",) * HURRIES_A_PACKET)))
+    with pytest.raises(Garbled):
+        decode_to_worker(encode(Hurry(("a",) * (HURRIES_A_PACKET + 1))))
