@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from config.changes import changes
-from config.pool_rules import Amount, CorrelatedFailure, Floor, FloorAction, HoldDown, PoolRules
+from config.pool_rules import (
+    Amount,
+    CorrelatedFailure,
+    Floor,
+    FloorAction,
+    HoldDown,
+    LatencyWeights,
+    Passive,
+    PassiveAction,
+    PoolRules,
+)
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, load_text, service
 
 TWO = "[1.1.1.15, 1.1.1.16]"
@@ -64,6 +74,47 @@ def test_correlated_failures(written: str, rule: CorrelatedFailure | None) -> No
 )
 def test_hold_down(written: str, rule: HoldDown | None) -> None:
     assert service(text(f"hold_down: {written}", defaults="hold_down: 1m")).rules.hold_down == rule
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("true", Passive()),
+        ("{connections: 50, window: 10s, action: fail}", Passive(50, 10.0, PassiveAction.FAIL)),
+        ("false", None),
+    ],
+)
+def test_passive(written: str, rule: Passive | None) -> None:
+    above = "passive: {connections: 3}"
+    assert service(text(f"passive: {written}", defaults=above)).rules.passive == rule
+    assert service(text(defaults=above)).rules.passive == Passive(3)
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("true", LatencyWeights()),
+        ("{minimum: 10%, slack: 1000%}", LatencyWeights(10, 1000)),
+        ("false", None),
+    ],
+)
+def test_latency_weights(written: str, rule: LatencyWeights | None) -> None:
+    found = service(text(f"weight: 100, latency_weights: {written}", defaults="latency_weights: {slack: 200%}"))
+    assert found.rules.latency_weights == rule
+
+
+def test_latency_weights_have_no_effect_on_a_hash() -> None:
+    config = load_text(text("weight: 100, scheduler: sh, latency_weights: true")).config
+    assert config is not None
+    assert config.services[0].rules.latency_weights is None
+
+
+def test_priority_groups() -> None:
+    found = service(text("group_minimum: 50%", reals="[1.1.1.15, {address: 1.1.1.16, group: 2}]"))
+    assert found.rules.group_minimum == HALF
+    assert [one.priority_group for one in found.real_servers] == [1, 2]
+    assert service(text(defaults="group_minimum: 3")).rules.group_minimum == Amount(3)
+    assert service(text()).rules.group_minimum == Amount(1)
 
 
 def test_resume() -> None:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from config import codes
-from config.checks import NoCheck
+from config.checks import Check, NoCheck, PingCheck, TcpCheck, Timing
 from config.model import FirewallMark, Mail, Persistence, Tunnel, VirtualEndpoint
-from config.words import FORWARDING_WORDS, SCHEDULERS, Forwarding, OnFailure, Protocol, TunnelChecksum, TunnelType
+from config.words import (
+    FORWARDING_WORDS,
+    SCHEDULERS,
+    Forwarding,
+    Initial,
+    OnFailure,
+    Protocol,
+    TunnelChecksum,
+    TunnelType,
+)
 from tests.unit.config.files_in_memory import assert_told_at_the_marks, codes_of, good, service, told
 
 
@@ -324,6 +333,40 @@ def test_fallback_servers() -> None:
     assert (first.port, first.weight, first.forwarding) == (8080, 2, Forwarding.MASQUERADE)
     assert (second.address, second.weight) == ("1.1.1.20", 1)
     assert service(text()).fallback == ()
+
+
+def test_fallback_servers_with_checks_of_their_own() -> None:
+    listed = (
+        "fallback: [{address: 1.1.1.19, check: {fall: 1}}, {address: 1.1.1.20, checks: [{type: tcp}, {type: ping}], "
+        "checks_needed: any}, 1.1.1.21]"
+    )
+    above = "check: {type: http}, on_up: [/bin/x], checks_needed: any, initial: up"
+    first, second, third = service(text(listed, defaults=above)).fallback
+    assert (first.checks, first.needed) == ((Check(TcpCheck(), Timing(fall=1)),), 0)
+    assert (second.checks, second.needed) == ((Check(TcpCheck()), Check(PingCheck())), 1)
+    assert (third.checks, third.on_up, third.initial) == ((Check(NoCheck()),), (), Initial.ADOPT)
+
+
+def test_how_many_checks_are_needed() -> None:
+    two = "checks: [{type: tcp}, {type: ping}], "
+    for written, needed in (("all", 0), ("any", 1), ("2", 2), ("ANY", 1)):
+        (server,) = service(text(f"{two}checks_needed: {written}", reals="[1.1.1.15]")).real_servers
+        assert server.needed == needed
+    inherited = "[1.1.1.15, {address: 1.1.1.16, checks_needed: all}]"
+    servers = service(text(two + "weight: 1", defaults="checks_needed: any", reals=inherited)).real_servers
+    assert [one.needed for one in servers] == [1, 0]
+    assert_told_at_the_marks(text(f"{two}→checks_needed: 3"), codes.OUT_OF_RANGE)
+    assert_told_at_the_marks(text("→checks_needed: 2"), codes.OUT_OF_RANGE)
+    assert_told_at_the_marks(text("checks_needed: →some"), codes.WRONG_TYPE)
+    assert_told_at_the_marks(text("checks_needed: →0"), codes.OUT_OF_RANGE)
+
+
+def test_what_is_believed_at_first() -> None:
+    reals = "[1.1.1.15, {address: 1.1.1.16, initial: down}]"
+    for word in Initial:
+        servers = service(text(f"initial: {word.value}", reals=reals)).real_servers
+        assert [one.initial for one in servers] == [word, Initial.DOWN]
+    assert service(text()).real_servers[0].initial is Initial.ADOPT
 
 
 @pytest.mark.parametrize(

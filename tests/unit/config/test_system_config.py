@@ -28,6 +28,22 @@ def test_the_daemon() -> None:
     )
 
 
+def test_workers() -> None:
+    found = good(WEB + "daemon: {workers: 4, probes_per_host: 8}\n").daemon
+    assert found == Daemon(workers=4, probes_per_host=8)
+    assert good(WEB + "daemon: {workers: auto}\n").daemon.workers == 0
+    assert_told_at_the_marks(WEB + "daemon: {workers: →65, probes_per_host: →0}\n", "CFG015 CFG015")
+    assert_told_at_the_marks(WEB + "daemon: {workers: →many}\n", "CFG013")
+
+
+def test_what_becomes_of_connections() -> None:
+    written = "expire_nodest_conn: true, expire_quiescent_template: false, conn_reuse_mode: 0, sloppy_tcp: true"
+    assert good(WEB + f"ipvs: {{{written}}}\n").ipvs == Ipvs(
+        expire_nodest_conn=True, expire_quiescent_template=False, conn_reuse_mode=0, sloppy_tcp=True
+    )
+    assert_told_at_the_marks(WEB + "ipvs: {conn_reuse_mode: →4, sloppy_tcp: →1}\n", "CFG015 CFG013")
+
+
 def test_the_kernels_settings() -> None:
     assert good(WEB).ipvs == Ipvs()
     assert good(WEB + "ipvs: {timeouts: {tcp: 1h, tcp_fin: 2m}}\n").ipvs == Ipvs(Timeouts(3600, 120, 0))

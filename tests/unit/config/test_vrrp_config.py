@@ -11,6 +11,7 @@ from config.model import (
     TrackedFile,
     TrackedInterface,
     TrackedProcess,
+    TrackedRoute,
     TrackedScript,
     TrackedService,
     VirtualAddress,
@@ -128,6 +129,18 @@ def test_a_long_password_is_told_and_taken() -> None:
         ({"keys": "track: [{process: haproxy, →delay: 2s}]"}, "CFG067"),
         ({"keys": "track: [{process: haproxy, →each: 2}]"}, "CFG067"),
         ({"keys": "track: [{interface: eth1, weight: →254}]"}, "CFG015"),
+        ({"keys": "track: [{interface: eth1, →table: 7}]"}, "CFG067"),
+        ({"keys": "track: [{route: default, →count: 2}]"}, "CFG067"),
+        ({"keys": "track: [{route: →10.0.0.1/8}]"}, "CFG017"),
+        ({"keys": "track: [{route: →uplink}]"}, "CFG017"),
+        ({"keys": "track: [{route: '2001:db8::/32', →gateway: 1.1.1.1}]"}, "CFG043"),
+        ({"keys": "track: [{route: 10.0.0.0/8, gateway: '2001:db8::1'}]"}, ""),
+        ({"keys": "track: [{route: default, table: →0}]"}, "CFG015"),
+        ({"keys": "→virtual_mac: eth0"}, "CFG035"),
+        ({"keys": "virtual_mac: →sixteen_letters_"}, "CFG017"),
+        ({"keys": "virtual_mac: →yes"}, "CFG013"),
+        ({"keys": "priority: 254\n    accept: false"}, ""),
+        ({"keys": "→priority: 255\n    →accept: false"}, "CFG063 CFG034"),
     ],
 )
 def test_rules(options: dict[str, str], expected: str) -> None:
@@ -179,6 +192,45 @@ def test_every_kind_of_track() -> None:
         TrackedProcess(0, "nginx", 2),
         TrackedService(0, "web", 1.0),
     )
+
+
+def test_tracks_turned_round() -> None:
+    keys = "track: [{interface: eth1, inverted: true}, {process: x, inverted: false, weight: 5}]"
+    assert instance(text(keys)).tracks == (TrackedInterface(0, "eth1", inverted=True), TrackedProcess(5, "x"))
+
+
+def test_tracked_routes() -> None:
+    keys = """track:
+      - {route: default}
+      - {route: 10.0.0.0/8, via_interface: eth1, gateway: 10.1.1.1, table: 100, weight: -5}
+      - {route: Default, gateway: 'fe80::1', inverted: true}
+      - {route: 192.0.2.1}"""
+    assert instance(text(keys)).tracks == (
+        TrackedRoute(0, "0.0.0.0/0"),
+        TrackedRoute(-5, "10.0.0.0/8", "eth1", "10.1.1.1", 100),
+        TrackedRoute(0, "::/0", "", "fe80::1", inverted=True),
+        TrackedRoute(0, "192.0.2.1/32"),
+    )
+    six = instance(text("track: [{route: default}]", addresses="['2001:db8::12/64']", version=""))
+    assert six.tracks == (TrackedRoute(0, "::/0"),)
+
+
+def test_virtual_macs() -> None:
+    found = [instance(text(f"virtual_mac: {word}")).virtual_mac for word in ("true", "false", "vip0")]
+    assert found == ["vrrp.1", "", "vip0"]
+    six = text("virtual_mac: true", addresses="['2001:db8::12/64']", version="", name="six").replace("vrrp:\n", "")
+    assert [one.virtual_mac for one in good(text("virtual_mac: true") + six).vrrp] == ["vrrp.1", "vrrp6.1"]
+    other = "  other: {interface: eth1, virtual_router_id: 1, addresses: [1.1.1.13], virtual_mac: true}\n"
+    assert told(text("virtual_mac: true") + other) == [
+        "8:73: the interface vrrp.1 is of instance `lb0` already (virtual_mac: a name of its own) [CFG061]",
+    ]
+    assert codes_of(text("virtual_mac: eth1") + other.replace("true", "vip1")) == ["7:5 CFG061"]
+
+
+def test_what_the_active_balancer_takes_and_needs() -> None:
+    found = instance(text("accept: false\n    track_interface: false"))
+    assert (found.accept, found.track_interface) == (False, False)
+    assert (instance(text()).accept, instance(text()).track_interface) == (True, True)
 
 
 def test_one_virtual_router_id_for_each_family() -> None:
