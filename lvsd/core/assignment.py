@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from checkers.core.messages import AssignedCheck, State, Target
-from config.checks import Check, NoCheck
+from checkers.core.messages import AssignedCheck, Target
+from config.checks import Check, FollowCheck, NoCheck
 from config.model import Config, RealServer, VirtualEndpoint, VirtualService
+from lvsd.core import initial
 from lvsd.core.fallback import is_checked
 from lvsd.core.health import numbered_checks
 from lvsd.core.state import Checked, Director
@@ -33,20 +34,22 @@ def assigned_checks(director: Director) -> tuple[AssignedCheck, ...]:
     return tuple(
         _assigned(identity, checked, director)
         for identity, checked in director.checks.items()
-        if not isinstance(checked.check.kind, NoCheck)
+        if not isinstance(checked.check.kind, NoCheck | FollowCheck)
     )
 
 
 def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCheck:
     verdict = director.verdicts.get(identity)
+    presumed = director.presumed.get(identity)
     return AssignedCheck(
         identity,
         _target(checked.service, checked.real, checked.check),
         checked.check.kind,
         checked.check.timing,
-        verdict.state if verdict is not None else State.UNKNOWN,
+        initial.known(presumed, verdict),
         verdict.weight if verdict is not None else None,
         checked.check.dial,
+        unseen=presumed is not None,
     )
 
 

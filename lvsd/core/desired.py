@@ -17,7 +17,6 @@ from lvsd.core.state import Director
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
 
 PERSISTENT = 0x1  # IP_VS_SVC_F_PERSISTENT
-FALLBACK = 0x8  # IP_VS_SVC_F_SCHED_SH_FALLBACK and ..._MH_FALLBACK, both IP_VS_SVC_F_SCHED1
 NO_TUNNEL = Tunnel()
 
 
@@ -81,7 +80,7 @@ def _weight(director: Director, virtual: VirtualService, real: RealServer, held:
             return groups.standby_weight(virtual) if stands_by else given_weight(director, virtual, real)
         case State.DOWN:
             return out
-        case State.UNKNOWN if held is not None:  # adopt what the kernel holds
+        case State.UNKNOWN if held is not None and not withheld(director, virtual, real):  # adopt what the kernel holds
             overriding = overriding_weight(director, virtual, real)
             adopted = held.weight if overriding is None else overriding
             return 0 if fallback_serves(director, virtual) else adopted

@@ -11,8 +11,10 @@ from dataclasses import replace
 from checkers.core.messages import Hello
 from config.model import Config
 from lvsd.core import (
+    following,
     groups,
     hooks,
+    initial,
     kernel,
     kernel_settings,
     mails,
@@ -141,6 +143,7 @@ def _configuration(director: Director, event: Started | ConfigChanged | StopAske
 def _configured(director: Director, config: Config, now: float, told: str) -> Step:
     """Take over a configuration: verdicts of checks that are still there are kept, by identity."""
     checks = configured_checks(config)
+    presumed = initial.presumed(director, config, checks)
     keys = frozenset(service_key(virtual.virtual) for virtual in config.services)
     changed = replace(
         director,
@@ -149,6 +152,8 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         loaded_at=now,
         owned=director.owned | keys,
         checks=checks,
+        presumed=presumed,
+        following=following.resolved(config, checks),
         pools=pool.carried_over(director, config),
         verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
     )
@@ -165,7 +170,8 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
-    touched = None if told == "config_loaded" else slices.of_change(director.config, config)
+    looking = following.services_following(changed)
+    touched = None if told == "config_loaded" else {**slices.of_change(director.config, config), **looking}
     remembered = slices.forgotten(director.config, mails.all_begin(changed))
     settled, followed = _settled(slices.due(remembered, touched, sweep=True), effects, now)
     departed = turns.departed(director, config)

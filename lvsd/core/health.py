@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checkers.core.messages import State, Verdict
-from config.checks import Check, ExternalCheck, NoCheck
+from config.checks import AgentCheck, Check, ExternalCheck, FollowCheck, NoCheck
 from config.model import RealServer, VirtualService
+from config.words import Initial
 from lvsd.core import slow_start
 from lvsd.core.identity import check_id, endpoint_text, real_id, service_key
 from lvsd.core.pool_state import Hold, OverrideKind, Ramp
@@ -43,7 +44,7 @@ def overriding_weight(director: Director, virtual: VirtualService, real: RealSer
 
 
 def standing_state(director: Director, virtual: VirtualService, real: RealServer) -> State:
-    """Whether a real server may serve: up when all its checks are, down when one is or a person said so.
+    """Whether a real server may serve: up when enough of its checks are, down when too few can be or a person said so.
 
     Unless the rules for the service's real servers together have the last word.
     """
@@ -78,8 +79,20 @@ def checked_state(director: Director, virtual: VirtualService, real: RealServer)
     """What the checks alone say."""
     if not real.further_checks:  # by far the most
         return check_state(director, check_id(virtual, real), real.check)
-    states = {check_state(director, identity, check) for identity, check in numbered_checks(virtual, real)}
-    return min(states, key=_WORST_FIRST.__getitem__)
+    return together(checks_states(director, virtual, real), real.needed)
+
+
+def checks_states(director: Director, virtual: VirtualService, real: RealServer) -> list[State]:
+    """What each of its checks says."""
+    return [check_state(director, identity, check) for identity, check in numbered_checks(virtual, real)]
+
+
+def together(states: list[State], needed: int) -> State:
+    """Several checks as one: up when `needed` are (0: all), down when too many are down for that, else unknown."""
+    enough = min(needed or len(states), len(states))
+    if states.count(State.UP) >= enough:
+        return State.UP
+    return State.DOWN if states.count(State.DOWN) > len(states) - enough else State.UNKNOWN
 
 
 def numbered_checks(virtual: VirtualService, real: RealServer) -> Iterator[tuple[str, Check]]:
@@ -92,31 +105,65 @@ def check_state(director: Director, identity: str, check: Check) -> State:
     """What is believed of one check: one of type none is always up, one never heard of is unknown."""
     if isinstance(check.kind, NoCheck):
         return State.UP
+    if isinstance(check.kind, FollowCheck):
+        target = director.following.targets.get(identity)
+        return checked_state(director, *target) if target is not None else State.UNKNOWN
+    if director.presumed and (initial := director.presumed.get(identity)):
+        return State.UP if initial is Initial.UP else State.UNKNOWN
     verdict = director.verdicts.get(identity)
     return verdict.state if verdict is not None else State.UNKNOWN
 
 
-def worst_check(director: Director, virtual: VirtualService, real: RealServer) -> tuple[Check, Verdict | None]:
-    """The check whose words tell most of a real server: what is wrong, else what may become so, else the first."""
+def check_verdict(director: Director, identity: str, check: Check) -> Verdict | None:
+    """What was reported last of one check; of one that follows, of whom it follows."""
+    if isinstance(check.kind, FollowCheck):
+        target = director.following.targets.get(identity)
+        return worst_check(director, *target)[1] if target is not None else None
+    return director.verdicts.get(identity)
 
-    def rank(numbered: tuple[str, Check]) -> tuple[int, int, bool]:
+
+def withheld(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+    """Whether it is not to serve before its first verdict, whatever the kernel's table has."""
+    if not director.presumed:
+        return False
+    presumed = (director.presumed.get(identity) for identity, _ in numbered_checks(virtual, real))
+    return any(initial in (Initial.UNKNOWN, Initial.DOWN) for initial in presumed)
+
+
+def worst_check(director: Director, virtual: VirtualService, real: RealServer) -> tuple[Check, Verdict | None]:
+    """The check whose words tell most of a real server: what is wrong, else what may become so, else the first.
+
+    Where not all are needed it is one that says what they say together, and of those the one that decided it.
+    """
+    if not real.further_checks:
+        return real.check, check_verdict(director, check_id(virtual, real), real.check)
+    agreed = checked_state(director, virtual, real) if real.needed else None
+
+    def rank(numbered: tuple[str, Check]) -> tuple[bool, int, float, int, bool]:
         identity, check = numbered
-        verdict = director.verdicts.get(identity)
+        verdict = check_verdict(director, identity, check)
         state = check_state(director, identity, check)
-        return _WORST_FIRST[state], -(verdict.streak if verdict is not None else 0), isinstance(check.kind, NoCheck)
+        since = -verdict.since if verdict is not None and agreed is not None else 0.0
+        streak = -verdict.streak if verdict is not None else 0
+        disagrees = agreed is not None and state is not agreed
+        return disagrees, _WORST_FIRST[state], since, streak, isinstance(check.kind, NoCheck)
 
     identity, check = min(numbered_checks(virtual, real), key=rank)
-    return check, director.verdicts.get(identity)
+    return check, check_verdict(director, identity, check)
 
 
 def asked_weight(director: Director, virtual: VirtualService, real: RealServer) -> int | None:
-    """The weight a real server asks for itself, the least when several of its checks tell one; None: none does."""
+    """The weight a real server asks for itself, the least when several of its checks tell one; None: none does.
+
+    Where not all of its checks are needed, those that fail have no say.
+    """
     if not real.further_checks:
         verdict = director.verdicts.get(check_id(virtual, real))
         asked = [] if verdict is None else [verdict.weight]
     else:
         verdicts = (director.verdicts.get(identity) for identity, _ in numbered_checks(virtual, real))
-        asked = [verdict.weight for verdict in verdicts if verdict is not None]
+        said = (one for one in verdicts if one is not None and not (real.needed and one.state is State.DOWN))
+        asked = [verdict.weight for verdict in said]
     told = [weight for weight in asked if weight is not None]
     return max(0, min(*told, WEIGHT_LIMIT)) if told else None
 
@@ -141,5 +188,14 @@ def given_weight(director: Director, virtual: VirtualService, real: RealServer) 
 
 def greatest_weight(real: RealServer) -> int:
     """The most that a real server of which nothing is known yet may turn out to have."""
-    asks = any(isinstance(check.kind, ExternalCheck) and check.kind.dynamic for check in real.checks)
-    return WEIGHT_LIMIT if asks else real.weight
+    return WEIGHT_LIMIT if any(_asks(check) for check in real.checks) else real.weight
+
+
+def _asks(check: Check) -> bool:
+    match check.kind:
+        case ExternalCheck(dynamic=dynamic):
+            return dynamic
+        case AgentCheck():
+            return True
+        case _:
+            return False

@@ -13,6 +13,7 @@ from itertools import chain
 
 from checkers.core.messages import Verdict
 from config.model import Config, VirtualService
+from lvsd.core import following
 from lvsd.core.identity import fallback_id, real_id, service_key, virtual_text
 from lvsd.core.state import Director, Services, Unsettled
 from netlink.table import ServiceKey, Table
@@ -27,8 +28,14 @@ def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualServic
 
 def of_verdicts(before: Director, after: Director, verdicts: Iterable[Verdict]) -> Services:
     """Whose state or weight these verdicts changed."""
-    changed = (one.id for one in verdicts if _differ(before.verdicts.get(one.id), after.verdicts.get(one.id)))
-    return by_key(after.checks[identity].service for identity in changed)
+    told = (one.id for one in verdicts if _differ(before.verdicts.get(one.id), after.verdicts.get(one.id)))
+    changed = [after.checks[identity] for identity in dict.fromkeys((*told, *_judged(before, after)))]
+    return {**by_key(one.service for one in changed), **following.services_behind(after, changed)}
+
+
+def _judged(before: Director, after: Director) -> Iterable[str]:
+    """Of whom nothing is presumed any more."""
+    return () if after.presumed is before.presumed else before.presumed.keys() - after.presumed.keys()
 
 
 def _differ(before: Verdict | None, after: Verdict | None) -> bool:

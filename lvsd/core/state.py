@@ -10,6 +10,7 @@ from types import MappingProxyType
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
+from config.words import Initial
 from lvsd.core.pool_state import Override, Pool
 from lvsd.vrrp.messages import VrrpStatus, Weight
 from netlink.errors import Refusal, SettingRefusal
@@ -34,6 +35,19 @@ class Checked:
 
 
 _NO_CHECKS: Mapping[str, Checked] = MappingProxyType({})
+_NOTHING_PRESUMED: Mapping[str, Initial] = MappingProxyType({})
+
+Followed = tuple[VirtualService, RealServer]
+_NOBODY_FOLLOWED: Mapping[str, Followed] = MappingProxyType({})
+_NOBODY_BEHIND: Mapping[str, tuple[Followed, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Whom a check of type follow looks at, by its identity; who is behind a real server, by `real_id`."""
+
+    targets: Mapping[str, Followed] = field(default_factory=lambda: _NOBODY_FOLLOWED)
+    behind: Mapping[str, tuple[Followed, ...]] = field(default_factory=lambda: _NOBODY_BEHIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +203,8 @@ class Director:
     owned: frozenset[ServiceKey] = frozenset()
     checks: Mapping[str, Checked] = field(default_factory=lambda: _NO_CHECKS)
     verdicts: Mapping[str, Verdict] = field(default_factory=lambda: _NO_VERDICTS)
+    presumed: Mapping[str, Initial] = field(default_factory=lambda: _NOTHING_PRESUMED)  # of checks without a verdict
+    following: Following = field(default_factory=Following)
     kernel: Kernel = Kernel()
     settings: Settings = Settings()
     worker: Worker = Worker()

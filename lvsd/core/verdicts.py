@@ -8,6 +8,8 @@ import msgspec
 
 from checkers.core.messages import State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Unhealthy
+from config.words import Initial
+from lvsd.core import initial
 from lvsd.core.state import Director
 
 
@@ -17,23 +19,32 @@ def heard(director: Director, message: Verdicts) -> tuple[Director, bool]:
     It may be late, doubled or a lie: only known checks count.
     """
     verdicts = dict(director.verdicts)
+    ended: set[str] = set()
     changed = False
     for verdict in message.verdicts:
         if verdict.id not in director.checks:
             continue
         before = verdicts.get(verdict.id)
-        after = _merged(before, verdict)
+        presumed = director.presumed.get(verdict.id) if director.presumed else None
+        if presumed is not None and initial.judged(presumed, verdict):
+            ended.add(verdict.id)
+        after = _merged(before, verdict, presumed)
         if after is None:
             continue
         verdicts[verdict.id] = after
         changed = changed or (before is None) or (before.state, before.weight) != (after.state, after.weight)
-    return replace(director, verdicts=verdicts), changed
+    heard = replace(director, verdicts=verdicts)
+    if not ended:
+        return heard, changed
+    rest = {identity: one for identity, one in director.presumed.items() if identity not in ended}
+    return replace(heard, presumed=rest), True
 
 
-def _merged(before: Verdict | None, after: Verdict) -> Verdict | None:
+def _merged(before: Verdict | None, after: Verdict, presumed: Initial | None) -> Verdict | None:
     """A worker that does not know (yet) takes nothing back: fail static. None: there is nothing to believe."""
     if after.probes == 0:  # it only repeats what it was told, and has seen nothing itself
-        return before if before is not None or after.state is State.UNKNOWN else after
+        unheard = after.state is State.UNKNOWN or presumed is not None
+        return before if before is not None or unheard else after
     if before is not None and after.state is State.UNKNOWN:
         return msgspec.structs.replace(after, state=before.state, since=before.since)
     return after
