@@ -23,6 +23,8 @@ PROBES_PER_HOST = 32
 RAW_WORKER = 0
 """The number of the worker that holds CAP_NET_RAW; the others count from 1."""
 
+CAP_NET_RAW = 1 << 13
+
 
 class State(Enum):
     """What is believed of one check."""

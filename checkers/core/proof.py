@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+HELD_SETS = frozenset({"CapPrm", "CapEff"})  # what a process keeps stands here; the rest is for those it executes
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -38,8 +39,8 @@ def standing(status: str) -> Standing:
         raise Unreadable(str(error)) from error
 
 
-def faults(held: Standing, *, dropped_by_root: bool) -> tuple[str, ...]:
-    """What the process still holds, in words; nothing when it is as it must be.
+def faults(held: Standing, *, dropped_by_root: bool, kept: int = 0) -> tuple[str, ...]:
+    """What the process still holds, in words; nothing when it is as it must be. `kept`: capabilities it must hold.
 
     A process that was not started by root cannot leave its groups or empty its bounding set: of those two
     nothing is asked then (with no_new_privs they give nothing).
@@ -52,7 +53,7 @@ def faults(held: Standing, *, dropped_by_root: bool) -> tuple[str, ...]:
     if dropped_by_root and held.groups:
         found.append(f"groups {held.groups}")
     for name, bits in held.capabilities.items():
-        if bits and (dropped_by_root or name != "CapBnd"):
+        if bits != (kept if name in HELD_SETS else 0) and (dropped_by_root or name != "CapBnd"):
             found.append(f"{name} {bits:x}")
     if not held.no_new_privs:
         found.append("no_new_privs is not set")

@@ -1,6 +1,6 @@
 """The checker worker: gives up all privileges, proves it, then runs checks and tells the director what it finds.
 
-`python -I -m checkers.runtime.worker --socket PATH --user NAME`
+`python -I -m checkers.runtime.worker --socket PATH --user NAME [--number N]`
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from checkers.core.assembly import Assembly
 from checkers.core.hosts import Hosts
-from checkers.core.messages import Assign, Hello, Hurry, Resend, ToWorker
+from checkers.core.messages import CAP_NET_RAW, RAW_WORKER, Assign, Hello, Hurry, Resend, ToWorker
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.lean.watch import LeanWatch
@@ -197,7 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="checkers.runtime.worker", description="Runs checks for the director.")
     parser.add_argument("--socket", required=True, help="the director's socket")
     parser.add_argument("--user", required=True, help="who to become when started as root")
+    parser.add_argument("--number", type=int, default=1, help="which of the workers; 0: the one with CAP_NET_RAW")
     given = parser.parse_args(arguments)
+    capabilities = CAP_NET_RAW if given.number == RAW_WORKER else 0
     path = str(Path(given.socket).absolute())
     notifier = Notifier.from_environment()
     if os.geteuid() == 0 and not reachable_by_all(Path(sys.prefix)):
@@ -207,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     share(pings)
     inherited = () if notifier.descriptor is None else (notifier.descriptor,)
     try:
-        held = confine(given.user, (*inherited, *(sock.fileno() for sock in pings.values())))
+        held = confine(given.user, (*inherited, *(sock.fileno() for sock in pings.values())), capabilities)
     except Refused as error:
         tell("error", "worker_refused", reason=str(error))
         return REFUSED_EXIT
@@ -215,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     logging.disable(logging.CRITICAL)  # the libraries': theirs may hold a conversation
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_work(path, held, notifier))
+        asyncio.run(_work(path, held, notifier, given.number))
     return 0
 
 
@@ -225,9 +227,9 @@ def reachable_by_all(place: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
 
 
-async def _work(path: str, held: Standing, notifier: Notifier) -> None:
-    hello = Hello(os.getpid(), held.uids[1], held.effective, held.no_new_privs)
-    tell("info", "worker_started", pid=hello.pid, uid=hello.uid, capabilities=hello.capabilities)
+async def _work(path: str, held: Standing, notifier: Notifier, number: int) -> None:
+    hello = Hello(os.getpid(), held.uids[1], held.effective, held.no_new_privs, number)
+    tell("info", "worker_started", worker=number, pid=hello.pid, uid=hello.uid, capabilities=hello.capabilities)
     await Worker(path, hello, notifier).run()
 
 

@@ -52,6 +52,15 @@ def test_each_thing_kept_is_a_fault(before: str, after: str, words: str) -> None
     assert words in found[0]
 
 
+def test_a_capability_that_is_to_be_kept_must_be_there_alone() -> None:
+    raw = GOOD.replace("CapPrm:\t0000000000000000", "CapPrm:\t0000000000002000")
+    raw = raw.replace("CapEff:\t0000000000000000", "CapEff:\t0000000000002000")
+    assert faults(standing(raw), dropped_by_root=True, kept=1 << 13) == ()
+    assert len(faults(standing(GOOD), dropped_by_root=True, kept=1 << 13)) == 2
+    more = raw.replace("0000000000002000", "0000000000003000")
+    assert len(faults(standing(more), dropped_by_root=True, kept=1 << 13)) == 2
+
+
 def test_a_process_not_started_by_root_keeps_its_groups_and_bounding_set() -> None:
     status = GOOD.replace("Groups:\t", "Groups:\t4 27 ").replace(
         "CapBnd:\t0000000000000000", "CapBnd:\t00000000000000ff"

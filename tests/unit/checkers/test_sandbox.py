@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from checkers.core.messages import CAP_NET_RAW
 from checkers.core.proof import faults, standing
 from checkers.runtime import sandbox
 
@@ -19,13 +20,13 @@ USER = "nobody"
 HELD = """
 import os, sys
 from checkers.runtime.sandbox import confine, Refused
-if sys.argv[3:]:  # only now: a checkout may lie where another user cannot read it
-    uid, gid, *groups = map(int, sys.argv[3:])
+if sys.argv[4:]:  # only now: a checkout may lie where another user cannot read it
+    uid, gid, *groups = map(int, sys.argv[4:])
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
 try:
-    confine(sys.argv[1], map(int, sys.argv[2].split()))
+    confine(sys.argv[1], map(int, sys.argv[2].split()), int(sys.argv[3]))
 except Refused as error:
     print("refused", error)
     raise SystemExit(70)
@@ -36,10 +37,14 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def confined(
-    name: str = USER, kept: tuple[int, ...] = (), become: tuple[int, ...] = (), **options: object
+    name: str = USER,
+    kept: tuple[int, ...] = (),
+    become: tuple[int, ...] = (),
+    capabilities: int = 0,
+    **options: object,
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that confined itself, and lives until the block ends. `become`: user, group, groups it has before."""
-    command = [sys.executable, "-c", HELD, name, " ".join(map(str, kept)), *map(str, become)]
+    command = [sys.executable, "-c", HELD, name, " ".join(map(str, kept)), str(capabilities), *map(str, become)]
     with subprocess.Popen(  # type: ignore[call-overload] # options are the caller's
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     ) as process:
@@ -75,6 +80,25 @@ def test_root_becomes_a_user_that_holds_nothing() -> None:
     assert faults(held, dropped_by_root=True) == ()
     assert held.uids == (account.pw_uid,) * 4
     assert held.gids == (account.pw_gid,) * 4
+
+
+@as_root
+def test_one_capability_stays_and_nothing_that_is_executed_has_it() -> None:
+    with confined(capabilities=CAP_NET_RAW) as process:
+        assert said(process) == "confined\n"
+        held = standing(Path(f"/proc/{process.pid}/status").read_text())
+    assert faults(held, dropped_by_root=True, kept=CAP_NET_RAW) == ()
+    assert held.capabilities == {"CapInh": 0, "CapPrm": 1 << 13, "CapEff": 1 << 13, "CapBnd": 0, "CapAmb": 0}
+    assert held.uids == (pwd.getpwnam(USER).pw_uid,) * 4
+    assert len(faults(held, dropped_by_root=True)) == 2
+
+
+@as_root
+def test_who_has_not_the_capability_cannot_keep_it() -> None:
+    account = pwd.getpwnam(USER)
+    with confined("root", become=(account.pw_uid, account.pw_gid), capabilities=CAP_NET_RAW) as process:
+        assert rest(process).startswith("refused")
+    assert process.returncode == 70
 
 
 @as_root
@@ -142,7 +166,7 @@ def test_it_ends_with_its_parent() -> None:
     """A parent in between is killed; the confined process hears of it by its standard output's end."""
     between = (
         "import subprocess, sys, time\n"
-        f"p = subprocess.Popen([sys.executable, '-c', {HELD!r}, {USER!r}, ''], stdin=subprocess.PIPE)\n"
+        f"p = subprocess.Popen([sys.executable, '-c', {HELD!r}, {USER!r}, '', '0'], stdin=subprocess.PIPE)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", between], stdout=subprocess.PIPE, text=True) as parent:
