@@ -8,11 +8,18 @@ SECONDARY = 0x01  # IFA_F_SECONDARY of IPv4; the same bit means temporary for IP
 NO_DAD = 0x02
 TENTATIVE = 0x40
 DAD_FAILED = 0x08
+NO_PREFIX_ROUTE = 0x200
+
+MACVLAN = "macvlan"
+MACVLAN_BRIDGE = 4  # MACVLAN_MODE_BRIDGE of if_link.h
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network interface. `running` is the carrier: up and plugged in; `kind` is bridge, veth, ... or empty."""
+    """A network interface. `running` is the carrier: up and plugged in; `kind` is bridge, veth, ... or empty.
+
+    `parent` is the index of the interface it lives on (0: none), `mode` a macvlan's, `alias` a text for people.
+    """
 
     index: int
     name: str
@@ -21,6 +28,9 @@ class Link:
     up: bool
     running: bool
     kind: str = ""
+    parent: int = 0
+    mode: int = 0
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)

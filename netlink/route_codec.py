@@ -12,7 +12,9 @@ from socket import inet_ntop, inet_pton  # text to bytes and back, no socket
 from netlink.errors import NetlinkError
 from netlink.family import Family
 from netlink.interfaces import (
+    MACVLAN,
     NO_DAD,
+    NO_PREFIX_ROUTE,
     SECONDARY,
     Address,
     AddressAdded,
@@ -21,19 +23,20 @@ from netlink.interfaces import (
     LinkChanged,
     RouteEvent,
 )
-from netlink.wire import Message, attribute, attributes, garbled, number, text
+from netlink.wire import Attributes, Message, attribute, attributes, garbled, number, text
 
 NEW_LINK, DELETE_LINK, GET_LINK, SET_LINK = 16, 17, 18, 19
 NEW_ADDRESS, DELETE_ADDRESS, GET_ADDRESS = 20, 21, 22
 
 LINK_GROUP, IPV4_ADDRESS_GROUP, IPV6_ADDRESS_GROUP = 0x1, 0x10, 0x100
 
-_LINK_HEADER = struct.Struct("=BxHiII")  # family, device type, index, flags, change mask
+LINK_HEADER = struct.Struct("=BxHiII")  # family, device type, index, flags, change mask
 _ADDRESS_HEADER = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _U32 = struct.Struct("=I")
 
-_IFLA_ADDRESS, _IFLA_NAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_AF_SPEC = 1, 3, 4, 18, 26
-_LINKINFO_KIND = 1
+IFLA_ADDRESS, IFLA_NAME, _IFLA_MTU, IFLA_LINK, IFLA_LINKINFO, IFLA_ALIAS, _IFLA_AF_SPEC = 1, 3, 4, 5, 18, 20, 26
+LINKINFO_KIND, LINKINFO_DATA = 1, 2
+MACVLAN_MODE = 1
 _IFLA_INET_CONF = 1
 _PROMOTE_SECONDARIES = 20  # IPV4_DEVCONF_PROMOTE_SECONDARIES
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 4, 6, 8
@@ -48,7 +51,7 @@ _SIZES = {Family.INET: 4, Family.INET6: 16}
 
 def dump_links() -> bytes:
     """Ask for all links."""
-    return _LINK_HEADER.pack(_ANY_FAMILY, 0, 0, 0, 0)
+    return LINK_HEADER.pack(_ANY_FAMILY, 0, 0, 0, 0)
 
 
 def dump_addresses() -> bytes:
@@ -57,7 +60,10 @@ def dump_addresses() -> bytes:
 
 
 def new_address(wanted: Address, *, broadcast: str | None = None, deprecated: bool = False) -> bytes:
-    """Add the address. Of its flags only NO_DAD is sent. `deprecated`: nothing chooses it as a source by itself."""
+    """Add the address. Of its flags NO_DAD and NO_PREFIX_ROUTE are sent.
+
+    `deprecated`: nothing chooses it as a source by itself.
+    """
     try:
         family = family_of(wanted.address)
         raw = inet_pton(family, wanted.address)
@@ -68,6 +74,8 @@ def new_address(wanted: Address, *, broadcast: str | None = None, deprecated: bo
             parts.append(attribute(_IFA_LABEL, _label(wanted.label)))
         if deprecated:
             parts.append(attribute(_IFA_CACHEINFO, _DEPRECATED))
+        if wanted.flags & NO_PREFIX_ROUTE:  # the header's flags have eight bits
+            parts.append(attribute(_IFA_FLAGS, _U32.pack(wanted.flags & (NO_DAD | NO_PREFIX_ROUTE))))
     except (ValueError, OSError, struct.error) as error:
         raise _unspeakable(wanted, error) from error
     return b"".join(parts)
@@ -88,7 +96,7 @@ def promote_secondaries(index: int) -> bytes:
     """Set the interface's promote_secondaries, so that a primary address can go without its secondaries."""
     setting = attribute(_PROMOTE_SECONDARIES, _U32.pack(1))
     spec = attribute(_IFLA_AF_SPEC, attribute(Family.INET, attribute(_IFLA_INET_CONF, setting)))
-    return _LINK_HEADER.pack(_ANY_FAMILY, 0, index, 0, 0) + spec
+    return LINK_HEADER.pack(_ANY_FAMILY, 0, index, 0, 0) + spec
 
 
 def dependents(held: Iterable[Address], target: Address) -> tuple[Address, ...]:
@@ -107,20 +115,29 @@ def dependents(held: Iterable[Address], target: Address) -> tuple[Address, ...]:
 
 def decode_link(body: memoryview) -> Link:
     """A link, from one message of a dump or a notification."""
-    found = attributes(body, _LINK_HEADER.size)
-    _, _, index, flags, _ = _LINK_HEADER.unpack_from(body)
-    if _IFLA_NAME not in found:
+    found = attributes(body, LINK_HEADER.size)
+    _, _, index, flags, _ = LINK_HEADER.unpack_from(body)
+    if IFLA_NAME not in found:
         raise garbled("link without a name")
-    info = attributes(found[_IFLA_LINKINFO]) if _IFLA_LINKINFO in found else {}
+    info = attributes(found[IFLA_LINKINFO]) if IFLA_LINKINFO in found else {}
+    kind = text(info[LINKINFO_KIND]) if LINKINFO_KIND in info else ""
     return Link(
         index=index,
-        name=text(found[_IFLA_NAME]),
-        mac=bytes(found.get(_IFLA_ADDRESS, b"")),
+        name=text(found[IFLA_NAME]),
+        mac=bytes(found.get(IFLA_ADDRESS, b"")),
         mtu=number(found[_IFLA_MTU], 4) if _IFLA_MTU in found else 0,
         up=bool(flags & _UP),
         running=bool(flags & _UP and flags & _RUNNING),
-        kind=text(info[_LINKINFO_KIND]) if _LINKINFO_KIND in info else "",
+        kind=kind,
+        parent=number(found[IFLA_LINK], 4) if IFLA_LINK in found else 0,
+        mode=_macvlan_mode(info) if kind == MACVLAN else 0,
+        alias=text(found[IFLA_ALIAS]) if IFLA_ALIAS in found else "",
     )
+
+
+def _macvlan_mode(info: Attributes) -> int:
+    data = attributes(info[LINKINFO_DATA]) if LINKINFO_DATA in info else {}
+    return number(data[MACVLAN_MODE], 4) if MACVLAN_MODE in data else 0
 
 
 def decode_address(body: memoryview) -> Address | None:

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from netlink import route_codec as codec
+from netlink import route_macvlan as macvlan
 from netlink.errors import NetlinkError
-from netlink.interfaces import NO_DAD, Address, Link, Overrun, RouteEvent
+from netlink.interfaces import NO_DAD, NO_PREFIX_ROUTE, Address, Link, Overrun, RouteEvent
 from netlink.kernel_socket import RECEIVE_TIMEOUT_SECONDS, KernelSocket, failure, open_line
 from netlink.wire import CREATE, DATAGRAM_LIMIT, ERROR, EXCLUSIVE, messages
 
@@ -63,13 +64,15 @@ class RouteSocket:
         scope: int = 0,
         no_dad: bool = False,
         deprecated: bool = False,
+        no_prefix_route: bool = False,
     ) -> bool:
         """Add an address to an interface; False if it was there already, which is left as it is.
 
         `no_dad` makes an IPv6 address usable at once, without duplicate address detection. `deprecated`: nothing that
-        leaves this machine gets it as its source by itself.
+        leaves this machine gets it as its source by itself. `no_prefix_route`: its network is not reached by it.
         """
-        wanted = Address(index, address, prefix_length, label, NO_DAD if no_dad else 0, scope)
+        flags = (NO_DAD if no_dad else 0) | (NO_PREFIX_ROUTE if no_prefix_route else 0)
+        wanted = Address(index, address, prefix_length, label, flags, scope)
         body = codec.new_address(wanted, broadcast=broadcast, deprecated=deprecated)
         return self._change(codec.NEW_ADDRESS, body, CREATE | EXCLUSIVE, frozenset({errno.EEXIST}))
 
@@ -84,6 +87,22 @@ class RouteSocket:
         if codec.dependents(self.addresses(index), target):
             self._change(codec.SET_LINK, codec.promote_secondaries(index), 0, frozenset())
         return self._change(codec.DELETE_ADDRESS, body, 0, _GONE)
+
+    def add_macvlan(self, name: str, parent: int, mac: bytes) -> None:
+        """Make a macvlan in bridge mode on an interface; it is down. EEXIST: that name is taken."""
+        self._change(codec.NEW_LINK, macvlan.new_macvlan(name, parent, mac), CREATE | EXCLUSIVE, frozenset())
+
+    def delete_link(self, index: int) -> bool:
+        """Remove an interface; False if it was not there."""
+        return self._change(codec.DELETE_LINK, macvlan.delete_link(index), 0, _GONE)
+
+    def set_up(self, index: int, *, up: bool) -> bool:
+        """Raise or lower an interface; False if it was not there."""
+        return self._change(codec.SET_LINK, macvlan.set_up(index, up=up), 0, _GONE)
+
+    def set_alias(self, index: int, alias: str) -> None:
+        """Write a text for people on an interface."""
+        self._change(codec.SET_LINK, macvlan.set_alias(index, alias), 0, frozenset())
 
     def _change(self, kind: int, body: bytes, flags: int, expected: frozenset[int]) -> bool:
         try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from pathlib import Path
 
 from config.model import VirtualAddress
+from lvsd.runtime import vrrp_macvlan
 from lvsd.runtime.journal import tell
 from lvsd.runtime.neighbour_socket import NeighbourSocket
 from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_socket import VrrpSocket
 from lvsd.vrrp.sight import Interface, Sight
+from lvsd.vrrp.virtual_mac import Macvlan
 from netlink.errors import NetlinkError
-from netlink.interfaces import DAD_FAILED, TENTATIVE
+from netlink.interfaces import DAD_FAILED, MACVLAN, MACVLAN_BRIDGE, TENTATIVE, Link
 from netlink.route_socket import RouteSocket
 from netlink.route_watch import RouteWatch
 from netlink.routes import Destination, Route
@@ -34,12 +37,14 @@ class SystemNetwork:
         self._neighbours = NeighbourSocket()
         self._sockets: dict[Place, VrrpSocket] = {}
         self._indexes: dict[str, int] = {}
+        self._macvlans: frozenset[str] = frozenset()
         self._seen: tuple[Route, ...] = ()
 
     def look(self) -> Sight:
         """All interfaces and addresses as they are. Raises NetlinkError."""
         links = self._routes.links()
         self._indexes = {name: link.index for name, link in links.items()}
+        self._macvlans = frozenset(name for name, link in links.items() if link.kind == MACVLAN)
         names = {link.index: name for name, link in links.items()}
         addresses: dict[str, list[tuple[str, int]]] = {}
         tentative = set()
@@ -49,7 +54,7 @@ class SystemNetwork:
             addresses.setdefault(names[one.index], []).append((one.address, one.prefix_length))
             if one.flags & (TENTATIVE | DAD_FAILED):
                 tentative.add((names[one.index], one.address))
-        interfaces = {name: Interface(link.index, link.mac, link.up and link.running) for name, link in links.items()}
+        interfaces = {name: _interface(link) for name, link in links.items()}
         return Sight(
             interfaces,
             {name: tuple(found) for name, found in addresses.items()},
@@ -115,12 +120,40 @@ class SystemNetwork:
         # Without duplicate address detection: the network was told who it belongs to, and a second is too long.
         # Deprecated: chosen as a source it would be refused by real servers that hold it too (packets of a tunnel).
         ipv6 = ":" in address.address
-        return self._routes.add_address(index, address.address, address.prefix_length, no_dad=ipv6, deprecated=ipv6)
+        return self._routes.add_address(
+            index,
+            address.address,
+            address.prefix_length,
+            no_dad=ipv6,
+            deprecated=ipv6,
+            # A second route to the network would one day be the first. Link-local clients are reached by no other.
+            no_prefix_route=address.interface in self._macvlans and not ip_address(address.address).is_link_local,
+        )
 
     def delete(self, address: VirtualAddress) -> bool:
         """Remove an address; whether it was there. Raises NetlinkError."""
         index = self._indexes.get(address.interface)
         return index is not None and self._routes.delete_address(index, address.address, address.prefix_length)
+
+    def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
+        """Have such an interface. Raises NetlinkError, OSError."""
+        vrrp_macvlan.make(self._routes, needed, noted)
+
+    def remove_macvlan(self, name: str, restored: tuple[str, tuple[int, int]] | None) -> None:
+        """Remove it, then give the interface below its settings back. Raises NetlinkError, OSError."""
+        if name in self._indexes:
+            self._routes.delete_link(self._indexes[name])
+        if restored is not None:
+            vrrp_macvlan.restore(*restored)
+
+    def raise_macvlan(self, name: str, *, up: bool) -> bool:
+        """Raise or lower it; whether it is there. Raises NetlinkError."""
+        return name in self._indexes and self._routes.set_up(self._indexes[name], up=up)
+
+
+def _interface(link: Link) -> Interface:
+    parent = link.parent if link.kind == MACVLAN and link.mode == MACVLAN_BRIDGE else 0
+    return Interface(link.index, link.mac, link.up and link.running, link.up, parent, link.alias)
 
 
 def _forwards_ipv6() -> bool:

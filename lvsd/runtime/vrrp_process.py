@@ -26,6 +26,7 @@ from lvsd.runtime.journal import tell
 from lvsd.runtime.timerfd import TimerFd
 from lvsd.runtime.vrrp_channel import Channel
 from lvsd.runtime.vrrp_held import HeldFile
+from lvsd.runtime.vrrp_macs import VirtualMacs
 from lvsd.runtime.vrrp_network import SystemNetwork
 from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_routers import Routers
@@ -192,13 +193,14 @@ def serve(options: Options) -> None:
 
 
 def release(path: Path) -> None:
-    """Take every address off that the file names, and forget them. Raises OSError, NetlinkError."""
+    """Take off every address that the file names, and our interfaces. Raises OSError, NetlinkError."""
     network = SystemNetwork(lambda *_: None, lambda _: None)
     network.look()
     held = HeldFile(path)
     for address in sorted(held.inherited, key=lambda one: (one.interface, one.address)):
         tell("info", "virtual_address_released", address=address.address, there=network.delete(address))
     held.write(frozenset())
+    VirtualMacs(network).prune(())
 
 
 def main(arguments: list[str]) -> int:

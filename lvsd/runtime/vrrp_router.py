@@ -14,6 +14,7 @@ from lvsd.vrrp.messages import InstanceStatus
 from lvsd.vrrp.packet import Wire
 from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.state import Instance
+from lvsd.vrrp.virtual_mac import Macvlan
 from lvsd.vrrp.whispers import fresh
 from netlink.routes import Destination
 
@@ -44,6 +45,15 @@ class Network(Protocol):
 
     def delete(self, address: VirtualAddress) -> bool:
         """Remove an address; whether it was there. Raises NetlinkError."""
+
+    def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
+        """Have such an interface, marked as ours; see lvsd.runtime.vrrp_macvlan. Raises NetlinkError, OSError."""
+
+    def remove_macvlan(self, name: str, restored: tuple[str, tuple[int, int]] | None) -> None:
+        """Remove it; and give the interface below its settings back. Raises NetlinkError, OSError."""
+
+    def raise_macvlan(self, name: str, *, up: bool) -> bool:
+        """Raise or lower it; whether it is there. Raises NetlinkError."""
 
 
 @dataclass(slots=True)

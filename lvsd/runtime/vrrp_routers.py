@@ -9,9 +9,11 @@ import os
 from collections.abc import Iterable
 from math import inf
 
-from config.model import VirtualAddress, VrrpInstance
+from config.model import VrrpInstance
 from lvsd.runtime.journal import tell
 from lvsd.runtime.vrrp_held import HeldFile
+from lvsd.runtime.vrrp_holdings import Holdings
+from lvsd.runtime.vrrp_macs import VirtualMacs
 from lvsd.runtime.vrrp_router import Key, Network, Place, Router, bare, key_of, place_of, status_of
 from lvsd.runtime.vrrp_voice import Voice
 from lvsd.vrrp.drops import Dropped
@@ -49,7 +51,7 @@ from lvsd.vrrp.packet import Kind, Wire, decode, virtual_router_id
 from lvsd.vrrp.sight import Sight, lost_addresses
 from lvsd.vrrp.state import Instance
 from lvsd.vrrp.tracks import destinations
-from netlink.errors import NetlinkError
+from lvsd.vrrp.virtual_mac import placed
 
 RESUME_PATIENCE_SECONDS = 3.0
 """Addresses of a predecessor are kept that long without a configuration; then a peer has taken them over."""
@@ -65,9 +67,9 @@ class Routers:
         """`restarted`: a predecessor ended without giving up; what it held is kept for a while."""
         self._network = network
         self._voice = Voice(network)
-        self._held_file = held_file
         self._routers: dict[Key, Router] = {}
-        self._inherited = set(held_file.inherited)
+        self._holdings = Holdings(network, held_file, self._routers.values())
+        self._macs = VirtualMacs(network)
         self._resuming = restarted
         self._patience_ends_at = now + RESUME_PATIENCE_SECONDS if restarted else inf
         self._look_at = inf
@@ -76,10 +78,14 @@ class Routers:
         self._lateness = LatenessMeter()
         self._measured_at = -inf
         self._generation = 0
-        self._unwritten = False  # the held file could not be written, and that was told
         self.changed = False
         if not restarted:
             self._disown()
+
+    def _disown(self) -> None:
+        """Remove what a predecessor left and nobody needs now."""
+        self._holdings.disown()
+        self._macs.prune(router.instance.config for router in self._routers.values())
 
     @property
     def wake_at(self) -> float:
@@ -90,7 +96,7 @@ class Routers:
     def configure(self, wanted: Configure, now: float) -> None:
         """Make the instances what they should be. Those that are so already are not disturbed."""
         self._generation, self.changed = wanted.generation, True
-        configs = {key_of(config): config for config in reversed(wanted.instances)}
+        configs = {key_of(config): config for config in map(placed, reversed(wanted.instances))}
         if len(configs) != len(wanted.instances):
             tell("error", "virtual_router_configured_twice")
         for key in [key for key in self._routers if key not in configs]:
@@ -131,8 +137,7 @@ class Routers:
 
     def _was_active(self, config: VrrpInstance) -> bool:
         """Whether a predecessor was: it held all the addresses, and they are all still there."""
-        ours = not self._held_file.known or self._inherited.issuperset(map(bare, config.addresses))
-        return self._resuming and ours and not lost_addresses(config, self._sight)
+        return self._resuming and self._holdings.were_of(config, self._sight)
 
     def _change(self, router: Router, config: VrrpInstance, link: Link, now: float) -> None:
         if not link.fit:  # resign as what the others know us as
@@ -164,6 +169,8 @@ class Routers:
         listed = tuple(configs)
         self._network.follow(destinations(listed))
         self._sight = self._network.look()
+        if self._macs.keep(listed, self._sight):
+            self._sight = self._network.look()
         self._network.listen_on({place_of(config) for config in listed})
         found = links(listed, self._sight, self._weights)
         return {key_of(config): found[config.name] for config in listed}
@@ -232,11 +239,12 @@ class Routers:
         """Give everything up in good order."""
         for router in self._routers.values():
             self._step(router, Shutdown(), now)
-        self._disown()
+        self._holdings.disown()
+        self._macs.prune(())
 
     def remember(self) -> None:
         """From time to time: have the held file there, whoever cleaned up. A successor resumes by it."""
-        self._write_held()
+        self._holdings.write()
 
     def status(self, now: float = -inf) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
@@ -262,56 +270,13 @@ class Routers:
             case Send(priority):
                 self._voice.advertise(router, priority)
             case Claim(addresses):
-                self._claim(router, addresses, now)
+                if not self._holdings.claim(router, addresses):
+                    self._look_at = now + LOOK_AGAIN_SECONDS
             case Whisper(kind, priority, to):
                 self._voice.whisper(router, kind, priority, to)
             case Release(addresses):
-                self._release(router, addresses)
+                self._holdings.release(router, addresses)
             case Announce(addresses, rounds):
                 self._voice.announce(addresses, rounds, self._sight)
             case Tell(level, event, fields):
                 tell(level, event, instance=router.instance.config.name, **dict(fields))
-
-    def _claim(self, router: Router, addresses: tuple[VirtualAddress, ...], now: float) -> None:
-        self._write_held(addresses)
-        for address in addresses:
-            try:
-                self._network.add(address)
-                router.held.add(bare(address))
-            except NetlinkError as error:
-                tell("error", "virtual_address_not_added", address=address.address, error=str(error))
-                self._look_at = now + LOOK_AGAIN_SECONDS
-        self._write_held()
-
-    def _release(self, router: Router, addresses: tuple[VirtualAddress, ...]) -> None:
-        for address in addresses:
-            self._delete(address)
-        router.held.difference_update(map(bare, addresses))
-        self._inherited.difference_update(map(bare, addresses))
-        self._write_held()
-
-    def _delete(self, address: VirtualAddress) -> None:
-        try:
-            self._network.delete(address)
-        except NetlinkError as error:
-            tell("error", "virtual_address_not_removed", address=address.address, error=str(error))
-
-    def _disown(self) -> None:
-        """Remove what a predecessor left and no instance holds now."""
-        held = set().union(*(router.held for router in self._routers.values()))
-        for address in sorted(self._inherited - held, key=lambda one: (one.interface, one.address)):
-            tell("warning", "leftover_address_removed", address=address.address, interface=address.interface)
-            self._delete(address)
-        self._inherited.clear()
-        self._write_held()
-
-    def _write_held(self, coming: Iterable[VirtualAddress] = ()) -> None:
-        held = self._inherited.union(map(bare, coming), *(router.held for router in self._routers.values()))
-        try:
-            self._held_file.write(frozenset(held))
-        except OSError as error:
-            if not self._unwritten:
-                tell("error", "held_file_not_written", error=str(error))
-            self._unwritten = True
-            return
-        self._unwritten = False

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from config.model import VirtualAddress
 from lvsd.runtime.journal import tell
 from lvsd.runtime.vrrp_router import Network, Router, place_of
-from lvsd.vrrp.frames import MAC_BYTES, announcement
+from lvsd.vrrp.frames import MAC_BYTES, announcement, multicast
 from lvsd.vrrp.ip import packed
 from lvsd.vrrp.packet import Kind, Wire, encode
 from lvsd.vrrp.sight import Sight
+from lvsd.vrrp.virtual_mac import mac_of
 
 IDENTIFICATION_LIMIT = 0xFFFF
 
@@ -39,12 +40,22 @@ class Voice:
         router.mute = False
 
     def _to_all(self, router: Router, wire: Wire, priority: int) -> None:
-        """One peer that cannot be reached keeps it from none of the others."""
+        """One peer that cannot be reached keeps it from none of the others.
+
+        To the group from the virtual MAC, where there is one (RFC 9568 section 5.1.1.1); switches learn by it. As a
+        frame upon the interface below, since the macvlan is not raised yet when the first advertisement goes out.
+        """
+        config = router.instance.config
+        if config.virtual_mac and not wire.peers:
+            packet = encode(wire, priority, router.identification)
+            mac = mac_of(config.virtual_router_id, ipv6=config.ipv6)
+            self._network.announce(config.interface, multicast(mac, wire.source, packet))
+            return
         failed: OSError | None = None
         for destination in wire.destinations:
             packet = encode(wire, priority, router.identification, destination)
             try:
-                self._network.send(place_of(router.instance.config), packet, wire.source, destination)
+                self._network.send(place_of(config), packet, wire.source, destination)
             except OSError as error:
                 failed = error
         if failed is not None:

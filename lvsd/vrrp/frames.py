@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from lvsd.vrrp.ip import checksum
+from lvsd.vrrp.ip import checksum, group_of, ipv6_packet
 
 MAC_BYTES = 6
 BROADCAST = b"\xff" * MAC_BYTES
@@ -25,6 +25,14 @@ _NEIGHBOUR_ADVERTISEMENT, _TARGET_LINK_LAYER_ADDRESS = 136, 2
 _ROUTER, _OVERRIDE = 0x80000000, 0x20000000
 _ALL_NODES = IPv6Address("ff02::1").packed
 _ALL_NODES_MAC = bytes.fromhex("333300000001")
+_GROUP_MAC, _GROUP6_MAC = bytes.fromhex("01005e000012"), bytes.fromhex("333300000012")
+
+
+def multicast(mac: bytes, source: bytes, packet: bytes) -> bytes:
+    """An advertisement to the group from that MAC. `packet`: as lvsd.vrrp.packet.encode makes it."""
+    if len(source) == 4:  # noqa: PLR2004 (an IPv4 address's bytes)
+        return _ETHERNET.pack(_GROUP_MAC, mac, _TYPE_IPV4) + packet
+    return _ETHERNET.pack(_GROUP6_MAC, mac, _TYPE_IPV6) + ipv6_packet(source, group_of(ipv6=True), packet)
 
 
 def announcement(mac: bytes, address: str, *, router: bool) -> bytes:

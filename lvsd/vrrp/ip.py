@@ -17,6 +17,7 @@ PACKET_LIMIT_BYTES = 8192
 
 CLASS_CS6 = 0xC0
 _HEADER = struct.Struct("!BBHHHBBH4s4s")
+_HEADER6 = struct.Struct("!IHBB16s16s")
 _PSEUDO4 = struct.Struct("!4s4sBBH")
 _PSEUDO6 = struct.Struct("!16s16sI3xB")
 
@@ -74,6 +75,12 @@ def ipv4_packet(source: bytes, destination: bytes, identification: int, message:
     head = [0x45, CLASS_CS6, length, identification, 0, TTL, VRRP_PROTOCOL, 0, source, destination]
     head[7] = checksum(_HEADER.pack(*head))
     return _HEADER.pack(*head) + message
+
+
+def ipv6_packet(source: bytes, destination: bytes, message: bytes) -> bytes:
+    """A whole packet of protocol 112, where the kernel is not to make the header."""
+    first = 6 << 28 | CLASS_CS6 << 20
+    return _HEADER6.pack(first, len(message), VRRP_PROTOCOL, TTL, source, destination) + message
 
 
 def open_packet(packet: bytes) -> Datagram:

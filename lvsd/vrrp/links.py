@@ -10,6 +10,7 @@ from lvsd.vrrp.groups import common_fault
 from lvsd.vrrp.messages import Weight
 from lvsd.vrrp.sight import Sight, link_of
 from lvsd.vrrp.tracks import near_weight
+from lvsd.vrrp.virtual_mac import fault as virtual_mac_fault
 
 
 def links(configs: Sequence[VrrpInstance], sight: Sight, weights: Mapping[str, Weight]) -> dict[str, Link]:
@@ -25,7 +26,11 @@ def links(configs: Sequence[VrrpInstance], sight: Sight, weights: Mapping[str, W
 
 def _link(config: VrrpInstance, sight: Sight, virtual: frozenset[str], tracked: Weight | None) -> Link:
     link = link_of(config, sight, virtual)
-    fault = near_weight(config, sight)[1] or (tracked.fault if tracked is not None else "")
+    fault = (
+        virtual_mac_fault(config, sight)
+        or near_weight(config, sight)[1]
+        or (tracked.fault if tracked is not None else "")
+    )
     return Link(link.source, fault) if link.fit and fault else link
 
 

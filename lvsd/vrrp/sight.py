@@ -14,11 +14,17 @@ from netlink.routes import Route
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface; `up` says that it is up and running, that is, has a carrier."""
+    """A network interface; `up` says that it is up and running, that is, has a carrier; `raised` that it should be.
+
+    `parent` is the index of the interface that a macvlan in bridge mode lives on; 0: it is something else.
+    """
 
     index: int
     mac: bytes
     up: bool
+    raised: bool = True
+    parent: int = 0
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,10 @@ class Sight:
     routes: tuple[Route, ...] = ()  # to the destinations that are tracked
 
     def has(self, address: VirtualAddress) -> bool:
-        """Whether the address is where it belongs."""
+        """Whether the address is where it belongs; on a macvlan that is down it is nowhere."""
+        place = self.interfaces.get(address.interface)
+        if place is not None and place.parent and not place.raised:
+            return False
         return (address.address, address.prefix_length) in self.addresses.get(address.interface, ())
 
 
@@ -42,11 +51,12 @@ def link_of(config: VrrpInstance, sight: Sight, virtual: Iterable[str]) -> Link:
         Wire.of(config, "::" if config.ipv6 else "0.0.0.0")  # noqa: S104 (a stand-in: only the rest is judged)
     except Unspeakable as error:
         return Link("", str(error))
-    for name in (config.interface, *(address.interface for address in config.addresses)):
+    needed = {config.interface, *(address.interface for address in config.addresses)} - {config.virtual_mac}
+    for name in sorted(needed, key=lambda one: one != config.interface):
         interface = sight.interfaces.get(name)
         if interface is None:
             return Link("", f"interface {name} does not exist")
-        if not interface.up:
+        if not interface.up and (config.track_interface or name != config.interface):
             return Link("", f"interface {name} is down")
     moved = frozenset(virtual)
     own = [

@@ -11,9 +11,6 @@ from config.model import AnyTrack, TrackedInterface, TrackedRoute, VrrpInstance
 from lvsd.vrrp.sight import Sight
 from netlink.routes import Destination, Hop
 
-DEFAULT = "default"
-DEFAULT_PREFIXES = ("0.0.0.0/0", "::/0")
-
 NEAR = (TrackedInterface, TrackedRoute)
 """The kinds that are followed here; all others are the director's matter."""
 
@@ -25,19 +22,15 @@ def near(tracks: Iterable[AnyTrack]) -> tuple[TrackedInterface | TrackedRoute, .
 
 def destinations(configs: Iterable[VrrpInstance]) -> frozenset[Destination]:
     """Whereto routes are followed."""
-    tracks = ((config, track) for config in configs for track in config.tracks if isinstance(track, TrackedRoute))
-    return frozenset(_destination(config, track) for config, track in tracks)
-
-
-def _destination(config: VrrpInstance, track: TrackedRoute) -> Destination:
-    return Destination(DEFAULT_PREFIXES[config.ipv6] if track.prefix == DEFAULT else track.prefix, track.table)
+    tracks = (track for config in configs for track in config.tracks if isinstance(track, TrackedRoute))
+    return frozenset(Destination(track.prefix, track.table) for track in tracks)
 
 
 def near_weight(config: VrrpInstance, sight: Sight) -> tuple[int, str]:
     """What these add to the priority, and why the instance cannot run (empty: it can)."""
     delta, faults = 0, []
     for track in near(config.tracks):
-        stands, words = _standing(config, track, sight)
+        stands, words = _standing(track, sight)
         good = stands is not track.inverted
         if track.weight == 0 and not good:
             faults.append(words)
@@ -45,12 +38,12 @@ def near_weight(config: VrrpInstance, sight: Sight) -> tuple[int, str]:
     return delta, next(iter(faults), "")
 
 
-def _standing(config: VrrpInstance, track: TrackedInterface | TrackedRoute, sight: Sight) -> tuple[bool, str]:
+def _standing(track: TrackedInterface | TrackedRoute, sight: Sight) -> tuple[bool, str]:
     """Whether it is there, and that in words."""
     if isinstance(track, TrackedInterface):
         up = _is_up(sight, track.name)
         return up, f"tracked interface {track.name} is {'up' if up else 'down'}"
-    there = any(_fits(track, hop, sight) for hop in _hops(config, track, sight))
+    there = any(_fits(track, hop, sight) for hop in _hops(track, sight))
     return there, f"tracked route {_named(track)} is {'there' if there else 'missing'}"
 
 
@@ -59,8 +52,8 @@ def _is_up(sight: Sight, name: str) -> bool:
     return interface is not None and interface.up
 
 
-def _hops(config: VrrpInstance, track: TrackedRoute, sight: Sight) -> Iterator[Hop]:
-    destination = _destination(config, track)
+def _hops(track: TrackedRoute, sight: Sight) -> Iterator[Hop]:
+    destination = Destination(track.prefix, track.table)
     for route in sight.routes:
         if route.destination == destination:
             yield from route.hops

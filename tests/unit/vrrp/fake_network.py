@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from config.model import VirtualAddress
 from lvsd.runtime.vrrp_router import Place
 from lvsd.vrrp.sight import Interface, Sight
+from lvsd.vrrp.virtual_mac import Macvlan, alias_of
 from netlink.errors import NetlinkError
 from netlink.routes import Destination, Route
 
@@ -78,6 +80,28 @@ class FakeNetwork:
             return False
         self.put(address)
         return True
+
+    def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
+        if self.refusing:
+            raise NetlinkError("refused", errno=1)
+        self.done.append(("make", needed.name))
+        there = self.interfaces.get(needed.name)
+        raised = there is not None and there.raised
+        alias = alias_of((noted or (0, 0)) if needed.quiet else None)
+        below = self.interfaces[needed.parent]
+        self.interfaces[needed.name] = Interface(9, needed.mac, raised and below.up, raised, below.index, alias)
+
+    def remove_macvlan(self, name: str, restored: tuple[str, tuple[int, int]] | None) -> None:
+        self.done.append(("remove", (name, restored)))
+        del self.interfaces[name]
+        self.addresses.pop(name, None)
+
+    def raise_macvlan(self, name: str, *, up: bool) -> bool:
+        self.done.append(("raise" if up else "lower", name))
+        there = self.interfaces.get(name)
+        if there is not None:
+            self.interfaces[name] = dataclasses.replace(there, up=up, raised=up)
+        return there is not None
 
     def delete(self, address: VirtualAddress) -> bool:
         self.done.append(("delete", address))
