@@ -30,7 +30,7 @@ def settle(sock: socket.socket, dial: Dial) -> None:
     """
     if dial.mark:
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, dial.mark)
+            _set_mark(sock, dial.mark)
         except OSError as error:
             raise Stuck(no_mark(error)) from error
     if dial.source:
@@ -57,6 +57,10 @@ def ancillary(family: int, dial: Dial) -> list[Ancillary]:
             scope = rest[1] if len(rest) > 1 and isinstance(rest[1], int) else 0
             told.append((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _IN6_PKTINFO.pack(packed, scope)))
     return told
+
+
+def _set_mark(sock: socket.socket, mark: int) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _MARK.pack(mark))
 
 
 def no_mark(error: OSError) -> str:

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from checkers.core.outcome import Inconclusive, Reason, Unhealthy
-from checkers.probes import ftp, http_body, imap, ldap, mysql, nntp, pgsql, pop, smtp
+from checkers.probes import ftp, http_body, imap, ldap, mysql, nntp, pgsql, pop, redis, smtp
 from checkers.probes.session import FAREWELL_SECONDS
 from config.checks import (
     AnyCheck,
@@ -22,6 +22,7 @@ from config.checks import (
     NntpCheck,
     PgsqlCheck,
     PopCheck,
+    RedisCheck,
     SmtpCheck,
     TcpCheck,
     Tls,
@@ -42,6 +43,7 @@ PLAIN: dict[str, AnyCheck] = {
     "ftp": FtpCheck(LOGIN, "check"),
     "nntp": NntpCheck(),
     "pgsql": PgsqlCheck(LOGIN),
+    "redis": RedisCheck(credentials=LOGIN, role="master"),
 }
 SECURED: dict[str, AnyCheck] = {
     "https": HttpCheck(tls=Tls()),
@@ -49,6 +51,7 @@ SECURED: dict[str, AnyCheck] = {
     "pops": PopCheck(TlsMode.IMPLICIT),
     "smtps": SmtpCheck(TlsMode.IMPLICIT),
     "ldaps": LdapCheck(TlsMode.IMPLICIT),
+    "rediss": RedisCheck(TlsMode.IMPLICIT),
 }
 STARTED: dict[str, tuple[AnyCheck, bytes]] = {
     "ldap": (LdapCheck(TlsMode.STARTTLS), bytes.fromhex("300c02010178070a010004000400")),
@@ -103,6 +106,8 @@ async def test_a_byte_at_a_time_below_tls_ends_too(name: str) -> None:
         ("ftp", Reason.TOO_LARGE),
         ("nntp", Reason.TOO_LARGE),
         ("pgsql", Reason.GARBLED),
+        ("redis", Reason.TOO_LARGE),
+        ("rediss", Reason.TLS),
         ("ldaps", Reason.TLS),
         ("https", Reason.TLS),
         ("imaps", Reason.TLS),
@@ -257,7 +262,7 @@ async def test_a_name_is_not_looked_up() -> None:
 
 
 def test_every_allowance_is_a_bound_on_memory() -> None:
-    for module in (ftp, imap, ldap, mysql, nntp, pgsql, pop, smtp):
+    for module in (ftp, imap, ldap, mysql, nntp, pgsql, pop, redis, smtp):
         assert module.ALLOWANCE_BYTES <= 1024 * 1024
     assert http_body.BODY_LIMIT_BYTES <= 1024 * 1024
     assert ftp.BODY_LIMIT_BYTES <= 1024 * 1024
