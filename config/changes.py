@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from typing import Final, TypeVar
 
 import msgspec
 
-from config.checks import AnyCheck, Check
+from config.change_words import address_words, endpoint_words, method_words, track_words, virtual_words, words
+from config.checks import AgentCheck, AnyCheck, Check
 from config.model import (
     Config,
     ConnectionSync,
@@ -18,24 +18,15 @@ from config.model import (
     RealServer,
     Timeouts,
     Tunnel,
-    VirtualAddress,
     VirtualEndpoint,
     VirtualService,
     VrrpInstance,
 )
-from config.pool_rules import Amount, CorrelatedFailure, Floor, HoldDown
-from config.scalars import duration_words
+from config.pool_rules import Amount, CorrelatedFailure, Floor, HoldDown, LatencyWeights, Passive
 from config.secret import Secret
-from config.words import SCHEDULER_FLAGS
 
 _T = TypeVar("_T")
-_ONE_PACKET_FLAG: Final = 0x4
-_DURATIONS: Final = frozenset(
-    ("interval", "fast_interval", "timeout", "advertisement_interval", "delay", "refresh", "repeat", "tcp", "tcp_fin",
-     "udp", "slow_start", "first", "longest", "forget"),
-)  # fmt: skip
-_PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure, HoldDown)
-_RANGES: Final = frozenset(("reply_length",))
+_PREFIXED: Final = (Tunnel, Mail, Timeouts, ConnectionSync, Floor, CorrelatedFailure, HoldDown, Passive, LatencyWeights)
 
 
 def changes(old: Config, new: Config) -> tuple[str, ...]:
@@ -105,7 +96,7 @@ def _alike(old: VirtualService | VrrpInstance, new: VirtualService | VrrpInstanc
 def _summary(one: VirtualService | VrrpInstance) -> str:
     if isinstance(one, VirtualService):
         count = len(one.real_servers)
-        return f"{_virtual(one.virtual)}, {one.scheduler}, {count} real server{'' if count == 1 else 's'}"
+        return f"{virtual_words(one.virtual)}, {one.scheduler}, {count} real server{'' if count == 1 else 's'}"
     addresses = ", ".join(f"{moved.address}/{moved.prefix_length}" for moved in one.addresses)
     return f"id {one.virtual_router_id} on {one.interface}, priority {one.priority}, {addresses}"
 
@@ -113,23 +104,37 @@ def _summary(one: VirtualService | VrrpInstance) -> str:
 def _inside(old: VirtualService | VrrpInstance, new: VirtualService | VrrpInstance) -> Iterator[str]:
     match old, new:
         case VirtualService(), VirtualService():
-            yield from _fields(old, new, frozenset(("name", "real_servers")))
-            yield from _real_servers(old, new)
+            yield from _fields(old, new, frozenset(("name", "real_servers", "fallback")))
+            yield from _real_servers(old.real_servers, new.real_servers)
+            yield from _fallback(old.fallback, new.fallback)
         case VrrpInstance(), VrrpInstance():
-            yield from _fields(old, new, frozenset(("name", "addresses")))
+            yield from _fields(old, new, frozenset(("name", "addresses", "tracks")))
             yield from _addresses(old, new)
+            yield from (f"track {track_words(one)} removed" for one in old.tracks if one not in new.tracks)
+            yield from (f"track {track_words(one)} added" for one in new.tracks if one not in old.tracks)
         case _:
             return
 
 
-def _real_servers(old: VirtualService, new: VirtualService) -> Iterator[str]:
+def _fallback(old: tuple[RealServer, ...], new: tuple[RealServer, ...]) -> Iterator[str]:
+    """Their order counts, so the list is told as a whole."""
+    before = {(one.address, one.port): one for one in old}
+    after = {(one.address, one.port): one for one in new}
+    if list(before) != list(after):
+        yield f"fallback {words('fallback', old)} -> {words('fallback', new)}"
+    for key in (key for key in before if key in after):
+        lines = _real(before[key], after[key], check_is_told=False)
+        yield from (f"fallback server {endpoint_words(*key)}: {line}" for line in lines)
+
+
+def _real_servers(old: tuple[RealServer, ...], new: tuple[RealServer, ...]) -> Iterator[str]:
     """By address and port. A change of check that all share is told once."""
-    before = {(one.address, one.port): one for one in old.real_servers}
-    after = {(one.address, one.port): one for one in new.real_servers}
-    yield from (f"real server {_endpoint(*key)} removed" for key in before if key not in after)
+    before = {(one.address, one.port): one for one in old}
+    after = {(one.address, one.port): one for one in new}
+    yield from (f"real server {endpoint_words(*key)} removed" for key in before if key not in after)
     for key, one in after.items():
         if key not in before:
-            yield f"real server {_endpoint(*key)} added ({_method(one)}, weight {one.weight})"
+            yield f"real server {endpoint_words(*key)} added ({method_words(one)}, weight {one.weight})"
     both = [(before[key], after[key]) for key in after if key in before]
     shared = {tuple(_checks(ours.checks, theirs.checks)) for ours, theirs in both}
     told_once = len(shared) == 1
@@ -137,7 +142,7 @@ def _real_servers(old: VirtualService, new: VirtualService) -> Iterator[str]:
         yield from shared.pop()
     for ours, theirs in both:
         yield from (
-            f"real server {_endpoint(ours.address, ours.port)}: {line}" for line in _real(ours, theirs, told_once)
+            f"real server {endpoint_words(ours.address, ours.port)}: {line}" for line in _real(ours, theirs, told_once)
         )
 
 
@@ -163,7 +168,7 @@ def _kind_names(checks: tuple[Check, ...]) -> str:
 
 def _check(old: Check, new: Check) -> Iterator[str]:
     if _kind_name(old.kind) == _kind_name(new.kind):
-        yield from _fields(old.kind, new.kind, frozenset())
+        yield from _fields(old.kind, new.kind, frozenset(("weight",) if isinstance(new.kind, AgentCheck) else ()))
     else:
         yield f"type {_kind_name(old.kind)} -> {_kind_name(new.kind)}"
     yield from _fields(old.timing, new.timing, frozenset())
@@ -184,16 +189,12 @@ def _kind_name(kind: AnyCheck) -> str:
 def _addresses(old: VrrpInstance, new: VrrpInstance) -> Iterator[str]:
     before = {one.address: one for one in old.addresses}
     after = {one.address: one for one in new.addresses}
-    yield from (f"address {_moved(one)} removed" for address, one in before.items() if address not in after)
+    yield from (f"address {address_words(one)} removed" for address, one in before.items() if address not in after)
     for address, one in after.items():
         if address not in before:
-            yield f"address {_moved(one)} added"
+            yield f"address {address_words(one)} added"
         elif one != before[address]:
-            yield f"address {_moved(before[address])} -> {_moved(one)}"
-
-
-def _moved(one: VirtualAddress) -> str:
-    return f"{one.address}/{one.prefix_length} on {one.interface}"
+            yield f"address {address_words(before[address])} -> {address_words(one)}"
 
 
 def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
@@ -209,85 +210,9 @@ def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
             prefix = f"{word} " if isinstance(after, _PREFIXED) else ""
             yield from (prefix + line for line in _fields(before, after, frozenset()))
         else:
-            yield f"{word} {_words(name, before)} -> {_words(name, after)}"
+            yield f"{word} {words(name, before)} -> {words(name, after)}"
 
 
 def _told_inside(before: object, after: object) -> bool:
     plain = isinstance(before, msgspec.Struct) and type(before) is type(after)
     return plain and not isinstance(before, VirtualEndpoint | FirewallMark | Persistence | Amount)
-
-
-def _words(name: str, value: object) -> str:
-    match value:
-        case None | bool():
-            return "none" if value is None else str(value).lower()
-        case Enum():
-            return value.name.lower()
-        case msgspec.Struct():
-            return _struct(value)
-        case int() | float():
-            return _number(name, value)
-        case str():
-            return value if value.isprintable() and " " not in value and value else repr(value)
-        case tuple() | frozenset():
-            return _several(name, value)
-        case _:
-            return str(value)
-
-
-def _struct(value: msgspec.Struct) -> str:
-    match value:
-        case VirtualEndpoint() | FirewallMark():
-            return _virtual(value)
-        case Amount():
-            return str(value)
-        case Persistence():
-            engine = f" by {value.engine}" if value.engine else ""
-            return f"{duration_words(value.seconds)}/{value.netmask}{engine}"
-        case _:
-            return "given"  # a secret, a login, TLS where there was none
-
-
-def _several(name: str, value: tuple[object, ...] | frozenset[object]) -> str:
-    if isinstance(value, frozenset):
-        return ", ".join(sorted(map(str, value))) or "none"
-    if name in _RANGES:
-        return "-".join(map(str, value))
-    return ", ".join(_item(name, one) for one in value) or "none"
-
-
-def _item(name: str, one: object) -> str:
-    """One of a list: a fallback server, a range of statuses, an argument."""
-    match one:
-        case RealServer():
-            return _endpoint(one.address, one.port)
-        case (low, high):
-            return str(low) if low == high else f"{low}-{high}"
-        case _:
-            return _words(name, one)
-
-
-def _number(name: str, value: float) -> str:
-    if name == "flags":
-        return _flags(int(value))
-    return duration_words(value) if name in _DURATIONS else str(value)
-
-
-def _flags(bits: int) -> str:
-    words = ["one-packet"] if bits & _ONE_PACKET_FLAG else []
-    words += [word for word, bit in SCHEDULER_FLAGS.items() if word.startswith("flag-") and bits & bit]
-    return "+".join(words) or "none"
-
-
-def _virtual(virtual: VirtualEndpoint | FirewallMark) -> str:
-    if isinstance(virtual, FirewallMark):
-        return f"fwmark {virtual.mark}{' IPv6' if virtual.ipv6 else ''}"
-    return f"{virtual.protocol.name.lower()} {_endpoint(virtual.address, virtual.port)}"
-
-
-def _endpoint(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _method(real_server: RealServer) -> str:
-    return real_server.forwarding.name.lower()

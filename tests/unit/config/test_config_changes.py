@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.changes import changes
-from tests.unit.config.files_in_memory import load_text
+from tests.unit.config.files_in_memory import good, load_text
 
 OLD = """
 vrrp:
@@ -23,6 +23,44 @@ def between(old: str, new: str) -> list[str]:
     assert before is not None
     assert after is not None
     return list(changes(before, after))
+
+
+def test_a_fallback_server_is_told_like_a_real_one() -> None:
+    web = "services: {{web: {{virtual: '1.1.1.12:80', real_servers: [1.1.1.17], fallback: {}}}}}\n"
+    was = web.format("[{address: 1.1.1.19, check: {type: tcp}}, 1.1.1.20]")
+    assert list(changes(good(was), good(web.format("[{address: 1.1.1.19, check: {type: http}}, 1.1.1.20]")))) == [
+        "service web: fallback server 1.1.1.19:80: check: type tcp -> http"
+    ]
+    assert list(changes(good(was), good(web.format("[1.1.1.20, {address: 1.1.1.19, check: {type: tcp}}]")))) == [
+        "service web: fallback 1.1.1.19:80, 1.1.1.20:80 -> 1.1.1.20:80, 1.1.1.19:80"
+    ]
+
+
+def test_an_agents_weight_is_told_once() -> None:
+    check = "check: {type: agent, port: 9}"
+    web = "services: {web: {virtual: '1.1.1.12:80', weight: %s, " + check + ", real_servers: [1.1.1.17]}}\n"
+    assert list(changes(good(web % 1), good(web % 5))) == [
+        "service web: real server 1.1.1.17:80: weight 1 -> 5"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("track", "words"),
+    [
+        ("{interface: eth1, weight: -5}", "interface eth1 (weight -5)"),
+        ("{script: [/bin/x, y], interval: 2s}", "script x (/bin/x y) (interval 2s, timeout 2s)"),
+        ("{file: /run/x}", "file /run/x"),
+        ("{process: nginx, count: 2}", "process nginx (count 2)"),
+        ("{service: web, each: 2}", "service web (each 2)"),
+        ("{route: default, inverted: true, table: 7}", "route 0.0.0.0/0 (table 7, inverted true)"),
+    ],
+)
+def test_tracks_are_told_with_what_is_said_of_them(track: str, words: str) -> None:
+    web = "services: {web: {virtual: '1.1.1.12:80', real_servers: [1.1.1.17]}}\n"
+    lb0 = "vrrp: {{lb0: {{interface: eth0, virtual_router_id: 1, addresses: [1.1.1.12], track: [{}]}}}}\n"
+    without, with_it = good(web + lb0.format("")), good(web + lb0.format(track))
+    assert list(changes(without, with_it)) == [f"vrrp lb0: track {words} added"]
+    assert list(changes(with_it, without)) == [f"vrrp lb0: track {words} removed"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +123,53 @@ def between(old: str, new: str) -> list[str]:
         ("wlc,", "wlc, check: {fast_interval: 1s},", ["service web: check: fast interval none -> 1s"]),
         ("services:", "ipvs: {timeouts: {udp: 1h}}\nservices:", ["ipvs: timeouts none -> given"]),
         ("services:", "daemon: {on_config_change: [/bin/x]}\nservices:", ["daemon: on config change none -> /bin/x"]),
+        ("services:", "daemon: {workers: 2}\nservices:", ["daemon: workers auto -> 2"]),
+        ("services:", "ipvs: {sloppy_tcp: false}\nservices:", ["ipvs: sloppy tcp none -> false"]),
+        (
+            "wlc,",
+            "wlc, check: {down_interval: 1m, source: 1.1.1.2, mark: 7, proxy_protocol: 1},",
+            [
+                "service web: check: down interval none -> 1m",
+                "service web: check: source none -> 1.1.1.2",
+                "service web: check: mark 0 -> 7",
+                "service web: check: proxy protocol 0 -> 1",
+            ],
+        ),
+        ("wlc,", "wlc, check: {type: rediss, role: master},", ["service web: check: type tcp -> rediss"]),
+        (
+            "wlc,",
+            "wlc, checks_needed: any, initial: up,",
+            [
+                "service web: real server 1.1.1.17:80: needed all -> any",
+                "service web: real server 1.1.1.17:80: initial adopt -> up",
+                "service web: real server 1.1.1.18:80: needed all -> any",
+                "service web: real server 1.1.1.18:80: initial adopt -> up",
+            ],
+        ),
+        ("weight: 5", "weight: 5, group: 2", ["service web: real server 1.1.1.18:80: priority group 1 -> 2"]),
+        (
+            "wlc,",
+            "wlc, group_minimum: 50%, passive: true, latency_weights: {minimum: 10%},",
+            [
+                "service web: group minimum 1 -> 50%",
+                "service web: passive none -> given",
+                "service web: latency weights none -> given",
+            ],
+        ),
+        ("version: 2", "version: 2, virtual_mac: true", ["vrrp lb0: virtual mac none -> vrrp.1"]),
+        (
+            "version: 2",
+            "version: 2, accept: false, track_interface: false",
+            ["vrrp lb0: accept true -> false", "vrrp lb0: track interface true -> false"],
+        ),
+        (
+            "version: 2",
+            "version: 2, track: [{interface: eth1, inverted: true}, {route: 10.0.0.0/8, gateway: 1.1.1.1}]",
+            [
+                "vrrp lb0: track interface eth1 (inverted true) added",
+                "vrrp lb0: track route 10.0.0.0/8 (gateway 1.1.1.1) added",
+            ],
+        ),
         ("wlc,", "wlc, check: {interval: 2s},", ["service web: check: interval 5s -> 2s"]),
         ("wlc,", "wlc, check: {port: 8080},", ["service web: check: port none -> 8080"]),
         ("wlc,", "wlc, check: {type: https},", ["service web: check: type tcp -> https"]),
