@@ -25,6 +25,7 @@ from lvsd.core import (
     quorum,
     roles,
     slices,
+    sysctls,
     tracking,
     turns,
     verdicts,
@@ -55,6 +56,8 @@ from lvsd.core.events import (
     SettingsUnreadable,
     Started,
     StopAsked,
+    SysctlsApplied,
+    SysctlsRead,
     TableRead,
     TableSuspected,
     TableUnreadable,
@@ -84,7 +87,8 @@ def step(director: Director, event: Event, now: float) -> Step:
     after, effects = _decided(director, event, now)
     tracked, weighed = tracking.beside(director, after, event, now)  # first of all: an address may have to move
     told = roles.beside(director, tracked, event)
-    return _and_then(kernel_settings.beside(director, told[0], event, now), (*weighed, *effects, *told[1]))
+    settled = kernel_settings.beside(director, told[0], event, now)
+    return _and_then(sysctls.beside(settled[0], event), (*weighed, *effects, *told[1], *settled[1]))
 
 
 def _decided(director: Director, event: Event, now: float) -> Step:
@@ -97,14 +101,27 @@ def _decided(director: Director, event: Event, now: float) -> Step:
             return _vrrp(director, event, now)
         case TableSuspected() | TableRead() | TableUnreadable() | PlanApplied() | Ticked():
             return _kernel(director, event, now)
-        case SettingsRead() | SettingsUnreadable() | SettingsApplied():
-            return kernel_settings.heard(director, event, now)
+        case SettingsRead() | SettingsUnreadable() | SettingsApplied() | SysctlsRead() | SysctlsApplied():
+            return _ipvs(director, event, now)
         case MaintenanceSeen() | OverridesSet():
             return _said(director, event, now)
         case Resumed():
             return _settled(director, [], now)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
+
+
+def _ipvs(
+    director: Director,
+    event: SettingsRead | SettingsUnreadable | SettingsApplied | SysctlsRead | SysctlsApplied,
+    now: float,
+) -> Step:
+    """What the kernel answered about IPVS as a whole."""
+    match event:
+        case SysctlsRead() | SysctlsApplied():
+            return sysctls.heard(director, event, now)
+        case _:
+            return kernel_settings.heard(director, event, now)
 
 
 def _said(director: Director, event: MaintenanceSeen | OverridesSet, now: float) -> Step:

@@ -100,6 +100,20 @@ class RememberDaemons:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSysctls:
+    """Read these sysctls of net.ipv4.vs; the answer comes back as SysctlsRead."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySysctls:
+    """Set sysctls of net.ipv4.vs; the answer comes back as SysctlsApplied."""
+
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """A fact for the journal: a snake_case name in the past tense, and data."""
 
@@ -179,6 +193,8 @@ Effect = (
     | ReadSettings
     | ApplySettings
     | RememberDaemons
+    | ReadSysctls
+    | ApplySysctls
     | Tell
     | RunCommand
     | SendMail

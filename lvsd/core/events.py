@@ -131,6 +131,22 @@ class SettingsApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class SysctlsRead:
+    """Sysctls of net.ipv4.vs as they are, by name, and why others could not be read."""
+
+    values: Mapping[str, int]
+    errors: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlsApplied:
+    """Sysctls of net.ipv4.vs were set, all but those that were refused, and why."""
+
+    values: Mapping[str, int]
+    refusals: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class MaintenanceSeen:
     """The names of the files in the maintenance directory, whenever they change: each takes a real server out."""
 
@@ -189,6 +205,8 @@ Event = (
     | SettingsRead
     | SettingsUnreadable
     | SettingsApplied
+    | SysctlsRead
+    | SysctlsApplied
     | MaintenanceSeen
     | OverridesSet
     | ScriptHeard

@@ -118,6 +118,18 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Sysctls:
+    """How setting IPVS's sysctls went. `settled`: all were as wanted when last looked at. `tried` was sent last."""
+
+    settled: bool = False
+    tried: Mapping[str, int] = field(default_factory=lambda: _NO_NUMBERS)
+    refused: frozenset[str] = frozenset()
+    unreadable: frozenset[str] = frozenset()
+    retry_at: float | None = None
+    failures: int = 0  # in a row; sets the back-off
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Messages that wait to go out as one mail. `more` counts those beyond what one mail takes."""
 
@@ -207,6 +219,7 @@ class Director:
     following: Following = field(default_factory=Following)
     kernel: Kernel = Kernel()
     settings: Settings = Settings()
+    sysctls: Sysctls = field(default_factory=Sysctls)
     worker: Worker = Worker()
     vrrp: Vrrp = Vrrp()
     maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out

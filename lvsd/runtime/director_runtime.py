@@ -18,11 +18,13 @@ from lvsd.core.effects import (
     AppendLine,
     Apply,
     ApplySettings,
+    ApplySysctls,
     AssignChecks,
     ConfigureVrrp,
     Effect,
     InstructNotify,
     ReadSettings,
+    ReadSysctls,
     ReadTable,
     RememberDaemons,
     RememberOverrides,
@@ -58,6 +60,7 @@ from lvsd.core.events import (
 )
 from lvsd.core.pool_state import Override
 from lvsd.core.state import Director
+from lvsd.runtime import sysctls
 from lvsd.runtime.channel import PacketListener, PacketPeer
 from lvsd.runtime.history import History
 from lvsd.runtime.journal import tell
@@ -127,6 +130,10 @@ class Runtime:
                 self._ask_kernel(effect)
             case RememberDaemons() | RememberOverrides() | RememberOwned() | RememberRoles():
                 self._write_down(effect)
+            case ReadSysctls(names):
+                self._events.append(sysctls.read(names))
+            case ApplySysctls(values):
+                self._events.append(sysctls.apply(values))
             case Yield():
                 self._resume_soon()
             case AssignChecks(generation, checks):
