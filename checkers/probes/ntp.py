@@ -35,12 +35,12 @@ async def probe(session: Session, check: NtpCheck) -> Outcome:
 
 def _demand(answer: Answer, limit: int) -> None:
     """Raises Failed with what keeps a client from using it (RFC 5905 section 7.3 and appendix A.5.5.1)."""
-    if answer.stratum == 0:
+    if answer.stratum == 0 and any(answer.reference):
         words = KISSES.get(answer.reference)
         raise Failed(Reason.NOT_READY, words or b"kiss of death: " + answer.reference.rstrip(b"\0"))
     if answer.leap == LEAP_UNKNOWN:
         raise Failed(Reason.NOT_READY, f"not synchronised (leap 3, stratum {answer.stratum})")
-    if answer.stratum >= STRATUM_UNSYNCHRONISED:
+    if not 0 < answer.stratum < STRATUM_UNSYNCHRONISED:
         raise Failed(Reason.NOT_READY, f"not synchronised (stratum {answer.stratum})")
     if answer.stratum > limit:
         raise Failed(Reason.NOT_READY, f"stratum {answer.stratum}, more than {limit}")

@@ -23,7 +23,7 @@ from tests.unit.checkers.test_redis_probe import MASTER, REPLICA
 TOKEN = bytes(range(1, 9))
 GOOD = reply(question(TOKEN))
 WORDS = st.sampled_from(
-    b"up down fail stopped ready drain maint 0% 1% 50% 200% weight:3 maxconn:9 nonsense #remark # % \xff weight: 1%%".split()
+    b"up down fail stopped ready drain maint 0% 1% 50% 200% weight:3 maxconn:9 odd #word # % \xff weight: 1%%".split()
 )
 LINES = st.one_of(
     st.binary(max_size=80),

@@ -48,7 +48,13 @@ async def test_the_question_tells_nothing_but_a_token() -> None:
 
 @pytest.mark.parametrize(
     ("stratum", "limit", "detail"),
-    [(1, 1, ""), (15, 15, ""), (3, 2, "stratum 3, more than 2"), (16, 15, "not synchronised (stratum 16)")],
+    [
+        (1, 1, ""),
+        (15, 15, ""),
+        (3, 2, "stratum 3, more than 2"),
+        (16, 15, "not synchronised (stratum 16)"),
+        (255, 15, "not synchronised (stratum 255)"),
+    ],
 )
 async def test_the_stratum_counts(stratum: int, limit: int, detail: str) -> None:
     found = await asked(lambda request: reply(request, stratum=stratum), NtpCheck(limit))
@@ -58,6 +64,14 @@ async def test_the_stratum_counts(stratum: int, limit: int, detail: str) -> None
 async def test_a_clock_that_is_not_synchronised_is_not_ready() -> None:
     found = await asked(lambda request: reply(request, leap=3, stratum=5))
     assert found == Unhealthy(Reason.NOT_READY, "not synchronised (leap 3, stratum 5)")
+
+
+@pytest.mark.parametrize(
+    ("leap", "detail"), [(3, "not synchronised (leap 3, stratum 0)"), (0, "not synchronised (stratum 0)")]
+)
+async def test_a_server_that_names_no_source_was_never_synchronised(leap: int, detail: str) -> None:
+    found = await asked(lambda request: reply(request, leap=leap, stratum=0, reference=bytes(4)))
+    assert found == Unhealthy(Reason.NOT_READY, detail)
 
 
 @pytest.mark.parametrize("leap", [1, 2])
