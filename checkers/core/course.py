@@ -10,7 +10,7 @@ import msgspec
 from checkers.core.health import Health, worth_telling
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Outcome
-from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of
+from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, phase_of
 from checkers.core.turns import connects_left, turn
 from config.checks import AnyCheck
 
@@ -69,4 +69,4 @@ def course(assigned: AssignedCheck, health: Health, now: float) -> Course:
 
 
 def _rhythm(assigned: AssignedCheck, now: float) -> Rhythm:
-    return Rhythm(first_slot(now, assigned.timing.interval, jitter_of(assigned.id)))
+    return Rhythm(first_slot(now, assigned.timing.interval, phase_of(assigned.id, assigned.timing)))

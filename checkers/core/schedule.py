@@ -18,20 +18,26 @@ EARLY_SECONDS = 1.0
 """What is not known yet is probed within this time."""
 
 
-GRAIN_SHARE = 0.02
+GRAIN_SHARE = 0.05
 GRAIN_LIMIT_SECONDS = 0.05
-"""Who wakes for many checks at once may be late by that share of the shortest interval, or so much, to wake less."""
+"""A check's slots lie so far apart that many checks share one: waking for one check costs more than probing."""
 
 
 def grain(timing: Timing) -> float:
-    """How late a probe may be begun so that others are begun with it: far below what any interval shows."""
-    other = (one for one in (timing.fast_interval, timing.down_interval) if one is not None)
-    return min(min((timing.interval, *other)) * GRAIN_SHARE, GRAIN_LIMIT_SECONDS)
+    """Seconds between the phases that checks of this timing may have: a share of its shorter slots, capped."""
+    shorter = timing.interval if timing.down_interval is None else min(timing.interval, timing.down_interval)
+    return min(shorter * GRAIN_SHARE, GRAIN_LIMIT_SECONDS)
 
 
 def jitter_of(identity: str) -> float:
     """A number of [0, 1) that is always the same for the same check and well spread over many."""
     return crc32(identity.encode()) / 2**32
+
+
+def phase_of(identity: str, timing: Timing) -> float:
+    """The check's jitter, rounded down to one of the phases that its timing knows (all of them equally likely)."""
+    step = grain(timing) / timing.interval
+    return floor(jitter_of(identity) / step) * step
 
 
 def first_slot(now: float, interval: float, jitter: float) -> float:

@@ -85,11 +85,22 @@ class Call:
         family, address = self._dial
         try:
             self._socket = socket.SocketType(family, _STREAM)
+            if self._secured is not None or (self._conversation is not None and self._conversation.speaks_first):
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # our words will carry the ACK
             number = self._socket.connect_ex(address)
             if number not in (0, errno.EINPROGRESS):
-                raise _at_once(number)
+                raise at_once(number)
             self._reactor.listen(self._socket.fileno(), self)
         except (Stuck, OSError) as error:
+            self._failed(error, now)
+
+    def go_on_connecting(self, sock: socket.SocketType, began_at: float, now: float) -> None:
+        """A connection that was begun by somebody else, and not answered yet."""
+        self.began_at = began_at
+        self._socket = sock
+        try:
+            self._reactor.listen(sock.fileno(), self)
+        except OSError as error:
             self._failed(error, now)
 
     def ready(self, mask: int, now: float) -> None:
@@ -314,7 +325,7 @@ class Call:
             return
 
 
-def _at_once(number: int) -> Stuck | OSError:
+def at_once(number: int) -> Stuck | OSError:
     """What connect(2) itself says; ENETUNREACH is then ours."""
     words = os.strerror(number)
     return Stuck(f"cannot connect: {words}") if number in OWN_ERRORS_AT_ONCE else OSError(number, words)

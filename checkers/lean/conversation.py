@@ -25,6 +25,9 @@ class Conversation(Protocol):
     half_close: bool
     """Whether our side ends after the first words."""
 
+    speaks_first: bool
+    """Whether `begin` has words: they then carry the handshake's last ACK."""
+
     def begin(self) -> bytes:
         """What is said as soon as the connection stands; may be nothing."""
         ...

@@ -27,6 +27,7 @@ class PopGreeting:
     allowance_bytes = MAIL_ALLOWANCE_BYTES
     silence: Outcome | None = None
     half_close = False
+    speaks_first = False
 
     def __init__(self) -> None:
         """Nothing has come yet."""
@@ -68,6 +69,7 @@ class ImapGreeting:
     allowance_bytes = MAIL_ALLOWANCE_BYTES
     silence: Outcome | None = None
     half_close = False
+    speaks_first = False
 
     def __init__(self) -> None:
         """Nothing has come yet."""
@@ -113,6 +115,7 @@ class SmtpGreeting:
     allowance_bytes = SMTP_ALLOWANCE_BYTES
     silence: Outcome | None = None
     half_close = False
+    speaks_first = False
 
     def __init__(self, check: SmtpCheck) -> None:
         """Nothing has come yet."""
@@ -172,7 +175,7 @@ def _smtp_answer(text: bytes) -> tuple[int, str] | None:
 class Text:
     """Something is said, and the expected text (without: anything) must come back."""
 
-    __slots__ = ("_beginning", "_search", "_send", "half_close", "silence")
+    __slots__ = ("_beginning", "_search", "_send", "half_close", "silence", "speaks_first")
     allowance_bytes = TEXT_ALLOWANCE_BYTES
     parting: bytes | None = None
 
@@ -182,6 +185,7 @@ class Text:
         self._search = Search(check.expect)
         self._beginning = b""
         self.half_close = check.half_close
+        self.speaks_first = bool(check.send)
         self.silence: Outcome | None = None
 
     def begin(self) -> bytes:

@@ -46,6 +46,7 @@ class Page:
     silence: Outcome | None = None
     parting: bytes | None = None
     half_close = False
+    speaks_first = True
 
     def __init__(self, check: HttpCheck, request: bytes) -> None:
         """Nothing has come yet."""

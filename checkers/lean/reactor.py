@@ -13,6 +13,7 @@ from typing import Protocol
 from checkers.lean.wheel import Sleeper, Wheel
 
 EVENTS_A_WAKE = 256
+BEGUN_AT_ONCE = 10  # of those that are due together; then those before them are looked at, or they would seem slow
 INTEREST = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 TROUBLE = select.EPOLLERR | select.EPOLLHUP
 
@@ -104,7 +105,9 @@ class Reactor:
         """What came goes before what is late; and what was begun now may have been answered at once."""
         self._timer = None
         self._look()
-        for sleeper in self._wheel.due(monotonic()):
+        for number, sleeper in enumerate(self._wheel.due(monotonic()), 1):
+            if not number % BEGUN_AT_ONCE:
+                self._look()
             try:
                 sleeper.due(monotonic())
             except Exception as error:  # noqa: BLE001 - as above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable
 
@@ -12,7 +13,8 @@ from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Outcome
 from checkers.core.schedule import grain
-from checkers.lean.call import Call, Dial
+from checkers.lean.call import CONNECTED, Call, Dial
+from checkers.lean.knock import Knocks
 from checkers.lean.reactor import Reactor
 from checkers.lean.way import CONNECTION, manner_of, secured_of
 from checkers.lean.wheel import ASLEEP, TICK_SECONDS
@@ -39,6 +41,7 @@ class Engine:
         """`stalled`: the seconds in which the loop did not turn, so far."""
         self.hosts = hosts or Hosts()
         self.reactor = Reactor()
+        self.knocks = Knocks(self.reactor, asyncio.get_running_loop().call_later)
         self.on_probed = on_probed
         self.stalled = stalled
         self.crashed = crashed
@@ -147,7 +150,7 @@ class Runner:
             held_up = self._engine.stalled() - self._stalled_before
             unfair = held_up >= STALLED_SHARE * self._course.assigned.timing.timeout
             self._call.late(now, held_up if unfair else 0.0)
-        elif self.queued:
+        elif self.queued or self._out:
             return
         elif self._gone:
             self.leave()
@@ -226,6 +229,28 @@ class Runner:
             self.found(a_fault(error), now, 0.0)
             self._rest(now)
 
+    def connected(self, now: float, latency: float) -> None:
+        """The port accepts connections, and no more was asked."""
+        self.found(CONNECTED, now, latency)
+        self._rest(now)
+
+    def refused(self, error: OSError | Stuck, now: float, latency: float) -> None:
+        """There was no connection."""
+        self.found(outcome_of(error, Stage.CONNECTING), now, latency)
+        self._rest(now)
+
+    def unanswered(self, sock: socket.SocketType, began_at: float, now: float) -> None:
+        """A connection that lasts: it is waited for as for others."""
+        if self._gone:
+            sock.close()
+            self._rest(now)
+            return
+        engine = self._engine
+        self._call = Call(engine.reactor, self, (0, ()), None, None)
+        self._call.go_on_connecting(sock, began_at, now)
+        if self._call is not None:
+            engine.reactor.wake_at(began_at + self._course.assigned.timing.timeout, self)
+
     def _probe(self, now: float) -> None:
         given, engine = self._course, self._engine
         assigned = given.assigned
@@ -235,12 +260,13 @@ class Runner:
             dial = self._dial or self._looked_up(assigned)
             manner = CONNECTION if given.connects_left else self._manner
             secured = secured_of(manner)
-            converse = manner.converse
         except Stuck as error:
-            self.found(outcome_of(error, Stage.CONNECTING), now, 0.0)
-            self._rest(now)
+            self.refused(error, now, 0.0)
             return
-        self._call = Call(engine.reactor, self, dial, converse() if converse is not None else None, secured)
+        if manner.converse is None:
+            engine.knocks.knock(self, dial, now)
+            return
+        self._call = Call(engine.reactor, self, dial, manner.converse(), secured)
         self._call.begin(now)
         if self._call is not None:
             engine.reactor.wake_at(now + assigned.timing.timeout, self)
@@ -254,7 +280,9 @@ class Runner:
     def _rest(self, now: float) -> None:
         if not self._gone:
             self._course.ended(now)
-            self._engine.reactor.wake_at(self._course.rhythm.moment, self, self._ticks)
+            rhythm = self._course.rhythm
+            exact = rhythm.hurried_to is not None and not rhythm.slowed
+            self._engine.reactor.wake_at(rhythm.moment, self, 1 if exact else self._ticks)
         if self._out:
             self._out = False
             self._engine.release(self)

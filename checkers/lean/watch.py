@@ -89,6 +89,7 @@ class LeanWatch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._engine.idle()
+        self._engine.knocks.close()
         for call in self._engine.reactor.close():
             call.drop()
 

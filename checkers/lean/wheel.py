@@ -8,6 +8,7 @@ from typing import Protocol
 
 TICK_SECONDS = 0.01
 ASLEEP = -1
+ROUNDING_TICKS = 0.001  # a moment may lie behind its tick by what sums of fractions are wrong
 
 
 class Sleeper(Protocol):
@@ -31,11 +32,11 @@ class Wheel:
         self._order: list[int] = []  # a heap of the keys of `_ticks`
 
     def add(self, moment: float, sleeper: Sleeper, ticks: int = 1) -> None:
-        """Wake it at `moment`, and not when it was to be woken before.
+        """Wake it at `moment` (a rounding error before it), and not when it was to be woken before.
 
         Rounded up to a multiple of so many ticks, so that many who may wait are woken together.
         """
-        tick = ceil(moment / TICK_SECONDS)
+        tick = ceil(moment / TICK_SECONDS - ROUNDING_TICKS)
         if ticks > 1:
             tick += -tick % ticks
         sleeper.wake = tick

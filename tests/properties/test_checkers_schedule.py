@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from checkers.core.schedule import (
     grain,
     jitter_of,
     next_slot,
+    phase_of,
     slot_after_early,
 )
 from config.checks import Timing
@@ -204,14 +207,26 @@ def test_a_server_that_hangs_keeps_the_rhythm_of_those_that_are_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timing", "late"),
+    ("timing", "apart"),
     [
         (Timing(10.0), 0.05),
-        (Timing(1.0), 0.02),
-        (Timing(1.0, fast_interval=0.2), 0.004),
-        (Timing(1.0, down_interval=0.5), 0.01),
-        (Timing(1.0, down_interval=60.0), 0.02),
+        (Timing(1.0), 0.05),
+        (Timing(1.0, fast_interval=0.2), 0.05),
+        (Timing(0.5), 0.025),
+        (Timing(1.0, down_interval=0.5), 0.025),
+        (Timing(1.0, down_interval=60.0), 0.05),
     ],
 )
-def test_who_waits_for_others_waits_a_share_of_the_shortest_interval(timing: Timing, late: float) -> None:
-    assert grain(timing) == pytest.approx(late)
+def test_phases_are_a_share_of_the_interval_apart(timing: Timing, apart: float) -> None:
+    assert grain(timing) == pytest.approx(apart)
+
+
+@pytest.mark.parametrize("timing", [Timing(10.0), Timing(1.0), Timing(0.3), Timing(1.0, down_interval=0.5)])
+def test_checks_share_few_phases_evenly(timing: Timing) -> None:
+    phases = Counter(round(phase_of(f"check {number}", timing) * timing.interval, 6) for number in range(2000))
+    step = grain(timing)
+    count = round(timing.interval / step)
+    assert all(abs(phase / step - round(phase / step)) < 1e-6 for phase in phases)
+    assert len(phases) == count
+    assert max(phases.values()) < 2 * 2000 / count
+    assert phase_of("check 7", timing) == phase_of("check 7", timing)
