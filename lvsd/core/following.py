@@ -48,9 +48,9 @@ def _target(services: Mapping[str, VirtualService], real: RealServer, check: Che
 
 
 def _endless(by_real: Mapping[str, set[str]]) -> set[str]:
-    """Real servers whose chains do not end within the limit."""
+    """Real servers that cannot be followed: from one that does so, their chains do not end within the limit."""
     pending = set(by_real)
-    for _ in range(LINKS_LIMIT):
+    for _ in range(LINKS_LIMIT - 1):
         pending = {name for name in pending if by_real[name] & pending}
     return pending
 

@@ -10,7 +10,7 @@ from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.portrait import InstancePortrait, Portrait, RealServerPortrait, ServicePortrait
 from lvsd.core.desired import desired, kernel_service
 from lvsd.core.failover import reported
-from lvsd.core.health import in_maintenance, standing_state, worst_check
+from lvsd.core.health import in_maintenance, sound_state, worst_check
 from lvsd.core.identity import endpoint_text, service_key, virtual_text
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
@@ -89,7 +89,7 @@ def _real(
     elif real in virtual.fallback:
         state, reason = "fallback", ""
     else:
-        state = standing_state(director, virtual, real).value
+        state = sound_state(director, virtual, real).value
         verdict = worst_check(director, virtual, real)[1]
         reason = outcome_words(verdict.outcome)[0] if verdict is not None else ""
     return RealServerPortrait(

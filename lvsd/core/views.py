@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from checkers.core.messages import State, Verdict
-from config.checks import Check, Timing
+from config.checks import Check, FollowCheck, Timing
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.messages import (
     CheckRow,
@@ -24,7 +24,9 @@ from lvsd.core.desired import desired
 from lvsd.core.health import (
     asked_weight,
     check_state,
+    check_verdict,
     checked_state,
+    checks_states,
     effective_weight,
     hold_on,
     in_maintenance,
@@ -169,18 +171,21 @@ def _real(
         hold=hold.value if hold is not None else "",
         priority_group=real.priority_group,
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
+        checks_up=checks_states(director, virtual, real).count(State.UP) if real.further_checks else 0,
+        checks_needed=(real.needed or len(real.checks)) if real.further_checks else 0,
     )
 
 
 def _checks(virtual: VirtualService, real: RealServer, director: Director, now: float) -> tuple[CheckRow, ...]:
     return tuple(
-        _check(check, director.verdicts.get(identity), check_state(director, identity, check), now)
+        _check(check, check_verdict(director, identity, check), check_state(director, identity, check), now)
         for identity, check in numbered_checks(virtual, real)
     )
 
 
 def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> CheckRow:
     result, detail = outcome_words(verdict.outcome) if verdict is not None else ("", "")
+    follows = isinstance(check.kind, FollowCheck)  # what it takes stands with whom it follows
     return CheckRow(
         check=check_word(check.kind),
         state=state.value,
@@ -189,13 +194,21 @@ def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> C
         detail=detail,
         probe_age=now - verdict.probed_at if verdict is not None else None,
         latency=verdict.latency if verdict is not None else None,
-        streak=verdict.streak if verdict is not None else 0,
-        needed=_needed(verdict, check.timing),
-        interval=check.timing.interval,
-        timeout=check.timing.timeout,
+        streak=verdict.streak if verdict is not None and not follows else 0,
+        needed=_needed(verdict, check.timing) if not follows else 0,
+        interval=interval_of(verdict, check.timing) if not follows else 0.0,
+        timeout=check.timing.timeout if not follows else 0.0,
         probes=verdict.probes if verdict is not None else 0,
         failures=verdict.failures if verdict is not None else 0,
     )
+
+
+def interval_of(verdict: Verdict | None, timing: Timing) -> float:
+    """How often it is probed, as things are."""
+    if verdict is not None and verdict.streak:
+        return timing.interval if timing.fast_interval is None else timing.fast_interval
+    down = verdict is not None and verdict.state is State.DOWN
+    return timing.interval if timing.down_interval is None or not down else timing.down_interval
 
 
 def _standing(virtual: VirtualService, real: RealServer, director: Director, state: State, weight: int | None) -> str:

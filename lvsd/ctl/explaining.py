@@ -44,6 +44,8 @@ def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
         lines.append(_HOLDS.get(real.hold, real.hold))
     if real.slow_start is not None:
         lines.append(f"It is back since not long and has {real.slow_start} % of its weight yet.")
+    if real.checks:
+        lines.append(f"{real.checks_up} of its {len(real.checks)} checks are up, {real.checks_needed} are needed.")
     if service.floor_broken:
         lines.append(f"The floor of {service.floor} is broken: {service.floor_broken}.")
     if service.quorum_state == "lost":
@@ -67,7 +69,10 @@ def _check(one: RealServerRow | CheckRow) -> list[str]:
     detail = f": {one.detail}" if one.detail else ""
     latency = "" if one.latency is None else f" in {one.latency * 1000:.1f} ms"
     found = f"{span(one.probe_age)} ago it found {one.result}{latency}{detail}"
-    return [f"Check {one.check}: {one.state} since {span(one.state_age)}; {found}.", _next(one)]
+    line = f"Check {one.check}: {one.state} since {span(one.state_age)}; {found}."
+    if one.check == "follow":
+        return [line, "It is as healthy as the real server that it follows; nothing is probed for it."]
+    return [line, _next(one)]
 
 
 def _next(one: RealServerRow | CheckRow) -> str:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from config.model import ConnectionSync, Ipvs, VirtualAddress, VrrpInstance
+from config.pool_rules import Amount, Floor, PoolRules
 from config.secret import Secret
 from config.words import SyncRole
 from lvsd.control.portrait import Portrait, RealServerPortrait
@@ -54,6 +55,18 @@ def test_what_the_kernel_has_beside_the_configuration_is_a_stranger() -> None:
     assert seen(bench).services[NAME].held_settings.startswith("rr ")
     bench.director = replaced(bench.director, kernel=replaced(bench.director.kernel, table={}))
     assert seen(bench).services[NAME].held_settings == "not in the kernel"
+
+
+def test_who_is_only_kept_is_down_for_a_peer() -> None:
+    kept = replace(HTTP, rules=PoolRules(Floor(Amount(1))), fallback=())
+    bench = Bench(config(kept))
+    bench.hear({"1.1.1.17": State.UP, "1.1.1.18": State.UP})
+    bench.hear({"1.1.1.17": State.DOWN, "1.1.1.18": State.DOWN})
+    reals = seen(bench).services[NAME].real_servers
+    assert [(one.state, one.reason, one.wanted) for one in reals.values()] == [
+        ("down", "refused", None),
+        ("down", "refused", 1),
+    ]
 
 
 def test_maintenance_is_named() -> None:
