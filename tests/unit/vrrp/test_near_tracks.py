@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from config.model import AnyTrack, TrackedFile, TrackedInterface, TrackedRoute, VirtualAddress, VrrpInstance
+from config.model import AnyTrack, TrackedFile, TrackedInterface, TrackedRoute, VrrpInstance
 from lvsd.runtime.vrrp_held import HeldFile
 from lvsd.runtime.vrrp_routers import Routers
 from lvsd.vrrp.messages import Configure, Role, configuration, decode_order, encode
 from lvsd.vrrp.sight import Interface, Sight
-from lvsd.vrrp.tracks import destinations, near_weight
+from lvsd.vrrp.tracks import near_weight
 from netlink.routes import Destination, Hop, Route
 from tests.unit.vrrp import samples
 from tests.unit.vrrp.fake_network import FakeNetwork
@@ -27,8 +27,8 @@ def tracking(*tracks: AnyTrack) -> VrrpInstance:
     return replace(samples.instance(), tracks=tracks)
 
 
-def weighed(track: AnyTrack, *hops: Hop, interface: Interface = UP, to: Destination = TO) -> tuple[int, str]:
-    sight = Sight({"eth1": interface}, routes=(Route(to, hops),) if hops else ())
+def weighed(track: AnyTrack, *hops: Hop, interface: Interface = UP) -> tuple[int, str]:
+    sight = Sight({"eth1": interface}, routes=(Route(TO, hops),) if hops else ())
     return near_weight(tracking(track), sight)
 
 
@@ -76,21 +76,12 @@ def test_a_route(weight: int, inverted: bool, there: tuple[int, str], missing: t
         (replace(ROUTE, gateway=GATEWAY), (VIA,), True),
         (replace(ROUTE, gateway="192.0.2.10"), (VIA,), False),
         (replace(ROUTE, table=100), (VIA,), False),
-        (replace(ROUTE, prefix="default"), (VIA,), False),
+        (replace(ROUTE, prefix="0.0.0.0/0"), (VIA,), False),
     ],
 )
 def test_which_ways_count(track: TrackedRoute, hops: tuple[Hop, ...], counts: bool) -> None:
     assert (weighed(track, *hops)[1] == "") is counts
     assert weighed(track, *hops, interface=DOWN)[1] != ""
-
-
-def test_the_default_route_is_that_of_the_instances_family() -> None:
-    track = TrackedRoute(prefix="default")
-    six = replace(samples.instance(version=3), addresses=(VirtualAddress("fe80::1", 64, "eth0"),))
-    four = tracking(track, INTERFACE)
-    both = destinations((four, replace(six, tracks=(track,))))
-    assert both == {Destination("0.0.0.0/0"), Destination("::/0")}
-    assert weighed(track, VIA, to=Destination("0.0.0.0/0")) == (0, "")
 
 
 def test_the_vrrp_process_is_told_of_interfaces_and_routes_alone() -> None:
