@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from checkers.core.messages import Hello, State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
-from config.checks import Check, TcpCheck, Timing
+from config.checks import Check, FollowCheck, TcpCheck, Timing
 from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
 from config.words import Forwarding, OnFailure, Protocol
 from lvsd.core.director import step
@@ -105,7 +105,7 @@ class Bench:
             verdict(check_id(service, one), states[one.address], self.now, outcome)
             for service in self.director.config.services
             for one in service.real_servers
-            if one.address in states
+            if one.address in states and not isinstance(one.check.kind, FollowCheck)
         )
         return self.feed(VerdictsHeard(Verdicts(self.director.generation, heard)))
 
