@@ -131,3 +131,47 @@ def test_the_weight_is_what_the_last_healthy_outcome_asked_for(
     last = after(known, history, timing)[-1]
     assert last.weight == (asked[-1] if asked else None)
     assert last.verdict("x").weight == last.weight
+
+
+class HaproxysCounter:
+    """HAProxy's model of the same rule: a counter from 0 to rise + fall - 1, the server being up from `rise` on.
+
+    What it has not: a beginning where nothing is known, which the first conclusive outcome ends.
+    """
+
+    def __init__(self, known: State, timing: Timing) -> None:
+        self.rise, self.top = timing.rise, timing.rise + timing.fall - 1
+        self.health = {State.UP: self.top, State.DOWN: 0, State.UNKNOWN: None}[known]
+
+    def take(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Inconclusive):
+            return
+        healthy = isinstance(outcome, Healthy)
+        if self.health is None:
+            self.health = self.top if healthy else 0
+        elif healthy and self.health < self.top:
+            self.health += 1
+            self.health = self.top if self.health >= self.rise else self.health
+        elif not healthy and self.health > 0:
+            self.health -= 1
+            self.health = 0 if self.health < self.rise else self.health
+
+    @property
+    def state(self) -> State:
+        if self.health is None:
+            return State.UNKNOWN
+        return State.UP if self.health >= self.rise else State.DOWN
+
+    @property
+    def settled(self) -> bool:
+        """No outcome contradicts what is believed: HAProxy's `inter` or `downinter` counts, else its `fastinter`."""
+        return self.health in (None, 0, self.top)
+
+
+@given(STATES, st.lists(OUTCOMES, max_size=40), st.builds(Timing, rise=st.integers(1, 5), fall=st.integers(1, 5)))
+def test_every_step_is_haproxys(known: State, history: list[Outcome], timing: Timing) -> None:
+    model = HaproxysCounter(known, timing)
+    for health, outcome in zip(after(known, history, timing)[1:], history, strict=True):
+        model.take(outcome)
+        assert health.state is model.state
+        assert (health.streak == 0) is model.settled
