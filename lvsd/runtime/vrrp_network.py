@@ -15,7 +15,7 @@ from lvsd.runtime.neighbour_socket import NeighbourSocket
 from lvsd.runtime.vrrp_router import Place
 from lvsd.runtime.vrrp_socket import VrrpSocket
 from lvsd.vrrp.sight import Interface, Sight
-from lvsd.vrrp.virtual_mac import Macvlan
+from lvsd.vrrp.virtual_mac import Macvlan, is_ours
 from netlink.errors import NetlinkError
 from netlink.interfaces import DAD_FAILED, MACVLAN, MACVLAN_BRIDGE, TENTATIVE, Link
 from netlink.route_socket import RouteSocket
@@ -37,14 +37,13 @@ class SystemNetwork:
         self._neighbours = NeighbourSocket()
         self._sockets: dict[Place, VrrpSocket] = {}
         self._indexes: dict[str, int] = {}
-        self._macvlans: frozenset[str] = frozenset()
+        self._ours: frozenset[str] = frozenset()  # macvlans with a virtual router's MAC
         self._seen: tuple[Route, ...] = ()
 
     def look(self) -> Sight:
         """All interfaces and addresses as they are. Raises NetlinkError."""
         links = self._routes.links()
         self._indexes = {name: link.index for name, link in links.items()}
-        self._macvlans = frozenset(name for name, link in links.items() if link.kind == MACVLAN)
         names = {link.index: name for name, link in links.items()}
         addresses: dict[str, list[tuple[str, int]]] = {}
         tentative = set()
@@ -55,6 +54,7 @@ class SystemNetwork:
             if one.flags & (TENTATIVE | DAD_FAILED):
                 tentative.add((names[one.index], one.address))
         interfaces = {name: _interface(link) for name, link in links.items()}
+        self._ours = frozenset(name for name, one in interfaces.items() if is_ours(one))
         return Sight(
             interfaces,
             {name: tuple(found) for name, found in addresses.items()},
@@ -127,7 +127,7 @@ class SystemNetwork:
             no_dad=ipv6,
             deprecated=ipv6,
             # A second route to the network would one day be the first. Link-local clients are reached by no other.
-            no_prefix_route=address.interface in self._macvlans and not ip_address(address.address).is_link_local,
+            no_prefix_route=address.interface in self._ours and not ip_address(address.address).is_link_local,
         )
 
     def delete(self, address: VirtualAddress) -> bool:
@@ -147,8 +147,8 @@ class SystemNetwork:
             vrrp_macvlan.restore(*restored)
 
     def raise_macvlan(self, name: str, *, up: bool) -> bool:
-        """Raise or lower it; whether it is there. Raises NetlinkError."""
-        return name in self._indexes and self._routes.set_up(self._indexes[name], up=up)
+        """Raise or lower it, if it is ours; whether it is there. Raises NetlinkError."""
+        return name in self._ours and self._routes.set_up(self._indexes[name], up=up)
 
 
 def _interface(link: Link) -> Interface:

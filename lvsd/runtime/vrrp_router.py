@@ -53,7 +53,7 @@ class Network(Protocol):
         """Remove it; and give the interface below its settings back. Raises NetlinkError, OSError."""
 
     def raise_macvlan(self, name: str, *, up: bool) -> bool:
-        """Raise or lower it; whether it is there. Raises NetlinkError."""
+        """Raise or lower it, if it is ours; whether it is there. Raises NetlinkError."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from config.model import VirtualAddress
 from lvsd.runtime.vrrp_router import Place
 from lvsd.vrrp.sight import Interface, Sight
-from lvsd.vrrp.virtual_mac import Macvlan, alias_of
+from lvsd.vrrp.virtual_mac import Macvlan, alias_of, is_ours
 from netlink.errors import NetlinkError
 from netlink.routes import Destination, Route
 
@@ -99,9 +99,9 @@ class FakeNetwork:
     def raise_macvlan(self, name: str, *, up: bool) -> bool:
         self.done.append(("raise" if up else "lower", name))
         there = self.interfaces.get(name)
-        if there is not None:
+        if there is not None and is_ours(there):
             self.interfaces[name] = dataclasses.replace(there, up=up, raised=up)
-        return there is not None
+        return there is not None and is_ours(there)
 
     def delete(self, address: VirtualAddress) -> bool:
         self.done.append(("delete", address))
