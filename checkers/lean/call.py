@@ -26,6 +26,9 @@ from checkers.probes.session import FAREWELL_SECONDS, RECEIVE_BYTES
 CONNECTED = Healthy("connected")
 RECEIVES_A_TURN = 8  # then the others have theirs
 
+SocketType = socket.SocketType  # looked up thousands of times a second
+IPPROTO_TCP, TCP_QUICKACK, MSG_NOSIGNAL = socket.IPPROTO_TCP, socket.TCP_QUICKACK, socket.MSG_NOSIGNAL
+_BEGUN = (errno.EINPROGRESS, 0)
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _INCOMING = select.EPOLLIN | select.EPOLLRDHUP | TROUBLE
 _ENDED = select.EPOLLRDHUP | TROUBLE
@@ -53,13 +56,24 @@ class Owner(Protocol):
 class Call:
     """Driven by the reactor (`ready`, `go_on`) and by its owner's alarm (`late`)."""
 
-    reported = False
-    began_at = connected_at = secured_at = first_byte_at = 0.0  # 0: not yet
-    _socket: socket.SocketType | None = None
-    _stage = Stage.CONNECTING
-    _pending = b""  # what the socket has not taken yet
-    _hung_up = False
-    _closed = False
+    __slots__ = (
+        "_closed",
+        "_conversation",
+        "_dial",
+        "_hung_up",
+        "_left",
+        "_owner",
+        "_pending",
+        "_reactor",
+        "_secured",
+        "_socket",
+        "_stage",
+        "began_at",
+        "connected_at",
+        "first_byte_at",
+        "reported",
+        "secured_at",
+    )
 
     def __init__(
         self,
@@ -76,6 +90,13 @@ class Call:
         self._conversation = conversation
         self._secured = secured
         self._left = 0
+        self._socket: socket.SocketType | None = None
+        self._stage = Stage.CONNECTING
+        self._pending = b""  # what the socket has not taken yet
+        self._hung_up = False
+        self._closed = False
+        self.reported = False
+        self.began_at = self.connected_at = self.secured_at = self.first_byte_at = 0.0  # 0: not yet
 
     def begin(self, now: float) -> None:
         """Connect, without looking up any name."""
@@ -84,13 +105,13 @@ class Call:
             self._left = self._conversation.allowance_bytes
         family, address = self._dial
         try:
-            self._socket = socket.SocketType(family, _STREAM)
+            self._socket = sock = SocketType(family, _STREAM)
             if self._secured is not None or (self._conversation is not None and self._conversation.speaks_first):
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # our words will carry the ACK
-            number = self._socket.connect_ex(address)
-            if number not in (0, errno.EINPROGRESS):
+                sock.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)  # our words will carry the ACK
+            number = sock.connect_ex(address)
+            if number not in _BEGUN:
                 raise at_once(number)
-            self._reactor.listen(self._socket.fileno(), self)
+            self._reactor.listen(sock.fileno(), self)
         except (Stuck, OSError) as error:
             self._failed(error, now)
 
@@ -180,18 +201,25 @@ class Call:
     def _talk(self, conversation: Conversation) -> None:
         words = conversation.begin()
         if words:
-            self._say(words)
+            if self._secured is None:
+                self._send(words)
+            else:
+                self._say(words)
         if conversation.half_close:
             self._opened().shutdown(socket.SHUT_WR)
 
     def _receive(self, now: float) -> None:
         for _ in range(RECEIVES_A_TURN):
-            size = min(RECEIVE_BYTES, self._left + 1)
+            left = self._left
+            size = RECEIVE_BYTES if left >= RECEIVE_BYTES else left + 1
+            sock = self._socket
+            if sock is None:
+                raise EOFError
             try:
-                octets = self._opened().recv(size)
+                octets = sock.recv(size)
             except BlockingIOError:
                 return
-            self._left -= len(octets)
+            self._left = left - len(octets)
             if self._left < 0:
                 text = "more than a check reads"
                 raise TooLarge(text)
@@ -292,14 +320,18 @@ class Call:
 
     def _send(self, octets: bytes) -> None:
         """As much as the socket takes; the rest when it takes more."""
-        octets = self._pending + octets
+        if self._pending:
+            octets = self._pending + octets
         if not octets:
             return
+        sock = self._socket
+        if sock is None:
+            raise EOFError
         try:
-            sent = self._opened().send(octets, socket.MSG_NOSIGNAL)
+            sent = sock.send(octets, MSG_NOSIGNAL)
         except BlockingIOError:
             sent = 0
-        self._pending = octets[sent:]
+        self._pending = octets[sent:] if sent < len(octets) else b""
 
     def _opened(self) -> socket.SocketType:
         if self._socket is None:

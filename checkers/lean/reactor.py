@@ -41,6 +41,7 @@ class Reactor:
         """Nothing is watched."""
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
+        self._register = self._epoll.register
         self._listeners: dict[int, Listener] = {}
         self._wheel = Wheel()
         self._timer: asyncio.TimerHandle | None = None
@@ -55,7 +56,7 @@ class Reactor:
     def listen(self, descriptor: int, listener: Listener) -> None:
         """Tell `listener` of this descriptor until `forget`."""
         self._listeners[descriptor] = listener
-        self._epoll.register(descriptor, INTEREST)
+        self._register(descriptor, INTEREST)
 
     def forget(self, descriptor: int) -> None:
         """The descriptor is about to be closed, which ends the kernel's interest in it."""

@@ -132,7 +132,7 @@ class Runner:
         self._stalled_before = 0.0
         self.wake = ASLEEP
         self._ticks = int(grain(given.assigned.timing) / TICK_SECONDS)
-        engine.reactor.wake_at(given.moment, self, self._ticks)
+        self._sleep()
 
     @property
     def course(self) -> Course:
@@ -176,7 +176,7 @@ class Runner:
             self._course.retime(assigned, now)
         else:
             self._course = course(assigned, self._course.health, now)
-            self._engine.reactor.wake_at(self._course.moment, self, self._ticks)
+            self._sleep()
 
     def hurry(self, now: float) -> None:
         """Probe now, unless that is being done, or was a moment ago."""
@@ -271,6 +271,12 @@ class Runner:
         if self._call is not None:
             engine.reactor.wake_at(now + assigned.timing.timeout, self)
 
+    def _sleep(self) -> None:
+        """Until the next probe: in a slot together with others, unless it is a hurried one."""
+        rhythm = self._course.rhythm
+        hurried = rhythm.hurried_to is not None and not rhythm.slowed
+        self._engine.reactor.wake_at(rhythm.moment, self, 1 if hurried else self._ticks)
+
     def _looked_up(self, assigned: AssignedCheck) -> Dial:
         """Once for all calls. Raises Stuck."""
         dial = self._dial = numeric(assigned.target)
@@ -280,9 +286,7 @@ class Runner:
     def _rest(self, now: float) -> None:
         if not self._gone:
             self._course.ended(now)
-            rhythm = self._course.rhythm
-            exact = rhythm.hurried_to is not None and not rhythm.slowed
-            self._engine.reactor.wake_at(rhythm.moment, self, 1 if exact else self._ticks)
+            self._sleep()
         if self._out:
             self._out = False
             self._engine.release(self)
