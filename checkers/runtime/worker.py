@@ -42,7 +42,7 @@ from checkers.runtime.ways import Ways
 REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
 BEAT_SECONDS = 1.0
 RECENT_BEATS = 2  # the recently probed are told every so many beats
-RECENT_AT_ONCE = 256  # so many at most, the longest untold first: thousands are told with all
+RECENT_AT_ONCE = 64  # so many at most, the longest untold first: thousands are told with all
 ALL_BEATS = 15  # and everything, so that whatever was lost heals
 STOP_SECONDS = 1.0
 FAULT_LINES_A_MINUTE = 6
