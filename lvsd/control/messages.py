@@ -53,6 +53,7 @@ class OverrideRequest(msgspec.Struct, frozen=True, tag="override"):
     """A person's word on a real server (`ADDRESS` or `ADDRESS:PORT`): drain, disable, weight, or enable to end it.
 
     In `service` alone, or in all services that have it; for `seconds`, or until enabled. `force`: below the floor, too.
+    `deadline`: seconds until a drain ends with what is left.
     """
 
     real: str
@@ -62,6 +63,7 @@ class OverrideRequest(msgspec.Struct, frozen=True, tag="override"):
     seconds: float | None = None
     reason: str = ""
     force: bool = False
+    deadline: float | None = None
 
 
 class OverridesRequest(msgspec.Struct, frozen=True, tag="overrides"):
@@ -111,9 +113,10 @@ class CheckRow(msgspec.Struct, frozen=True):
 
 
 class OverrideMark(msgspec.Struct, frozen=True):
-    """A person's word on a real server (drain, disable, weight), or the wait for one (await).
+    """A person's word on a real server (drain, drained, disable, weight), or the wait for one (await).
 
-    Who said it (user id), seconds ago, seconds to go.
+    Who said it (user id), seconds ago, seconds to go. `deadline`: seconds until a drain ends in any case;
+    `connections_left`: what it left at its end.
     """
 
     kind: str
@@ -122,6 +125,8 @@ class OverrideMark(msgspec.Struct, frozen=True):
     uid: int
     age: float
     left: float | None
+    deadline: float | None = None
+    connections_left: int = 0
 
 
 class RealServerRow(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from config.words import HASHING_SCHEDULERS, Forwarding, OnFailure
 from lvsd.core import fallback, groups
 from lvsd.core.groups import FALLBACK
 from lvsd.core.health import given_weight, overriding_weight, standing_state, withheld
-from lvsd.core.identity import service_key
+from lvsd.core.identity import real_id, service_key
+from lvsd.core.pool_state import OverrideKind
 from lvsd.core.quorum import fallback_serves
 from lvsd.core.state import Director
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
@@ -69,9 +70,17 @@ def _destinations(
     return wanted
 
 
+def _keeps_place(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+    """As `stays_when_out`; but one that was drained to its end leaves, unless others would lose their clients."""
+    override = director.overrides.get(real_id(virtual, real)) if director.overrides else None
+    if override is not None and override.kind is OverrideKind.DRAINED and virtual.scheduler not in HASHING_SCHEDULERS:
+        return False
+    return stays_when_out(virtual, real)
+
+
 def _weight(director: Director, virtual: VirtualService, real: RealServer, held: Destination | None) -> int | None:
     """The weight a real server gets; None: it is not in the table. When the quorum is lost the healthy go, too."""
-    out = 0 if stays_when_out(virtual, real) else None
+    out = 0 if _keeps_place(director, virtual, real) else None
     match standing_state(director, virtual, real):
         case State.UP:
             if fallback_serves(director, virtual):

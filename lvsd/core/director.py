@@ -11,6 +11,7 @@ from dataclasses import replace
 from checkers.core.messages import Hello
 from config.model import Config
 from lvsd.core import (
+    draining,
     following,
     groups,
     hooks,
@@ -45,6 +46,7 @@ from lvsd.core.effects import (
 )
 from lvsd.core.events import (
     ConfigChanged,
+    ConnectionsCounted,
     Event,
     MaintenanceSeen,
     OverridesSet,
@@ -103,7 +105,7 @@ def _decided(director: Director, event: Event, now: float) -> Step:
             return _kernel(director, event, now)
         case SettingsRead() | SettingsUnreadable() | SettingsApplied() | SysctlsRead() | SysctlsApplied():
             return _ipvs(director, event, now)
-        case MaintenanceSeen() | OverridesSet():
+        case MaintenanceSeen() | OverridesSet() | ConnectionsCounted():
             return _said(director, event, now)
         case Resumed():
             return _settled(director, [], now)
@@ -124,8 +126,8 @@ def _ipvs(
             return kernel_settings.heard(director, event, now)
 
 
-def _said(director: Director, event: MaintenanceSeen | OverridesSet, now: float) -> Step:
-    """A person takes real servers out of service, or has another word on them."""
+def _said(director: Director, event: MaintenanceSeen | OverridesSet | ConnectionsCounted, now: float) -> Step:
+    """A person takes real servers out of service, or has another word on them; or such a word has come to its end."""
     match event:
         case MaintenanceSeen(names):
             seen, told = maintenance.seen(director, names)
@@ -133,6 +135,9 @@ def _said(director: Director, event: MaintenanceSeen | OverridesSet, now: float)
         case OverridesSet(changes):
             heard, told = overrides.changed(director, changes, now)
             return _settled(slices.due(heard, None), told, now)
+        case ConnectionsCounted(counts):
+            drained, told = draining.counted(director, counts, now)
+            return _settled(drained, told, now) if told else (director, ())
 
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
-from lvsd.core.pool_state import Override
+from lvsd.core.pool_state import Connections, Override
 from lvsd.vrrp.messages import VrrpStatus
 from netlink.errors import Refusal, SettingRefusal
 from netlink.operations import Operation
 from netlink.settings import Setting, StartDaemon
-from netlink.table import ServiceKey, SyncDaemon, Table, Timeouts
+from netlink.table import DestinationKey, ServiceKey, SyncDaemon, Table, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,13 @@ class OverridesSet:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsCounted:
+    """What the kernel counts for the destinations of some services, one of which drains."""
+
+    counts: Mapping[ServiceKey, Mapping[DestinationKey, Connections]]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A second has passed."""
 
@@ -209,6 +216,7 @@ Event = (
     | SysctlsApplied
     | MaintenanceSeen
     | OverridesSet
+    | ConnectionsCounted
     | ScriptHeard
     | TracksSeen
     | Ticked

@@ -15,6 +15,9 @@ from lvsd.core.state import Director
 
 WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
 
+OUT = (OverrideKind.DISABLE, OverrideKind.DRAINED, OverrideKind.AWAIT)
+"""Words by which a real server is out."""
+
 _WORST_FIRST = {State.DOWN: 0, State.UNKNOWN: 1, State.UP: 2}
 
 
@@ -32,7 +35,7 @@ def taken_out(director: Director, virtual: VirtualService, real: RealServer) -> 
     """Whether it is out by a person's word, or until a person's word; one that is drained stays, without weight."""
     if director.overrides:
         override = director.overrides.get(real_id(virtual, real))
-        if override is not None and override.kind in (OverrideKind.DISABLE, OverrideKind.AWAIT):
+        if override is not None and override.kind in OUT:
             return True
     return in_maintenance(director.maintenance, real)
 

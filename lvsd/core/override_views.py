@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from config.model import RealServer, VirtualService
 from lvsd.control.messages import OverrideMark, OverrideRow, OverridesReply
 from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.pool_state import Connections
 from lvsd.core.state import Director
 from netlink.table import DestinationKey, ServiceKey
-
-
-class Connections(NamedTuple):
-    """What the kernel counts for a destination."""
-
-    active: int
-    inactive: int
-    persistent: int
-
 
 Counted = Mapping[tuple[ServiceKey, DestinationKey], Connections]
 _NONE = Connections(0, 0, 0)
@@ -31,7 +22,10 @@ def mark(director: Director, virtual: VirtualService, real: RealServer, now: flo
         return None
     left = None if override.until is None else override.until - now
     age = now - override.since
-    return OverrideMark(override.kind.value, override.weight, override.reason, override.uid, age, left)
+    due = None if override.deadline is None else override.deadline - now
+    return OverrideMark(
+        override.kind.value, override.weight, override.reason, override.uid, age, left, due, override.left
+    )
 
 
 def overrides(director: Director, counted: Counted, now: float, names: Collection[str] | None = None) -> OverridesReply:

@@ -30,6 +30,7 @@ class Asked:
     """What a person wants of a real server, `ADDRESS` or `ADDRESS:PORT`; `kind` None: nothing special any more.
 
     `service`: a virtual service's name or address, empty for all that have it. `seconds`: None for ever.
+    `deadline`: seconds until a drain ends with what is left.
     """
 
     real: str
@@ -40,6 +41,7 @@ class Asked:
     seconds: float | None = None
     reason: str = ""
     force: bool = False
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def decided(director: Director, asked: Asked, now: float) -> Refused | Changes:
     override = None
     if asked.kind is not None:
         weight = asked.weight if asked.kind is OverrideKind.WEIGHT else 0
-        override = Override(asked.kind, weight, asked.reason, asked.uid, now, until)
+        deadline = None if asked.deadline is None else now + asked.deadline
+        override = Override(asked.kind, weight, asked.reason, asked.uid, now, until, deadline)
     changes = {real_id(virtual, real): override for virtual, real in meant}
     if not asked.force and override is not None:
         for virtual in {virtual_text(one.virtual): one for one, _ in meant}.values():
@@ -83,6 +86,8 @@ def _wrong(asked: Asked) -> Refused | None:
         return Refused(f"a weight of {asked.weight}", f"from 0 to {WEIGHT_LIMIT}")
     if asked.seconds is not None and not 0 < asked.seconds <= LONGEST_SECONDS:
         return Refused("a time that is none, or too long", "at most 366 days; without it: until `lvsctl enable`")
+    if asked.deadline is not None and not 0 < asked.deadline <= LONGEST_SECONDS:
+        return Refused("a deadline that is none, or too far", "at most 366 days; without it: as long as it takes")
     if len(asked.reason) > REASON_LIMIT or not asked.reason.isprintable():
         return Refused("a reason that is too long, or no line of text", f"at most {REASON_LIMIT} characters")
     return None

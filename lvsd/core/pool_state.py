@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from lvsd.core.flapping import Flaps
 
@@ -21,7 +22,8 @@ class Hold(Enum):
 class OverrideKind(Enum):
     """What a person had done to a real server, or has to take back."""
 
-    DRAIN = "drain"  # no new connections: weight 0, and it stays in the table
+    DRAIN = "drain"  # no new connections: weight 0, until those it has have ended
+    DRAINED = "drained"  # that is over: it is out
     DISABLE = "disable"  # out, as if its checks failed
     WEIGHT = "weight"  # another weight than the configured or asked one
     AWAIT = "await"  # it failed, and by the configuration it stays out until a person enables it
@@ -29,7 +31,10 @@ class OverrideKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A person's word on a real server: `weight` unless it is disabled, who (user id), when, and until when."""
+    """A person's word on a real server: `weight` unless it is disabled, who (user id), when, and until when.
+
+    `deadline`: when a drain ends in any case. `left`: the connections that a drain left at its end.
+    """
 
     kind: OverrideKind
     weight: int = 0
@@ -37,6 +42,21 @@ class Override:
     uid: int = 0
     since: float = 0.0
     until: float | None = None
+    deadline: float | None = None
+    left: int = 0
+
+
+class Connections(NamedTuple):
+    """What the kernel counts for a destination."""
+
+    active: int
+    inactive: int
+    persistent: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.active + self.inactive + self.persistent
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from lvsd.ctl.asking import as_json, asked
 from lvsd.ctl.spans import seconds
 
 LONGEST_SECONDS = 366 * 86400
+WITHOUT_END = f"{LONGEST_SECONDS}s"
 LOOK_SECONDS = 1.0
 
 _service = click.option("--service", default="", help="In this virtual service alone (its name or ADDRESS:PORT).")
@@ -29,8 +30,14 @@ _json = click.option("--json", "as_object", is_flag=True, help="For programs.")
 @_for
 @_reason
 @_force
+@click.option("--deadline", type=seconds(1, LONGEST_SECONDS), help="Take it out after so long, whatever is left of it.")
 @click.option(
-    "--wait", "patience", type=seconds(1, 86400), help="Wait until its connections have ended, at most so long."
+    "--wait",
+    "patience",
+    type=seconds(1, LONGEST_SECONDS),
+    is_flag=False,
+    flag_value=WITHOUT_END,
+    help="Wait until that is over; at most so long, where that is said.",
 )
 @_json
 @click.pass_obj
@@ -42,20 +49,22 @@ def drain(
     span: float | None,
     reason: str,
     force: bool,
+    deadline: float | None,
     patience: float | None,
     as_object: bool,
 ) -> None:
-    """Send no new connections to a real server (ADDRESS or ADDRESS:PORT): weight 0, and present ones live on.
+    """Send no new connections to a real server (ADDRESS or ADDRESS:PORT), and take it out when its present ones ended.
 
-    It holds until `lvsctl enable`, or for the time of --for, over restarts and reloads. Refused when too few real
-    servers would be left: fewer than the service's floor, or none.
+    At first it has weight 0; when no connection and no persistence is left of it, or at the deadline, it leaves the
+    table (under sh and mh it stays in it). It holds until `lvsctl enable`, or for the time of --for, over restarts and
+    reloads. Refused when too few real servers would be left: fewer than the service's floor, or none.
     """
-    reply = _said(run_dir, OverrideRequest(real, "drain", 0, service, span, reason, force))
+    reply = _said(run_dir, OverrideRequest(real, "drain", 0, service, span, reason, force, deadline))
     if patience is not None:
         reply = _waited(run_dir, reply, patience)
     _show(reply, as_object=as_object)
-    if patience is not None and any(map(_left, reply.overrides)):
-        click.echo("lvsctl: connections are left (`lvsctl disable` ends the wait)", err=True)
+    if patience is not None and (failure := _failure(reply)):
+        click.echo(f"lvsctl: {failure}", err=True)
         sys.exit(1)
 
 
@@ -131,18 +140,39 @@ def _all(run_dir: Path) -> OverridesReply:
 
 
 def _waited(run_dir: Path, reply: OverridesReply, patience: float) -> OverridesReply:
-    """Look again until nothing is left, somebody else ended the draining, or the time is over."""
+    """Look again until all are drained, somebody else ended the draining, or the time is over."""
     meant = {(one.service, one.real_server) for one in reply.overrides}
     end = time.monotonic() + patience
-    while any(map(_left, reply.overrides)) and time.monotonic() < end:
+    progress = ""
+    while any(map(_drains, reply.overrides)) and time.monotonic() < end:
+        progress = _progressed(reply, progress)
         time.sleep(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
         rows = (one for one in _all(run_dir).overrides if (one.service, one.real_server) in meant)
         reply = OverridesReply(tuple(rows))
     return reply
 
 
-def _left(one: OverrideRow) -> int:
-    return one.active + one.inactive + one.persistent
+def _progressed(reply: OverridesReply, before: str) -> str:
+    """A line on a terminal whenever the counts have changed."""
+    active, inactive, persistent = (
+        sum(getattr(one, name) for one in reply.overrides) for name in ("active", "inactive", "persistent")
+    )
+    text = f"left: {active} active, {inactive} inactive, {persistent} persistent"
+    if text != before and sys.stderr.isatty():
+        click.echo(text, err=True)
+    return text
+
+
+def _drains(one: OverrideRow) -> bool:
+    return one.override is not None and one.override.kind == "drain"
+
+
+def _failure(reply: OverridesReply) -> str:
+    """Why the wait did not end well, empty if it did."""
+    if any(map(_drains, reply.overrides)):
+        return "connections are left, and it goes on draining (`lvsctl disable` ends that)"
+    left = sum(one.override.connections_left for one in reply.overrides if one.override is not None)
+    return f"{left} connections were left at the deadline" if left else ""
 
 
 def _show(reply: OverridesReply, *, as_object: bool) -> None:

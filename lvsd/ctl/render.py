@@ -102,7 +102,8 @@ def _said(mark: OverrideMark) -> str:
     """A person's word on it."""
     if mark.kind == "await":
         return f"awaits `lvsctl enable` since {span(mark.age)}"
-    what = {"drain": "drained", "disable": "disabled"}.get(mark.kind, f"weight {mark.weight} by hand")
+    words = {"drain": "drained", "drained": "drained to the end", "disable": "disabled"}
+    what = words.get(mark.kind, f"weight {mark.weight} by hand")
     left = f" for {span(mark.left)} more" if mark.left is not None else ""
     return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
 

@@ -58,10 +58,11 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
-from lvsd.core.pool_state import Override
+from lvsd.core.pool_state import Connections, Override
 from lvsd.core.state import Director
 from lvsd.runtime import sysctls
 from lvsd.runtime.channel import PacketListener, PacketPeer
+from lvsd.runtime.counters import Counters
 from lvsd.runtime.history import History
 from lvsd.runtime.journal import tell
 from lvsd.runtime.maintenance import Maintenance
@@ -93,6 +94,7 @@ class Runtime:
         self._maintenance = Maintenance()
         self._tracks = TrackWatch()
         self._look = TableLook(reader or kernel, read_proc_ip_vs, lambda: self._belief.kernel.table, self.feed)
+        self._counters = Counters(kernel, lambda: self._belief, self.feed)
         self._feeding = False
         self._settled = asyncio.Event()
         self._settled.set()
@@ -126,14 +128,10 @@ class Runtime:
             case Tell(level, event, fields):
                 tell(level.value, event, **fields)
                 self.history.note(level.value, event, fields)
-            case Apply() | ReadTable() | ApplySettings() | ReadSettings():
+            case Apply() | ReadTable() | ApplySettings() | ReadSettings() | ApplySysctls() | ReadSysctls():
                 self._ask_kernel(effect)
             case RememberDaemons() | RememberOverrides() | RememberOwned() | RememberRoles():
                 self._write_down(effect)
-            case ReadSysctls(names):
-                self._events.append(sysctls.read(names))
-            case ApplySysctls(values):
-                self._events.append(sysctls.apply(values))
             case Yield():
                 self._resume_soon()
             case AssignChecks(generation, checks):
@@ -175,9 +173,7 @@ class Runtime:
     def destination_connections(self) -> override_views.Counted:
         """What the kernel counts for each destination. Raises NetlinkError."""
         return {
-            (one.service.key, found.destination.key): override_views.Connections(
-                found.active, found.inactive, found.persistent
-            )
+            (one.service.key, found.destination.key): Connections(found.active, found.inactive, found.persistent)
             for one in self._kernel.read_status()
             for found in one.destinations
         }
@@ -191,7 +187,9 @@ class Runtime:
         else:
             self._notify.send(request_of(effect, self._belief.config.daemon))
 
-    def _ask_kernel(self, effect: Apply | ReadTable | ApplySettings | ReadSettings) -> None:
+    def _ask_kernel(
+        self, effect: Apply | ReadTable | ApplySettings | ReadSettings | ApplySysctls | ReadSysctls
+    ) -> None:
         match effect:
             case Apply(operations):
                 self._apply(operations)
@@ -202,6 +200,10 @@ class Runtime:
                 self._apply_settings(settings)
             case ReadSettings():
                 self._events.append(self._read_settings())
+            case ReadSysctls(names):
+                self._events.append(sysctls.read(names))
+            case ApplySysctls(values):
+                self._events.append(sysctls.apply(values))
 
     def _apply(self, operations: tuple[Operation, ...]) -> None:
         try:
@@ -320,6 +322,7 @@ class Runtime:
             self.feed(tracks)
         self.feed(Ticked())
         self._look.tick()
+        self._counters.tick()
 
     def _look_for_maintenance(self, config: Config) -> None:
         names = self._maintenance.look(config.daemon.maintenance_directory)
@@ -366,6 +369,7 @@ class Runtime:
         if self._notify is not None:
             self._notify.close()
         self._look.close()
+        self._counters.close()
         self._kernel.close()
 
 

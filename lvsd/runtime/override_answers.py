@@ -12,7 +12,8 @@ from lvsd.core.pool_state import OverrideKind
 from lvsd.runtime.director_runtime import Runtime
 from netlink.errors import NetlinkError
 
-_KINDS = {"enable": None, **{one.value: one for one in OverrideKind if one is not OverrideKind.AWAIT}}
+_SAID = (OverrideKind.DRAIN, OverrideKind.DISABLE, OverrideKind.WEIGHT)
+_KINDS = {"enable": None, **{one.value: one for one in _SAID}}
 
 
 def overrides(runtime: Runtime, request: OverrideRequest | OverridesRequest, uid: int) -> Reply:
@@ -36,6 +37,7 @@ def _override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:
         seconds=request.seconds,
         reason=request.reason,
         force=request.force,
+        deadline=request.deadline,
     )
     changes = decided(runtime.belief, asked, time.monotonic())
     if isinstance(changes, Refused):

@@ -11,7 +11,7 @@ from lvsd.core.pool_state import Override, OverrideKind
 VERSION = 1
 
 
-class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     real_server: str  # VIRTUAL > ADDRESS:PORT
     kind: OverrideKind
     weight: int
@@ -19,6 +19,8 @@ class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uid: int
     since: float  # seconds of the epoch
     until: float | None
+    deadline: float | None = None
+    left: int = 0
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +39,8 @@ def encoded(overrides: Mapping[str, Override], ahead: float) -> bytes:
             one.uid,
             round(one.since + ahead, 3),
             None if one.until is None else round(one.until + ahead, 3),
+            None if one.deadline is None else round(one.deadline + ahead, 3),
+            one.left,
         )
         for name, one in sorted(overrides.items())
     )
@@ -57,6 +61,8 @@ def decoded(text: bytes, ahead: float) -> dict[str, Override]:
             one.uid,
             one.since - ahead,
             None if one.until is None else one.until - ahead,
+            None if one.deadline is None else one.deadline - ahead,
+            one.left,
         )
         for one in found.overrides
     }

@@ -134,7 +134,8 @@ def test_waiting_ends_with_the_last_connection(
 ) -> None:
     monkeypatch.setattr("lvsd.ctl.override.LOOK_SECONDS", 0.0)
     other = OverrideRow("dns", "1.1.1.99:53", None, 0, 9, 9, 9)
-    director.replies = [OverridesReply((row(2),)), OverridesReply((row(1), other)), OverridesReply((row(0), other))]
+    gone = row(0, OverrideMark("drained", 0, "", 0, 1.0, None))
+    director.replies = [OverridesReply((row(2),)), OverridesReply((row(1), other)), OverridesReply((gone, other))]
     found = run(run_directory, "drain", "1.1.1.17", "--wait", "30s")
     assert found.exit_code == 0
     assert [type(one) for one in director.asked] == [OverrideRequest, OverridesRequest, OverridesRequest]
@@ -147,3 +148,36 @@ def test_waiting_has_an_end(run_directory: Path, director: Director, monkeypatch
     found = run(run_directory, "drain", "1.1.1.17", "--wait", "1s")
     assert found.exit_code == 1
     assert "connections are left" in found.stderr
+
+
+def drained(left: int) -> OverridesReply:
+    return OverridesReply((row(mark=OverrideMark("drained", 0, "", 0, 1.0, None, None, left)),))
+
+
+@pytest.mark.parametrize(
+    ("words", "deadline"), [([], None), (["--deadline", "10m"], 600.0), (["--deadline", "10m", "--wait"], 600.0)]
+)
+def test_a_drain_has_a_deadline(
+    run_directory: Path, director: Director, words: list[str], deadline: float | None
+) -> None:
+    director.replies = [drained(0)]
+    assert run(run_directory, "drain", "1.1.1.17", *words).exit_code == 0
+    assert director.asked[0] == OverrideRequest("1.1.1.17", "drain", deadline=deadline)
+
+
+def test_the_wait_ends_when_it_is_drained(run_directory: Path, director: Director) -> None:
+    director.replies = [OverridesReply((row(1),)), drained(0)]
+    found = run(run_directory, "drain", "1.1.1.17", "--wait")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert "drained" in found.stdout
+
+
+def test_what_a_deadline_left_is_told(run_directory: Path, director: Director) -> None:
+    director.replies = [OverridesReply((row(1),)), drained(3)]
+    found = run(run_directory, "drain", "1.1.1.17", "--wait", "1m")
+    assert (found.exit_code, found.stderr) == (1, "lvsctl: 3 connections were left at the deadline\n")
+
+
+def test_somebody_who_enables_it_ends_the_wait(run_directory: Path, director: Director) -> None:
+    director.replies = [OverridesReply((row(1),)), OverridesReply(())]
+    assert run(run_directory, "drain", "1.1.1.17", "--wait", "1m").exit_code == 0
