@@ -29,7 +29,6 @@ from config.sections import Fields
 NO_CHECK_SAID: Final = Fields(Place(""))
 _SPECIFIC: Final = frozenset(key.name for specific in keys.TYPE_KEYS.values() for key in specific)
 _KNOWN: Final = {kind: frozenset(key.name for key in keys.known_keys(kind)) for kind in keys.TYPE_KEYS}
-_COMMON: Final = frozenset(key.name for key in keys.COMMON_CHECK_KEYS)
 _INSTEAD: Final = (
     (keys.RECEIVE, keys.RECEIVE_REGEX),
     (keys.RECEIVE_REGEX, keys.RECEIVE),
@@ -79,9 +78,9 @@ def _over_each(own: Fields, items: Iterable[Fields], reading: Reading) -> tuple[
 def inherit_check(outer: Fields, inner: Fields, reading: Reading) -> Fields:
     """A level's keys over those of the level above.
 
-    A type of its own leaves the outer type's specific keys behind and the common ones that mean nothing to it, and so
-    does `receive` with an outer `receive_regex` and the other way round. Keys said here must belong to the type that
-    results.
+    A type of its own leaves the outer type's specific keys behind, and so does `receive` with an outer
+    `receive_regex` and the other way round. Keys said here must belong to the type that results; inherited ones that
+    mean nothing to it have no effect, and reach the levels below.
     """
     kind = check_type(inner) if inner.said(keys.TYPE) else check_type(outer)
     if not inner.said(keys.TYPE) or inner.get(keys.TYPE) is not None:
@@ -90,7 +89,7 @@ def inherit_check(outer: Fields, inner: Fields, reading: Reading) -> Fields:
 
 
 def _over(inner: Fields, outer: Fields, kind: str) -> Fields:
-    left = set(_SPECIFIC | (_COMMON - _KNOWN[kind])) if kind != check_type(outer) else set()
+    left = set(_SPECIFIC) if kind != check_type(outer) else set()
     left.update(gone.name for said, gone in _INSTEAD if inner.said(said))
     return inner.over(outer, without=frozenset(left))
 
@@ -112,6 +111,7 @@ def build_checks(probes: Probes, reading: Reading) -> tuple[Check, ...]:
 
 def build_check(fields: Fields, reading: Reading) -> Check:
     """The check, every default filled in."""
+    fields = fields.only(_KNOWN[check_type(fields)])
     built_in = Timing()
     fast, down = fields.get(keys.FAST_INTERVAL), fields.get(keys.DOWN_INTERVAL)
     timing = Timing(

@@ -78,7 +78,8 @@ class Fields:
     def only(self, names: frozenset[str]) -> Fields:
         """These without the keys not named."""
         values = {name: at for name, at in self.values.items() if name in names}
-        return Fields(self.place, values, {name: at for name, at in self.key_places.items() if name in names})
+        places = {name: at for name, at in self.key_places.items() if name in names}
+        return Fields(self.place, values, places, self.meant & names)
 
     def over(self, outer: Fields, without: frozenset[str] = frozenset()) -> Fields:
         """These, and those of `outer` that these do not say, except the keys named in `without`."""

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, cast
 
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     Check,
     Credentials,
     DnsCheck,
     Expect,
     ExternalCheck,
+    FollowCheck,
     FtpCheck,
     HttpCheck,
     ImapCheck,
@@ -19,13 +21,16 @@ from config.checks import (
     MysqlCheck,
     NntpCheck,
     NoCheck,
+    NtpCheck,
     PgsqlCheck,
     PingCheck,
     PopCheck,
     RadiusCheck,
+    RedisCheck,
     SimpleTcpCheck,
     SipCheck,
     SmtpCheck,
+    SynCheck,
     TcpCheck,
     Timing,
     Tls,
@@ -34,14 +39,14 @@ from config.checks import (
 )
 from config.convert.values import Keys, duration, ranges, said
 from config.convert.yamltext import Value
-from config.shape_checks import COMMON_CHECK_KEYS
+from config.shape_checks import common_keys, known_keys
 
-COMMON: Final = frozenset(key.name for key in COMMON_CHECK_KEYS)
 NEUTRAL: Final[Mapping[str, Value]] = {
     "interval": "5s", "timeout": "3s", "rise": 1, "fall": 3, "connects": 0, "method": "GET", "status": "200-299",
     "sni": False, "verify": False, "starttls": False, "helo": "lvsd.invalid", "query": "SELECT 1", "galera": False,
     "name": ".", "record": "SOA", "answer_needed": True, "transport": "udp", "user": "lvsd", "send": "",
-    "half_close": False, "reply": False, "count": 1, "dynamic_weight": False,
+    "half_close": False, "reply": False, "count": 1, "dynamic_weight": False, "source": False, "mark": 0,
+    "proxy_protocol": 0, "stratum": 15,
 }  # fmt: skip
 """How a key says that it is as if it were not said. The keys that are not here cannot say it."""
 
@@ -50,21 +55,26 @@ def check_keys(check: Check) -> Keys:
     """All that the check says otherwise than by default, its type always."""
     timing, usual = check.timing, Timing()
     fast = None if timing.fast_interval is None else duration(timing.fast_interval)
+    down = None if timing.down_interval is None else duration(timing.down_interval)
     return _kind_keys(check.kind) | said(
         port=check.port,
         address=check.address,
         interval=duration(timing.interval) if timing.interval != usual.interval else None,
         fast_interval=fast,
+        down_interval=down,
         timeout=duration(timing.timeout) if timing.timeout != usual.timeout else None,
         rise=timing.rise if timing.rise != usual.rise else None,
         fall=timing.fall if timing.fall != usual.fall else None,
         connects=timing.connects or None,
+        source=check.dial.source or None,
+        mark=check.dial.mark or None,
+        proxy_protocol=check.dial.proxy_protocol or None,
     )
 
 
 def shared_timing(checks: Iterable[Check]) -> Keys:
-    """The words of timing, other than the default ones, that all these checks have."""
-    written = [check_keys(check) for check in dict.fromkeys(checks)]
+    """The words of timing, other than the default ones, that all these checks have: all but those that follow."""
+    written = [check_keys(check) for check in dict.fromkeys(checks) if not isinstance(check.kind, FollowCheck)]
     found: Keys = {}
     for name in _TIMING if written else ():
         first = written[0].get(name)
@@ -73,12 +83,14 @@ def shared_timing(checks: Iterable[Check]) -> Keys:
     return found
 
 
-_TIMING: Final = ("interval", "fast_interval", "timeout", "rise", "fall", "connects")
+_TIMING: Final = ("interval", "fast_interval", "down_interval", "timeout", "rise", "fall", "connects")
 
 
 def over(keys: Keys, outer: Mapping[str, Value]) -> Keys | None:
     """What remains to be said below an outer check; None when the outer one says what cannot be unsaid."""
-    inherited = {name: value for name, value in outer.items() if name in COMMON or keys["type"] == outer.get("type")}
+    type_ = str(keys["type"])
+    known = {key.name for key in (known_keys(type_) if type_ == outer.get("type") else common_keys(type_))}
+    inherited = {name: value for name, value in outer.items() if name in known}
     found: Keys = {"type": keys["type"]} if keys["type"] != outer.get("type") else {}
     for name in inherited:
         if name not in keys and _OTHER_FORM.get(name) not in keys:
@@ -219,6 +231,30 @@ def _ping(kind: PingCheck) -> Keys:
     return {"type": "ping"} | said(count=kind.count if kind.count != 1 else None)
 
 
+def _redis(kind: RedisCheck) -> Keys:
+    credentials = kind.credentials
+    login = _login(credentials)
+    if credentials is not None and not credentials.login:
+        login = {"password": credentials.password.value}
+    return _mode("redis", kind.mode) | login | said(role=kind.role or None) | _tls(kind.tls)
+
+
+def _ntp(kind: NtpCheck) -> Keys:
+    return {"type": "ntp"} | said(stratum=kind.stratum if kind.stratum != NtpCheck().stratum else None)
+
+
+def _agent(kind: AgentCheck) -> Keys:
+    return {"type": "agent"} | said(send=kind.send or None)
+
+
+def _syn(_kind: SynCheck) -> Keys:
+    return {"type": "syn"}
+
+
+def _follow(kind: FollowCheck) -> Keys:
+    return {"type": "follow", "service": kind.service}
+
+
 def _external(kind: ExternalCheck) -> Keys:
     return {"type": "external", "command": list(kind.command)} | said(dynamic_weight=kind.dynamic or None)
 
@@ -256,6 +292,7 @@ _WRITERS: Final = cast(
         NoCheck: _none, TcpCheck: _tcp, HttpCheck: _http, MysqlCheck: _mysql, PgsqlCheck: _pgsql, ImapCheck: _imap,
         PopCheck: _pop, SmtpCheck: _smtp, LdapCheck: _ldap, FtpCheck: _ftp, NntpCheck: _nntp, DnsCheck: _dns,
         RadiusCheck: _radius, SipCheck: _sip, SimpleTcpCheck: _simpletcp, UdpCheck: _udp, PingCheck: _ping,
-        ExternalCheck: _external,
+        ExternalCheck: _external, RedisCheck: _redis, NtpCheck: _ntp, AgentCheck: _agent, SynCheck: _syn,
+        FollowCheck: _follow,
     },
 )  # fmt: skip

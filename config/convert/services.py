@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from config.build_service import ONE_PACKET_FLAG
-from config.checks import Check
+from config.checks import AgentCheck, Check, NoCheck
 from config.convert.checks import check_keys, over, shared_timing
+from config.convert.pool import pool_keys
 from config.convert.values import Keys, duration, endpoint, inside, said
 from config.convert.yamltext import Value
 from config.model import FirewallMark, Mail, Persistence, RealServer, Tunnel, VirtualEndpoint, VirtualService
@@ -16,6 +19,7 @@ from config.words import (
     HASHING_SCHEDULERS,
     SCHEDULER_FLAGS,
     Forwarding,
+    Initial,
     OnFailure,
     Protocol,
     TunnelChecksum,
@@ -34,19 +38,45 @@ def service_keys(service: VirtualService, defaults: Mapping[str, Value]) -> Keys
     }  # fmt: skip
     usual: Keys = {"scheduler": "wrr", "on_failure": OnFailure.REMOVE.value, "forwarding": "direct"}
     changed: Keys = {name: value for name, value in settings.items() if value != defaults.get(name, usual[name])}
-    outer = inside(defaults, "check")
-    checks, servers = _servers(service, forwarding, outer)
-    fallback = [_server(service, real, forwarding, {}) for real in service.fallback]
+    outer, everywhere = inside(defaults, "check"), _alike(service.real_servers)
+    checks, servers = _servers(service, forwarding, outer, everywhere)
+    fallback = [_server(service, real, forwarding, _fallback_checks(real), everywhere={}) for real in service.fallback]
     return (
         _virtual(service)
         | changed
         | _flags(service)
         | said(persistence=_persistence(service))
         | {name: value for name, value in _quorum(service).items() if defaults.get(name) != value}
+        | pool_keys(service.rules)
+        | everywhere
         | checks
         | {"real_servers": servers}
         | (said(fallback=fallback) if fallback else {})
     )
+
+
+def _alike(servers: Sequence[RealServer]) -> Keys:
+    """What all real servers say alike of their checks as a whole."""
+    said_ = [_judged(real) for real in servers]
+    return said_[0] if said_ and all(keys == said_[0] for keys in said_) else {}
+
+
+def _judged(real: RealServer) -> Keys:
+    return said(
+        checks_needed=_NEEDED.get(real.needed, real.needed) if real.needed else None,
+        initial=real.initial.value if real.initial is not Initial.ADOPT else None,
+    )
+
+
+_NEEDED: Final[Mapping[int, Value]] = {1: "any"}
+
+
+def _fallback_checks(real: RealServer) -> Keys:
+    """A fallback server inherits no check."""
+    keys: list[Value] = [check_keys(check) for check in real.checks]
+    if len(keys) > 1:
+        return {"checks": keys}
+    return {"check": keys[0]} if real.check != Check(NoCheck()) else {}
 
 
 def _commonest(values: Sequence[Forwarding], otherwise: Forwarding) -> Forwarding:
@@ -113,24 +143,33 @@ def mail_value(mail: Mail) -> Value:
     return {"to": to} | keys if keys else to
 
 
-def _servers(service: VirtualService, forwarding: Forwarding, outer: Mapping[str, Value]) -> tuple[Keys, list[Value]]:
+def _written(real: RealServer) -> tuple[Check, ...]:
+    """Its checks, those that are written alike also alike: an agent's weight is its real server's."""
+    return tuple(
+        replace(one, kind=AgentCheck(one.kind.send)) if isinstance(one.kind, AgentCheck) else one for one in real.checks
+    )
+
+
+def _servers(
+    service: VirtualService, forwarding: Forwarding, outer: Mapping[str, Value], everywhere: Keys
+) -> tuple[Keys, list[Value]]:
     """What the service says of checks, and its real servers, each with what it does otherwise."""
-    tried = Counter(real.checks for real in service.real_servers).most_common(_TRIED)
+    tried = Counter(_written(real) for real in service.real_servers).most_common(_TRIED)
     for shared in (*(checks for checks, _count in tried), None):
         level = _common_timing(service, outer) if shared is None else _level(shared, outer)
         if level is None:
             continue
-        own = [_own_checks(real.checks, shared, level, outer) for real in service.real_servers]
+        own = [_own_checks(_written(real), shared, level, outer) for real in service.real_servers]
         found = [keys for keys in own if keys is not None]
         if len(found) == len(own):
             pairs = zip(service.real_servers, found, strict=True)
-            return level, [_server(service, real, forwarding, keys) for real, keys in pairs]
+            return level, [_server(service, real, forwarding, keys, everywhere) for real, keys in pairs]
     raise AssertionError  # without a check of the service's every real server can say its own
 
 
 def _common_timing(service: VirtualService, outer: Mapping[str, Value]) -> Keys:
     """What the checks have in common where each real server has to say its own."""
-    checks = [check for real in service.real_servers for check in real.checks]
+    checks = [check for real in service.real_servers for check in _written(real)]
     keys = {name: value for name, value in shared_timing(checks).items() if outer.get(name) != value}
     return {"check": keys} if keys else {}
 
@@ -164,7 +203,7 @@ def _own_checks(
     return {"check": type_ | found}
 
 
-def _server(service: VirtualService, real: RealServer, forwarding: Forwarding, checks: Keys) -> Value:
+def _server(service: VirtualService, real: RealServer, forwarding: Forwarding, checks: Keys, everywhere: Keys) -> Value:
     virtual = service.virtual
     port = virtual.port if isinstance(virtual, VirtualEndpoint) else 0
     keys = said(
@@ -176,7 +215,9 @@ def _server(service: VirtualService, real: RealServer, forwarding: Forwarding, c
         on_failure=real.on_failure.value if real.on_failure else None,
         on_up=list(real.on_up) or None,
         on_down=list(real.on_down) or None,
+        group=real.priority_group if real.priority_group != 1 else None,
     )
+    keys |= {name: value for name, value in _judged(real).items() if name not in everywhere}
     if not keys and not checks:
         return real.address if real.port == port else endpoint(real.address, real.port)
     return {"address": real.address} | said(port=real.port if real.port != port else None) | keys | checks

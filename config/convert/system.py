@@ -19,6 +19,8 @@ def daemon_keys(daemon: Daemon) -> Keys:
         peer=_peer(daemon.peer) if daemon.peer else None,
         notify_fifo=daemon.notify_fifo,
         lvs_notify_fifo=daemon.lvs_notify_fifo,
+        workers=daemon.workers or None,
+        probes_per_host=daemon.probes_per_host if daemon.probes_per_host != usual.probes_per_host else None,
     )
 
 
@@ -35,6 +37,10 @@ def ipvs_keys(ipvs: Ipvs) -> Keys:
     return said(
         timeouts=_timeouts(ipvs.timeouts) if ipvs.timeouts else None,
         sync=_sync(ipvs.sync) if ipvs.sync else None,
+        expire_nodest_conn=ipvs.expire_nodest_conn,
+        expire_quiescent_template=ipvs.expire_quiescent_template,
+        conn_reuse_mode=ipvs.conn_reuse_mode,
+        sloppy_tcp=ipvs.sloppy_tcp,
     )
 
 
