@@ -78,7 +78,9 @@ class EventsRequest(msgspec.Struct, frozen=True, tag="events"):
 
 
 class PortraitsRequest(msgspec.Struct, frozen=True, tag="portraits"):
-    """Portraits of this balancer and of its peers, to be compared."""
+    """Portraits of this balancer and of its peers, to be compared; with `peers` (address, port) of these alone."""
+
+    peers: tuple[tuple[str, int], ...] = ()
 
 
 Request = (
@@ -181,12 +183,13 @@ class ServiceRow(msgspec.Struct, frozen=True):
 
 
 class ProcessRow(msgspec.Struct, frozen=True):
-    """One process of ours. `age` tells since when it is connected, or gone."""
+    """One process of ours. `age` tells since when it is connected, or gone; `probes`, how many a worker runs."""
 
     name: str
     pid: int
     connected: bool
     age: float
+    probes: int | None = None
 
 
 class StatusReply(msgspec.Struct, frozen=True, tag="status"):
@@ -323,11 +326,12 @@ class EventsReply(msgspec.Struct, frozen=True, tag="events"):
 
 
 class PeerPortrait(msgspec.Struct, frozen=True):
-    """A peer as it describes itself, or why it could not be asked."""
+    """A peer as it describes itself, or why it could not be asked. `ahead`: its clock before ours, seconds."""
 
     peer: str
     portrait: Portrait | None = None
     error: str = ""
+    ahead: float = 0.0
 
 
 class PortraitsReply(msgspec.Struct, frozen=True, tag="portraits"):

@@ -1,14 +1,29 @@
-"""Which checks the worker runs, from configuration and what is known already. Pure."""
+"""Which checks each worker runs, from configuration and what is known already. Pure.
+
+All checks of one address go to one worker, so that a cap on probes of one address holds whole. Which, its name decides
+alone (rendezvous hashing): a worker more or less moves only what it has, and one that was restarted gets the same.
+"""
 
 from __future__ import annotations
 
-from checkers.core.messages import AssignedCheck, Target
-from config.checks import Check, FollowCheck, NoCheck
-from config.model import Config, RealServer, VirtualEndpoint, VirtualService
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from math import ceil
+
+from checkers.core.messages import HURRIES_A_PACKET, RAW_WORKER, AssignedCheck, Target
+from config.checks import AnyCheck, Check, Dial, ExternalCheck, HttpCheck, SimpleTcpCheck, SynCheck, TcpCheck, Timing
+from config.model import Config, VirtualEndpoint, VirtualService
 from lvsd.core import initial
 from lvsd.core.fallback import is_checked
 from lvsd.core.health import numbered_checks
+from lvsd.core.identity import NAMES_KEPT
+from lvsd.core.sharing import host_of, is_probed, port_of, verdict_of
 from lvsd.core.state import Checked, Director
+
+PLAIN_PROBES_A_SECOND = 8000  # of one worker, with room to spare
+LIBRARY_COST, TLS_COST, COMMAND_COST = 8, 15, 100  # in plain probes
+PLAIN_DIAL = Dial()
 
 
 def configured_checks(config: Config) -> dict[str, Checked]:
@@ -29,21 +44,90 @@ def configured_checks(config: Config) -> dict[str, Checked]:
     return checks
 
 
-def assigned_checks(director: Director) -> tuple[AssignedCheck, ...]:
-    """All checks to run. What is known goes along, so that a restarted worker does not judge afresh."""
+def assigned_checks(director: Director, worker: int) -> tuple[AssignedCheck, ...]:
+    """All checks that this worker is to run. What is known goes along, so that nobody judges afresh."""
+    sharing = director.workers.sharing
+    if worker != RAW_WORKER and worker not in sharing:
+        return ()
     return tuple(
         _assigned(identity, checked, director)
         for identity, checked in director.checks.items()
-        if not isinstance(checked.check.kind, NoCheck | FollowCheck)
+        if is_probed(checked) and identity not in director.shared.probe and place(checked, sharing) == worker
     )
 
 
+def place(checked: Checked, sharing: tuple[int, ...]) -> int:
+    """The number of the worker that runs a check. `sharing`: between whom ordinary ones are divided."""
+    if needs_raw(checked.check):
+        return RAW_WORKER
+    return sharing[0] if len(sharing) == 1 else _chosen(host_of(checked), sharing)
+
+
+@lru_cache(NAMES_KEPT)
+def _chosen(host: str, sharing: tuple[int, ...]) -> int:
+    return max(sharing, key=lambda number: blake2b(f"{number} {host}".encode(), digest_size=8).digest())
+
+
+def needs_raw(check: Check) -> bool:
+    """Whether it takes CAP_NET_RAW: packets of our own making, or a mark on them (SO_MARK)."""
+    return isinstance(check.kind, SynCheck) or check.dial.mark != 0
+
+
+def workers_wanted(config: Config, checks: Mapping[str, Checked], cores: int) -> tuple[int, bool]:
+    """How many workers are to share the probes, and whether there is to be one with CAP_NET_RAW beside them.
+
+    Where it is left to us, as many as the probes keep busy, never more than the machine has cores.
+    """
+    raw = any(needs_raw(checked.check) for checked in checks.values())
+    if config.daemon.workers:
+        return config.daemon.workers, raw
+    load = sum(cost(checked.check) for checked in checks.values() if is_probed(checked))
+    return max(1, min(cores, ceil(load / PLAIN_PROBES_A_SECOND))), raw
+
+
+def cost(check: Check) -> float:
+    """How much a check keeps a worker busy, in plain probes a second."""
+    return _cost(check.kind, check.dial) / shortest(check.timing)
+
+
+def shortest(timing: Timing) -> float:
+    """The least time between two probes, in seconds."""
+    return timing.interval if timing.fast_interval is None else min(timing.interval, timing.fast_interval)
+
+
+def _cost(kind: AnyCheck, dial: Dial) -> int:
+    match kind:
+        case ExternalCheck():
+            return COMMAND_COST
+        case SynCheck():
+            return 1
+        case TcpCheck() | SimpleTcpCheck() | HttpCheck(tls=None, proxy_url=None) if dial == PLAIN_DIAL:
+            return 1
+        case HttpCheck():
+            return TLS_COST
+        case _:
+            return LIBRARY_COST
+
+
+def hurried(director: Director, checks: Iterable[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Who is to hurry with which probes, in parts of a packet's size."""
+    shares: dict[int, dict[str, None]] = {}
+    for identity in checks:
+        probe = director.shared.probe.get(identity, identity)
+        checked = director.checks.get(probe)
+        if checked is not None and is_probed(checked):
+            shares.setdefault(place(checked, director.workers.sharing), {})[probe] = None
+    for worker, probes in shares.items():
+        names = tuple(probes)
+        yield from ((worker, names[at : at + HURRIES_A_PACKET]) for at in range(0, len(names), HURRIES_A_PACKET))
+
+
 def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCheck:
-    verdict = director.verdicts.get(identity)
+    verdict = verdict_of(director, identity)
     presumed = director.presumed.get(identity)
     return AssignedCheck(
         identity,
-        _target(checked.service, checked.real, checked.check),
+        _target(checked),
         checked.check.kind,
         checked.check.timing,
         initial.known(presumed, verdict),
@@ -53,13 +137,17 @@ def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCh
     )
 
 
-def _target(virtual: VirtualService, real: RealServer, check: Check) -> Target:
+def _target(checked: Checked) -> Target:
+    """Where to dial. Only a command is told for whom: nothing else may depend on it, so that it can be shared."""
+    host, port = host_of(checked), port_of(checked)
+    return _command_target(host, port, checked.service) if _is_command(checked.check) else Target(host, port)
+
+
+def _is_command(check: Check) -> bool:
+    return isinstance(check.kind, ExternalCheck)
+
+
+def _command_target(host: str, port: int, virtual: VirtualService) -> Target:
     endpoint = virtual.virtual
-    address, port = (endpoint.address, endpoint.port) if isinstance(endpoint, VirtualEndpoint) else ("", 0)
-    return Target(
-        check.address or real.address,
-        check.port or real.port,
-        address,
-        port,
-        virtual.name,
-    )
+    address, virtual_port = (endpoint.address, endpoint.port) if isinstance(endpoint, VirtualEndpoint) else ("", 0)
+    return Target(host, port, address, virtual_port, virtual.name)

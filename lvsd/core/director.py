@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checkers.core.messages import Hello
 from config.model import Config
 from lvsd.core import (
     draining,
@@ -25,17 +24,18 @@ from lvsd.core import (
     pool,
     quorum,
     roles,
+    sharing,
     slices,
     sysctls,
     tracking,
     turns,
     verdicts,
+    workers,
 )
-from lvsd.core.assignment import assigned_checks, configured_checks
+from lvsd.core.assignment import configured_checks
 from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
     Apply,
-    AssignChecks,
     ConfigureVrrp,
     Effect,
     Level,
@@ -74,7 +74,7 @@ from lvsd.core.events import (
 )
 from lvsd.core.identity import service_key
 from lvsd.core.pool import rules_applied, rules_pending, turns_remembered
-from lvsd.core.state import Director, Kernel, Vrrp, Worker
+from lvsd.core.state import Director, Kernel, Vrrp
 from netlink.operations import DeleteService
 
 Step = tuple[Director, tuple[Effect, ...]]
@@ -142,7 +142,7 @@ def _said(director: Director, event: MaintenanceSeen | OverridesSet | Connection
 
 def _configuration(director: Director, event: Started | ConfigChanged | StopAsked, now: float) -> Step:
     match event:
-        case Started(config, owned, table, restarted, overrides=said):
+        case Started(config, owned, table, restarted, overrides=said, cores=cores):
             held_back = None if restarted else now + READY_LIMIT_SECONDS
             lost = quorum.adopted(config, table)
             begun = replace(
@@ -155,7 +155,7 @@ def _configuration(director: Director, event: Started | ConfigChanged | StopAske
                 overrides=said,
                 pools=pool.adopted(config, lost),
             )
-            return _configured(begun, config, now, "config_loaded")
+            return _configured(workers.begun(begun, now, cores), config, now, "config_loaded")
         case ConfigChanged(config):
             return _configured(director, config, now, "config_reloaded")
         case StopAsked():
@@ -176,9 +176,11 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         checks=checks,
         presumed=presumed,
         following=following.resolved(config, checks),
+        shared=sharing.shared(checks, presumed, director.shared),
         pools=pool.carried_over(director, config),
         verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
     )
+    changed, assigned = workers.configured(sharing.joined(changed), now)
     changed, ended = overrides.reviewed(changed, now)
     real_servers = sum(len(virtual.real_servers) for virtual in config.services)
     fields = {"services": len(config.services), "real_servers": real_servers, "vrrp_instances": len(config.vrrp)}
@@ -188,8 +190,7 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         effects.extend(maintenance.seen(replace(changed, maintenance=frozenset()), director.maintenance)[1])
     if changed.owned != director.owned or told == "config_loaded":
         effects.append(RememberOwned(changed.owned))
-    if changed.worker.connected:
-        effects.append(AssignChecks(changed.generation, assigned_checks(changed)))
+    effects.extend(assigned)
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
     looking = following.services_following(changed)
@@ -216,34 +217,22 @@ def _stopped(director: Director) -> Step:
 def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, now: float) -> Step:
     match event:
         case WorkerCame(hello):
-            return _worker_came(director, hello, now)
-        case WorkerWent():
-            worker = replace(director.worker, connected=False, changed_at=now)
-            told = Tell(Level.WARNING, "worker_lost", {"verdicts": "stand"})
-            return replace(director, worker=worker), (told,)
-        case VerdictsHeard(message):
-            lines = tuple(monitor.lines(director, message))
-            heard, changed = verdicts.heard(director, message)
+            came, told = workers.came(director, hello, now)
+            return came, tuple(told)
+        case WorkerWent(number):
+            went, told = workers.went(director, number, now)
+            return went, tuple(told)
+        case VerdictsHeard(said, number):
+            listening, message, answers = workers.heard(director, number, said, now)
+            followed = (*answers, *monitor.lines(director, message))
+            heard, changed = verdicts.heard(listening, message)
             if not changed:  # neither a state nor a weight: the wanted table is the same
-                return heard, lines
+                return heard, followed
             touched = slices.of_verdicts(director, heard, message.verdicts)
-            settled = _settled(slices.due(heard, touched), [*lines], now)
+            settled = _settled(slices.due(heard, touched), [*followed], now)
             if any(isinstance(effect, Apply) for effect in settled[1]):
                 return settled  # the table first: PlanApplied comes back here
             return _and_then(_let_vrrp_go(settled[0], now), settled[1])
-
-
-def _worker_came(director: Director, hello: Hello, now: float) -> Step:
-    """A worker gets checks only after it proved that it holds nothing."""
-    fields: dict[str, str | int | float] = {"pid": hello.pid, "uid": hello.uid}
-    fields["capabilities"] = hello.capabilities
-    if hello.uid == 0 or int(hello.capabilities, 16) != 0 or not hello.no_new_privs:
-        return director, (Tell(Level.ERROR, "worker_not_confined", fields),)
-    came = replace(director, worker=Worker(hello, connected=True, changed_at=now))
-    return came, (
-        Tell(Level.INFO, "worker_connected", fields),
-        AssignChecks(came.generation, assigned_checks(came)),
-    )
 
 
 def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float) -> Step:
@@ -257,7 +246,7 @@ def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float
             went = replace(director, vrrp=replace(director.vrrp, connected=False, changed_at=now))
             return went, (Tell(Level.WARNING, "vrrp_process_lost", {}),)
         case VrrpHeard(status):
-            return replace(director, vrrp=replace(director.vrrp, status=status)), ()
+            return replace(director, vrrp=replace(director.vrrp, status=status, heard_at=now)), ()
 
 
 def _let_vrrp_go(director: Director, now: float) -> Step:
@@ -299,7 +288,9 @@ def _kernel(
             return _and_then(_let_vrrp_go(mails.rounds_reviewed(posted), now), (*answers, *sent))
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
-            ticked, sent = mails.ticked(director, now)
+            attended, parted = workers.ticked(director, now)
+            ticked, sent = mails.ticked(attended, now)
+            sent = [*parted, *sent]
             if ticked.unsettled.services:
                 sent = [*sent, Yield()]  # whatever became of the last slice
             timed, followed = _timed(ticked, sent, now)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from checkers.core.messages import AssignedCheck
+from checkers.core.messages import PROBES_PER_HOST, AssignedCheck
 from config.model import Argv, Mail, VrrpInstance
 from lvsd.control.hooks import Script
 from lvsd.core.pool_state import Override
@@ -49,6 +49,21 @@ class AssignChecks:
     generation: int
     checks: tuple[AssignedCheck, ...]
     worker: int = 1
+    probes_per_host: int = PROBES_PER_HOST
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """Have a worker say all it knows: something of what it said did not arrive."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartWorker:
+    """End this worker, whatever it does, and start another in its place."""
+
+    worker: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +202,8 @@ Effect = (
     | Yield
     | AssignChecks
     | HurryChecks
+    | AskAll
+    | RestartWorker
     | ConfigureVrrp
     | RememberOwned
     | RememberOverrides

@@ -20,7 +20,7 @@ class Started:
     """The director begins: its configuration, the services earlier configurations made, the kernel's table.
 
     `restarted`: its predecessor died, the service never stopped. `daemons`: sync daemons earlier ones started. `roles`:
-    those of VRRP that were told last. `overrides`: what people said of real servers.
+    those of VRRP that were told last. `overrides`: what people said of real servers. `cores`: those that we may use.
     """
 
     config: Config
@@ -30,6 +30,7 @@ class Started:
     daemons: frozenset[StartDaemon] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class WorkerCame:
 
 @dataclass(frozen=True, slots=True)
 class WorkerWent:
-    """The connection to the checker worker ended."""
+    """The connection to a checker worker ended."""
+
+    worker: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class VerdictsHeard:
     """A worker reports levels."""
 
     message: Verdicts
+    worker: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from config.model import RealServer, VirtualService, VrrpInstance
 from lvsd.control.portrait import InstancePortrait, Portrait, RealServerPortrait, ServicePortrait
+from lvsd.core import workers
 from lvsd.core.desired import desired, kernel_service
 from lvsd.core.failover import reported
 from lvsd.core.health import in_maintenance, sound_state, worst_check
@@ -140,7 +141,7 @@ def _daemon(daemon: SyncDaemon) -> str:
 
 def _troubles(director: Director) -> tuple[str, ...]:
     """What makes a balancer unfit to serve, whatever its tables say."""
-    found = [] if director.worker.connected else ["the checker process is gone"]
+    found = [f"the {name} process is gone" for name in workers.missing(director.workers)]
     if director.config.vrrp and not director.vrrp.connected:
         found.append("the vrrp process is gone")
     if director.kernel.unreadable:

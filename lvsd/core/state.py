@@ -50,23 +50,70 @@ class Following:
     behind: Mapping[str, tuple[Followed, ...]] = field(default_factory=lambda: _NOBODY_BEHIND)
 
 
+_NO_OTHERS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Checks that are probed once: by the check that names the probe all others, by each of those that name."""
+
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_OTHERS)
+    probe: Mapping[str, str] = field(default_factory=lambda: _NO_NAMES)
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The checker worker: its last Hello, and whether it is connected, since when."""
+    """A checker worker: its last Hello, and whether it is connected, since when.
+
+    `assignment` is the last it was given, with so many `probes`; `running` the one it runs, `packet` the number of the
+    last it sent. `pace`: what it may say in a second, `credit` what it may say at once.
+    """
 
     hello: Hello | None = None
     connected: bool = False
     changed_at: float = 0.0
+    heard_at: float = 0.0
+    assignment: int = 0
+    probes: int = 0
+    running: int = 0
+    packet: int = 0
+    pace: float = 0.0
+    credit: float = 0.0
+    overstepped: bool = False  # told since it connected: it spoke of what is not its own
+
+
+_NO_WORKERS: Mapping[int, Worker] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """All checker workers, by number.
+
+    `cores`: what the machine has. `wanted` are to share the probes, beside a raw one where `raw`; `sharing` do.
+    `kept`: so many are to run: surplus ones until others do their work, which is not waited for beyond `kept_until`.
+    """
+
+    cores: int = 1
+    wanted: int = 1
+    raw: bool = False
+    known: Mapping[int, Worker] = field(default_factory=lambda: _NO_WORKERS)
+    sharing: tuple[int, ...] = (1,)
+    assignments: int = 0  # given so far
+    kept: int = 1
+    kept_until: float = 0.0
+    ticked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """The vrrp process: its last report, and whether it is connected, since when.
+    """The vrrp process: its last report and when that came, and whether it is connected, since when.
 
     `held_back_until`: it is told of no instance before, or before every service can serve.
     """
 
     status: VrrpStatus | None = None
+    heard_at: float = 0.0
     connected: bool = False
     changed_at: float = 0.0
     held_back_until: float | None = None
@@ -220,7 +267,8 @@ class Director:
     kernel: Kernel = Kernel()
     settings: Settings = Settings()
     sysctls: Sysctls = field(default_factory=Sysctls)
-    worker: Worker = Worker()
+    shared: Shared = Shared()
+    workers: Workers = Workers()
     vrrp: Vrrp = Vrrp()
     maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out
     quorum: Mapping[ServiceKey, bool] = field(default_factory=lambda: _NO_QUORUM)  # gained or lost; absent: not known

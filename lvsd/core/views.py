@@ -18,8 +18,9 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from lvsd.core import fallback, groups, tracking
+from lvsd.core import fallback, groups, tracking, workers
 from lvsd.core.check_words import check_word
+from lvsd.core.crew import name_of
 from lvsd.core.desired import desired
 from lvsd.core.health import (
     asked_weight,
@@ -247,10 +248,11 @@ def _age(moment: float | None, now: float) -> float | None:
 
 
 def _processes(director: Director, now: float) -> tuple[ProcessRow, ...]:
-    worker, vrrp = director.worker, director.vrrp
-    rows: list[ProcessRow] = []
-    if worker.hello is not None:
-        rows.append(ProcessRow("checker", worker.hello.pid, worker.connected, now - worker.changed_at))
+    vrrp = director.vrrp
+    rows = [
+        ProcessRow(name_of(number), hello.pid, worker.connected, now - worker.changed_at, worker.probes)
+        for number, worker, hello in workers.seen(director.workers)
+    ]
     if vrrp.status is not None:
         rows.append(ProcessRow("vrrp", vrrp.status.pid, vrrp.connected, now - vrrp.changed_at))
     return tuple(rows)

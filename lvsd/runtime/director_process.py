@@ -99,6 +99,7 @@ async def _until_told(runtime: Runtime, reloader: Reloader, peers: PeerServer, r
     while not ended.is_set():
         notifier.alive()
         runtime.tick()
+        notifier.order(runtime.orders())
         reloader.tick()
         await peers.follow(runtime.belief.config.daemon.peer, time.monotonic())
         next_tick = max(next_tick + TICK_SECONDS, time.monotonic() + TICK_SECONDS / 10)

@@ -13,15 +13,19 @@ from checkers.core import messages as checker_messages
 from config.model import Config
 from lvsd.control.hooks import Instruct, ScriptEnded
 from lvsd.core import override_views, slices
+from lvsd.core.assignment import hurried
+from lvsd.core.crew import orders
 from lvsd.core.director import step
 from lvsd.core.effects import (
     AppendLine,
     Apply,
     ApplySettings,
     ApplySysctls,
+    AskAll,
     AssignChecks,
     ConfigureVrrp,
     Effect,
+    HurryChecks,
     InstructNotify,
     ReadSettings,
     ReadSysctls,
@@ -30,6 +34,7 @@ from lvsd.core.effects import (
     RememberOverrides,
     RememberOwned,
     RememberRoles,
+    RestartWorker,
     RunCommand,
     SendMail,
     Tell,
@@ -70,12 +75,13 @@ from lvsd.runtime.notify_link import NotifyLink, request_of
 from lvsd.runtime.store import Snapshot, Store
 from lvsd.runtime.table_look import TableLook
 from lvsd.runtime.track_watch import TrackWatch
+from lvsd.runtime.worker_links import WorkerLinks
 from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
 from netlink.operations import Operation
 from netlink.settings import Setting
-from netlink.table import ServiceKey
+from netlink.table import Entry, ServiceKey, Table
 
 
 class Runtime:
@@ -88,7 +94,8 @@ class Runtime:
         self._belief = Director()
         self.history = History()
         self._events: deque[Event] = deque()
-        self._workers: PacketListener | None = None
+        self._workers: WorkerLinks | None = None
+        self._restarts: list[int] = []
         self._vrrp: PacketListener | None = None
         self._notify: NotifyLink | None = None
         self._maintenance = Maintenance()
@@ -134,8 +141,8 @@ class Runtime:
                 self._write_down(effect)
             case Yield():
                 self._resume_soon()
-            case AssignChecks(generation, checks):
-                self._assign(generation, checks)
+            case AssignChecks() | HurryChecks() | AskAll() | RestartWorker():
+                self._order_workers(effect)
             case RunCommand() | SendMail() | AppendLine() | WriteFifo() | InstructNotify():
                 self.ask(effect)
             case WeighVrrp(weights):
@@ -163,12 +170,16 @@ class Runtime:
         """Wait until the vrrp process reports again."""
         await self._reported.wait()
 
-    def connections(self) -> dict[ServiceKey, int]:
-        """How many active connections the kernel knows of, by service. Raises NetlinkError."""
-        return {
-            one.service.key: sum(destination.active for destination in one.destinations)
-            for one in self._kernel.read_status()
+    def table_with_connections(self) -> tuple[Table, dict[ServiceKey, int]]:
+        """The kernel's table as it is, and the active connections of each service. Raises NetlinkError."""
+        status = self._kernel.read_status()
+        table = {
+            one.service.key: Entry(
+                one.service, {found.destination.key: found.destination for found in one.destinations}
+            )
+            for one in status
         }
+        return table, {one.service.key: sum(found.active for found in one.destinations) for one in status}
 
     def destination_connections(self) -> override_views.Counted:
         """What the kernel counts for each destination. Raises NetlinkError."""
@@ -258,18 +269,40 @@ class Runtime:
         except OSError as error:
             tell("error", "state_not_written", error=str(error))
 
-    def _assign(self, generation: int, checks: tuple[checker_messages.AssignedCheck, ...]) -> None:
-        if self._workers is None or self._workers.peer is None:
+    def _order_workers(self, effect: AssignChecks | HurryChecks | AskAll | RestartWorker) -> None:
+        if self._workers is None:
             return
-        for packet in checker_messages.assignment(generation, checks):
-            self._workers.peer.send(packet)
+        match effect:
+            case AssignChecks(generation, checks, worker, probes_per_host):
+                for packet in checker_messages.assignment(generation, checks, probes_per_host):
+                    self._workers.send(worker, packet)
+            case HurryChecks(checks):
+                for worker, probes in hurried(self._belief, checks):
+                    self._workers.send(worker, checker_messages.encode(checker_messages.Hurry(probes)))
+            case AskAll(worker):
+                self._workers.send(worker, checker_messages.encode(checker_messages.Resend()))
+            case RestartWorker(worker):
+                self._restarts.append(worker)
+                self._workers.cut(worker)
+
+    def orders(self) -> bytes:
+        """What the supervisor is to do about workers."""
+        restarts, self._restarts = tuple(dict.fromkeys(self._restarts)), []
+        workers = self._belief.workers
+        return orders(workers.kept, raw=workers.raw, restarts=restarts)
 
     # What comes in.
 
     def listen(self, workers: socket.socket, vrrp: socket.socket, worker_uid: int) -> None:
-        """Admit the worker and the vrrp process."""
+        """Admit the workers and the vrrp process."""
         own = frozenset({os.geteuid()})
-        self._workers = PacketListener(workers, own | {worker_uid}, self._worker_peer, refused)
+        self._workers = WorkerLinks(
+            workers,
+            own | {worker_uid},
+            lambda hello: self.feed(WorkerCame(hello)),
+            lambda number, said: self.feed(VerdictsHeard(said, number)),
+            lambda number: self.feed(WorkerWent(number)),
+        )
         self._vrrp = PacketListener(vrrp, own, self._vrrp_peer, refused)
 
     def attach(self, notify: NotifyLink) -> None:
@@ -279,23 +312,6 @@ class Runtime:
     def script_ended(self, result: ScriptEnded) -> None:
         """What lvsd-notify says of a tracked script."""
         self.feed(ScriptHeard(result.id, result.status, result.at, timed_out=result.timed_out))
-
-    def _worker_peer(self, connection: socket.socket) -> PacketPeer:
-        limit = checker_messages.PACKET_LIMIT_BYTES
-        return PacketPeer(connection, limit, self._from_worker, lambda _: self.feed(WorkerWent()))
-
-    def _from_worker(self, peer: PacketPeer, packet: bytes) -> None:
-        try:
-            message = checker_messages.decode_from_worker(packet)
-        except checker_messages.Garbled as error:
-            tell("error", "worker_garbled", error=str(error)[:200])
-            peer.close()
-            return
-        match message:
-            case checker_messages.Hello():
-                self.feed(WorkerCame(message))
-            case checker_messages.Verdicts():
-                self.feed(VerdictsHeard(message))
 
     def _vrrp_peer(self, connection: socket.socket) -> PacketPeer:
         limit = vrrp_messages.PACKET_LIMIT_BYTES
@@ -341,7 +357,8 @@ class Runtime:
         self.remember(lambda: self._store.remember_good(snapshot))
         self._look_for_maintenance(config)  # before anything is put into service
         said = self._overrides()
-        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles, said))
+        cores = len(os.sched_getaffinity(0))
+        self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles, said, cores))
 
     def _overrides(self) -> dict[str, Override]:
         """What people said of real servers; what cannot be read costs nothing else."""

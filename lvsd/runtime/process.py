@@ -131,6 +131,10 @@ class Notifier:
         """Say, each second, that the loop turns."""
         self._say(b"ALIVE\n")
 
+    def order(self, lines: bytes) -> None:
+        """Say what else the supervisor is to do; a whole number of lines, fewer than PIPE_BUF bytes."""
+        self._say(lines)
+
     def _say(self, word: bytes) -> None:
         if self._descriptor is not None:
             with contextlib.suppress(OSError):  # full or closed: the supervisor judges by what it hears

@@ -4,8 +4,10 @@ It does nothing else, so that it has no reason to fail. Standard library alone, 
 a signal pipe and the notify pipes of its children.
 
 Order of an end (SIGTERM): vrrp first, so that the peer takes the virtual addresses over while this balancer
-still forwards; then the director, which leaves the IPVS table or clears it; then the checker worker; last notify,
+still forwards; then the director, which leaves the IPVS table or clears it; then the checker workers; last notify,
 which does what the end has given it to do.
+
+How many checker workers there are, the director says; the first is there from the beginning.
 """
 
 from __future__ import annotations
@@ -20,15 +22,18 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import IO
 
+from lvsd.core.crew import name_of, read_orders
 from lvsd.core.respawn import Record, ended, started
 from lvsd.runtime.journal import tell
 from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV, PERMANENT_EXIT, name_process
 
 START_LIMIT_SECONDS = 60.0  # without READY that long, a process is taken for hung
 HANG_LIMIT_SECONDS = 20.0  # without ALIVE that long, too
+WORKER_HANG_LIMIT_SECONDS = 10.0  # of a checker: nobody notices its restart
 LATE_SECONDS = 3.0  # the loop turns at least once a second; a longer gap means that we did not run
 VRRP_STOP_SECONDS = 2.0
 STOP_SECONDS = 5.0
@@ -52,6 +57,7 @@ class Child:
     ever_ready: bool = False
     reload_owed: bool = False  # a SIGHUP came before it could take one
     heard_at: float = 0.0
+    end_by: float | None = None  # it is surplus, and has until then to end
 
     @property
     def running(self) -> bool:
@@ -60,11 +66,15 @@ class Child:
 
 
 class Supervisor:
-    """Four children and a loop."""
+    """Children and a loop."""
 
     def __init__(self, children: list[Child], release: tuple[str, ...]) -> None:
-        """`release`: the command that takes the virtual addresses off when vrrp keeps failing."""
+        """`release`: the command that takes the virtual addresses off when vrrp keeps failing.
+
+        Further checkers are started as the child of that name is, with `--number` behind it.
+        """
         self._children = {child.name: child for child in children}
+        self._checker = self._children["checker"].command
         self._release = release
         self._stopping = False
         self._status = 0
@@ -89,6 +99,7 @@ class Supervisor:
             looked_at = now
             self._start_due(now)
             self._kill_hung(now)
+            self._kill_surplus(now)
             self._watchdog(now)
             self._wait(self._pause(now))
             self._reap()
@@ -129,11 +140,56 @@ class Supervisor:
 
     def _kill_hung(self, now: float) -> None:
         for child in self._children.values():
-            limit = HANG_LIMIT_SECONDS if child.ready else START_LIMIT_SECONDS
+            limit = self._patience(child)
             if child.process is not None and now - child.heard_at > limit:
                 tell("error", "process_hung", process=child.name, pid=child.process.pid, silent_seconds=limit)
                 child.process.kill()
                 child.heard_at = now
+
+    def _patience(self, child: Child) -> float:
+        """Seconds that it may be silent."""
+        if not child.ready:
+            return START_LIMIT_SECONDS
+        return WORKER_HANG_LIMIT_SECONDS if is_checker(child) else HANG_LIMIT_SECONDS
+
+    def _order(self, words: bytes) -> None:
+        """What the director wants of checkers."""
+        asked = read_orders(words)
+        for name in map(name_of, asked.restarts):
+            child = self._children.get(name)
+            if child is not None and child.process is not None:
+                tell("error", "process_replaced", process=name, pid=child.process.pid)
+                child.process.kill()
+        if asked.workers is None:
+            return
+        for number in asked.workers:
+            child = self._children.get(name_of(number))
+            if child is None:
+                command = (*self._checker, "--number", str(number))
+                self._children[name_of(number)] = Child(name_of(number), command, vital=False)
+            elif child.end_by is not None and child.process is None:
+                child.end_by, child.start_at = None, 0.0
+        wanted = frozenset(map(name_of, asked.workers))
+        for child in self._checkers():
+            if child.name not in wanted and child.end_by is None:
+                self._dismiss(child)
+
+    def _dismiss(self, child: Child) -> None:
+        """It is not needed any more. One that waits for its start only never gets one."""
+        child.end_by, child.start_at = time.monotonic() + STOP_SECONDS, None
+        if child.process is not None:
+            tell("info", "process_dismissed", process=child.name, pid=child.process.pid)
+            child.process.terminate()
+
+    def _kill_surplus(self, now: float) -> None:
+        for child in self._checkers():
+            if child.end_by is not None and child.end_by <= now and child.process is not None:
+                tell("error", "process_killed", process=child.name, pid=child.process.pid)
+                child.process.kill()
+                child.end_by = inf
+
+    def _checkers(self) -> list[Child]:
+        return [child for child in self._children.values() if is_checker(child)]
 
     def _pause(self, now: float) -> float:
         moments = [child.start_at for child in self._children.values() if child.start_at is not None]
@@ -172,6 +228,8 @@ class Supervisor:
             self._close_notify(child)
             return
         child.heard_at = time.monotonic()
+        if child.name == "director":
+            self._order(words)
         if b"READY" in words and not child.ready:
             child.ready = child.ever_ready = True
             tell("info", "process_ready", process=child.name)
@@ -206,6 +264,8 @@ class Supervisor:
     def _ended(self, child: Child, status: int) -> None:
         self._close_notify(child)
         child.process, child.ready = None, False
+        if child.end_by is not None:
+            return
         if status == PERMANENT_EXIT and child.vital and not child.ever_ready:
             self._stopping, self._status = True, 1
             return
@@ -229,7 +289,7 @@ class Supervisor:
         if vrrp.running and not self._end([vrrp], VRRP_STOP_SECONDS):
             self._release_addresses()
         self._end([self._children["director"]], STOP_SECONDS)
-        self._end([self._children["checker"]], STOP_SECONDS)
+        self._end(self._checkers(), STOP_SECONDS)
         self._end([self._children["notify"]], NOTIFY_STOP_SECONDS)
 
     def _end(self, children: list[Child], limit_seconds: float) -> bool:
@@ -237,9 +297,11 @@ class Supervisor:
         deadline = time.monotonic() + limit_seconds
         good = True
         for child in children:
+            if child.process is not None:
+                child.process.terminate()
+        for child in children:
             if child.process is None:
                 continue
-            child.process.terminate()
             try:
                 good = child.process.wait(max(0.0, deadline - time.monotonic())) == 0 and good
             except subprocess.TimeoutExpired:
@@ -250,6 +312,11 @@ class Supervisor:
             self._close_notify(child)
             child.process = None
         return good
+
+
+def is_checker(child: Child) -> bool:
+    """Whether it is one of the workers."""
+    return child.name.startswith("checker")
 
 
 def spawn(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:

@@ -19,6 +19,12 @@ def peer_uid(connection: socket.socket) -> int:
     return int(_UCRED.unpack(credentials)[1])
 
 
+def peer_pid(connection: socket.socket) -> int:
+    """The process id of the process at the other end (SO_PEERCRED)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(credentials)[0])
+
+
 def bind_unix(path: Path, kind: socket.SocketKind, mode: int, group: int = -1) -> socket.socket:
     """A listening Unix socket of `mode`, in place of whatever socket an earlier process left at `path`."""
     listener = socket.socket(socket.AF_UNIX, kind)

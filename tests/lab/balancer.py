@@ -53,7 +53,8 @@ class Balancer:
     def _up(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.log()
         reply = self.try_ask(StatusRequest())
-        return isinstance(reply, StatusReply) and [one.connected for one in reply.processes] == [True, True]
+        there = {one.name: one.connected for one in reply.processes} if isinstance(reply, StatusReply) else {}
+        return {"checker", "vrrp"} <= there.keys() and all(there.values())
 
     def stop(self) -> int:
         """SIGTERM to the supervisor; its exit status."""

@@ -162,6 +162,10 @@ def test_a_worker_that_lies_about_checks_is_not_heard() -> None:
         Hello(42, 0, "0000000000000000", no_new_privs=True),
         Hello(42, 65534, "0000000000001000", no_new_privs=True),
         Hello(42, 65534, "0000000000000000", no_new_privs=False),
+        Hello(42, 65534, "0000000000002000", no_new_privs=True),
+        Hello(42, 65534, "none", no_new_privs=True),
+        Hello(42, 65534, "0000000000000000", no_new_privs=True, worker=0),
+        Hello(42, 65534, "0000000000003000", no_new_privs=True, worker=0),
     ],
 )
 def test_a_worker_that_is_not_confined_gets_no_checks(hello: Hello) -> None:
@@ -169,7 +173,10 @@ def test_a_worker_that_is_not_confined_gets_no_checks(hello: Hello) -> None:
     effects = bench.feed(WorkerCame(hello))
     assert not [effect for effect in effects if isinstance(effect, AssignChecks)]
     assert bench.told() == ["worker_not_confined"]
-    assert not bench.director.worker.connected
+    assert not bench.director.workers.known[hello.worker].connected
+    told = Verdicts(0, (verdict(check_id(HTTP, HTTP.real_servers[0]), State.DOWN, 0.0),))
+    bench.feed(VerdictsHeard(told, hello.worker))
+    assert not bench.director.verdicts
 
 
 def test_an_edit_by_hand_is_told_and_mended() -> None:

@@ -48,7 +48,7 @@ def lost(service: VirtualService, **states: State) -> Bench:
 def test_their_checks_are_assigned() -> None:
     bench = Bench(config(SERVICE))
     bench.greet()
-    assert [one.id.rpartition(" ")[2] for one in assigned_checks(bench.director)] == [
+    assert [one.id.rpartition(" ")[2] for one in assigned_checks(bench.director, 1)] == [
         f"{address}:80" for address in (A, B, FIRST, SECOND)
     ]
 

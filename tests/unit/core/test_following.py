@@ -48,7 +48,7 @@ def test_nothing_is_probed_for_it_and_what_was_found_is_shown() -> None:
     bench = Bench(config(TLS, WEB))
     bench.hear({A: UP})
     (assigned,) = (one for one in bench.greet() if isinstance(one, AssignChecks))
-    assert [one.target.service for one in assigned.checks] == ["web", "web"]
+    assert [one.id.startswith("tcp 1.1.1.12:80 >") for one in assigned.checks] == [True, True]
     row = views.status(bench.director, bench.now).services[0].real_servers[0]
     assert (row.check, row.result, row.standing, row.probes) == ("follow", "ok", "serving", 1)
 

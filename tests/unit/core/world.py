@@ -73,7 +73,9 @@ class Bench:
         self.director = Director()
         self.effects: list[Effect] = []
         self.refuse: dict[Operation, Refusal] = {}
-        self.feed(Started(configuration, owned, dict(self.kernel), restarted=restarted))
+        begun = self.feed(Started(configuration, owned, dict(self.kernel), restarted=restarted))
+        self.greet()
+        self.effects = begun
 
     def feed(self, event: Event) -> list[Effect]:
         """The effects of this event and of all that follows from it."""

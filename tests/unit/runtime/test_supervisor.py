@@ -44,7 +44,7 @@ NAMES = ("director", "vrrp", "checker", "notify")
 DRIVER = """
 import sys
 from lvsd.runtime import supervisor as s
-s.HANG_LIMIT_SECONDS = 1.0
+s.HANG_LIMIT_SECONDS = s.WORKER_HANG_LIMIT_SECONDS = 1.0
 s.VRRP_STOP_SECONDS = s.STOP_SECONDS = s.NOTIFY_STOP_SECONDS = 1.0
 child, log, *modes = sys.argv[1:]
 names = ("director", "vrrp", "checker", "notify")
