@@ -18,6 +18,7 @@ from lvsd.vrrp.sight import Interface, Sight
 from lvsd.vrrp.virtual_mac import Macvlan, is_ours
 from netlink.errors import NetlinkError
 from netlink.interfaces import DAD_FAILED, MACVLAN, MACVLAN_BRIDGE, TENTATIVE, Link
+from netlink.nft_socket import DropTable
 from netlink.route_socket import RouteSocket
 from netlink.route_watch import RouteWatch
 from netlink.routes import Destination, Route
@@ -35,6 +36,7 @@ class SystemNetwork:
         self.watch = RouteWatch()
         self._lost = False  # routes could not be read, and that was told
         self._neighbours = NeighbourSocket()
+        self._drops = DropTable()
         self._sockets: dict[Place, VrrpSocket] = {}
         self._indexes: dict[str, int] = {}
         self._ours: frozenset[str] = frozenset()  # macvlans with a virtual router's MAC
@@ -134,6 +136,10 @@ class SystemNetwork:
         """Remove an address; whether it was there. Raises NetlinkError."""
         index = self._indexes.get(address.interface)
         return index is not None and self._routes.delete_address(index, address.address, address.prefix_length)
+
+    def drop(self, addresses: Iterable[str]) -> None:
+        """From now on drop what comes for these, and IPVS does not take, and nothing else. Raises NetlinkError."""
+        self._drops.set(addresses)
 
     def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
         """Have such an interface. Raises NetlinkError, OSError."""

@@ -46,6 +46,9 @@ class Network(Protocol):
     def delete(self, address: VirtualAddress) -> bool:
         """Remove an address; whether it was there. Raises NetlinkError."""
 
+    def drop(self, addresses: Iterable[str]) -> None:
+        """From now on drop what comes for these, and IPVS does not take, and nothing else. Raises NetlinkError."""
+
     def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
         """Have such an interface, marked as ours; see lvsd.runtime.vrrp_macvlan. Raises NetlinkError, OSError."""
 

@@ -11,6 +11,7 @@ from math import inf
 
 from config.model import VrrpInstance
 from lvsd.runtime.journal import tell
+from lvsd.runtime.vrrp_accept import AcceptMode
 from lvsd.runtime.vrrp_held import HeldFile
 from lvsd.runtime.vrrp_holdings import Holdings
 from lvsd.runtime.vrrp_macs import VirtualMacs
@@ -70,6 +71,7 @@ class Routers:
         self._routers: dict[Key, Router] = {}
         self._holdings = Holdings(network, held_file, self._routers.values())
         self._macs = VirtualMacs(network)
+        self._accept = AcceptMode(network)
         self._resuming = restarted
         self._patience_ends_at = now + RESUME_PATIENCE_SECONDS if restarted else inf
         self._look_at = inf
@@ -264,6 +266,8 @@ class Routers:
             router.wire = Wire.of(after.config, after.link.source)
         for effect in effects:
             self._do(router, effect, now)
+        if before.role is not after.role or before.config is not after.config:
+            self._accept.keep(one.instance for one in self._routers.values())
 
     def _do(self, router: Router, effect: Effect, now: float) -> None:
         match effect:

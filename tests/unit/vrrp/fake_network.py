@@ -26,6 +26,8 @@ class FakeNetwork:
         self.broken = False  # nothing can be sent
         self.sent_to: list[tuple[bytes, bytes]] = []
         self.refusing = False  # no address can be added
+        self.dropping = True
+        self.dropped: frozenset[str] = frozenset()
         self.followed: frozenset[Destination] = frozenset()
         self.routes: tuple[Route, ...] = ()
 
@@ -80,6 +82,12 @@ class FakeNetwork:
             return False
         self.put(address)
         return True
+
+    def drop(self, addresses: Iterable[str]) -> None:
+        self.done.append(("drop", frozenset(addresses)))
+        if not self.dropping:
+            raise NetlinkError("no nf_tables", errno=95)
+        self.dropped = frozenset(addresses)
 
     def make_macvlan(self, needed: Macvlan, noted: tuple[int, int] | None) -> None:
         if self.refusing:
