@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from checkers.core.books import LATE, Books
 from checkers.core.health import Health, worth_telling
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Outcome
@@ -22,6 +23,7 @@ class Course(msgspec.Struct):
     health: Health
     rhythm: Rhythm
     connects_left: int = 0
+    books: Books = msgspec.field(default_factory=Books)
 
     @property
     def moment(self) -> float:
@@ -42,10 +44,17 @@ class Course(msgspec.Struct):
         """Somebody asks to look now; the rhythm goes on behind it."""
         self.rhythm = Rhythm(self.rhythm.slot, now)
 
+    def begun(self, now: float) -> float:
+        """A probe begins: the seconds by which it is late."""
+        late = now - self.rhythm.moment
+        self.books.add(LATE, late)
+        return late
+
     def observe(self, outcome: Outcome, ended_at: float, latency: float) -> bool:
         """Fold in an outcome: whether the director should hear at once."""
         before, timing = self.health, self.assigned.timing
         self.health = before.observe(outcome, ended_at, latency, timing)
+        self.books.found(outcome, latency)
         if timing.connects:
             self.connects_left = connects_left(self.connects_left, outcome, self.health.state, timing)
         else:
@@ -60,12 +69,15 @@ class Course(msgspec.Struct):
         self.rhythm = self.rhythm.after(now, timing, contradicted=health.streak > 0, down=down)
 
 
-def course(assigned: AssignedCheck, health: Health, now: float) -> Course:
-    """A check that becomes known now. What nobody has seen yet is probed early, before its rhythm begins."""
+def course(assigned: AssignedCheck, health: Health, now: float, books: Books | None = None) -> Course:
+    """A check that becomes known now. What nobody has seen yet is probed early, before its rhythm begins.
+
+    `books`: of the same check, kept until now.
+    """
     rhythm = _rhythm(assigned, now)
     if health.state is State.UNKNOWN or (assigned.unseen and not health.probes):
         rhythm = Rhythm(rhythm.slot, early_moment(now, assigned.timing.interval, jitter_of(assigned.id)))
-    return Course(assigned, health, rhythm)
+    return Course(assigned, health, rhythm, books=books or Books())
 
 
 def _rhythm(assigned: AssignedCheck, now: float) -> Rhythm:

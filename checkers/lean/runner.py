@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from checkers.core.books import Histogram
+from checkers.core.books import CONNECT, FIRST_BYTE, TLS, Books, Histogram
 from checkers.core.course import Course, course
 from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck
@@ -175,7 +175,7 @@ class Runner:
         if self._call is not None:
             self._course.retime(assigned, now)
         else:
-            self._course = course(assigned, self._course.health, now)
+            self._course = course(assigned, self._course.health, now, self._course.books)
             self._sleep()
 
     def hurry(self, now: float) -> None:
@@ -213,6 +213,8 @@ class Runner:
         """The call has an outcome."""
         if not self._gone:
             told = self._course.observe(outcome, now, latency)
+            if self._call is not None and self._manner.converse is not None:
+                _written(self._course.books, self._call)
             self._engine.on_probed(self._course.assigned.id, told)
 
     def over(self, now: float) -> None:
@@ -254,7 +256,7 @@ class Runner:
     def _probe(self, now: float) -> None:
         given, engine = self._course, self._engine
         assigned = given.assigned
-        engine.lateness.add(now - given.moment)
+        engine.lateness.add(given.begun(now))
         self._stalled_before = engine.stalled()
         try:
             dial = self._dial or self._looked_up(assigned)
@@ -290,3 +292,15 @@ class Runner:
         if self._out:
             self._out = False
             self._engine.release(self)
+
+
+def _written(books: Books, call: Call) -> None:
+    """What the parts of a conversation took, as far as it came."""
+    connected_at = call.connected_at
+    if not connected_at:
+        return
+    books.add(CONNECT, connected_at - call.began_at)
+    if call.secured_at:
+        books.add(TLS, call.secured_at - connected_at)
+    if call.first_byte_at:
+        books.add(FIRST_BYTE, call.first_byte_at - (call.secured_at or connected_at))

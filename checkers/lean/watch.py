@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from checkers.core.books import Histogram
+from checkers.core.books import Histogram, Page
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
@@ -52,6 +52,11 @@ class LeanWatch:
         runner = self._runners.get(identity)
         return runner.course.health if runner is not None else None
 
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+        runner = self._runners.get(identity)
+        return runner.course.books.page() if runner is not None else None
+
     def assign(
         self, checks: Iterable[AssignedCheck], beliefs: Mapping[str, Health] = MappingProxyType({})
     ) -> Difference:
@@ -64,11 +69,14 @@ class LeanWatch:
         for identity in change.ended:
             self._runners.pop(identity).let_go(now)
         for check in change.started:
-            self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), None, now)
+            health = beliefs.get(check.id) or unproven(check.known, now, check.weight)
+            self._runners[check.id] = Runner(self._engine, course(check, health, now), None)
         for check in change.replaced:
             before = self._runners[check.id]
             before.let_go(now)
-            self._start(check, msgspec.structs.replace(before.course.health, streak=0), before, now)
+            health = msgspec.structs.replace(before.course.health, streak=0)
+            afresh = course(check, health, now, before.course.books.renewed())
+            self._runners[check.id] = Runner(self._engine, afresh, before)
         for check in change.retimed:
             self._runners[check.id].retime(check, now)
         return change
@@ -92,6 +100,3 @@ class LeanWatch:
         self._engine.knocks.close()
         for call in self._engine.reactor.close():
             call.drop()
-
-    def _start(self, check: AssignedCheck, health: Health, before: Runner | None, now: float) -> None:
-        self._runners[check.id] = Runner(self._engine, course(check, health, now), before)

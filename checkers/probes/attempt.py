@@ -19,11 +19,12 @@ STALLED_SHARE = 0.25
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a probe found, the moment it was known, and the seconds it took."""
+    """What a probe found, the moment it was known, the seconds it took, and those of its parts by row of the books."""
 
     outcome: Outcome
     ended_at: float
     latency: float
+    parts: tuple[tuple[int, float], ...] = ()
 
 
 async def attempt(
@@ -43,7 +44,7 @@ async def attempt(
     try:
         outcome = await _find_out(session, assigned, stalled)
         ended_at = loop.time()
-        report(Finding(outcome, ended_at, ended_at - began_at))
+        report(Finding(outcome, ended_at, ended_at - began_at, tuple(session.parts)))
     finally:
         await session.end()
 

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from checkers.core.books import CONNECT, TLS
 from checkers.core.messages import Target
 from checkers.core.outcome import Outcome
 from checkers.probes.dialling import settle
@@ -80,6 +81,7 @@ class Session:
         self.stage = Stage.CONNECTING
         self.heard = b""  # what is worth telling when the deadline passes
         self.silence: Outcome | None = None  # what it means that the deadline passes, where the probe knows better
+        self.parts: list[tuple[int, float]] = []  # what its parts took, in seconds, by row of the books
         self._socket: CappedSocket | None = None
         self._transport: asyncio.Transport | None = None
         self._lent = False
@@ -88,6 +90,7 @@ class Session:
 
     async def connect(self, allowance_bytes: int) -> CappedSocket:
         """Connect as `dial` says, without looking up any name. Raises OSError (the server's or ours), Stuck (ours)."""
+        began_at = _now()
         family, address = numeric(self.target)
         self._socket = CappedSocket(family, allowance_bytes)
         settle(self._socket, self.dial)
@@ -101,6 +104,7 @@ class Session:
         if number:
             raise OSError(number, os.strerror(number))
         self.stage = Stage.TALKING
+        self.parts.append((CONNECT, _now() - began_at))
         if self.dial.proxy_protocol:  # it fits into a socket nothing was sent over yet
             own, peer = _end(self._socket.getsockname()), _end(self._socket.getpeername())
             self._socket.send(header(self.dial.proxy_protocol, own, peer))
@@ -128,6 +132,7 @@ class Session:
             self._transport, _ = await loop.create_connection(factory, sock=sock)
             return self._transport
         self.stage = Stage.SECURING
+        began_at = _now()
         self._transport, _ = await loop.create_connection(
             factory,
             sock=sock,
@@ -135,7 +140,7 @@ class Session:
             server_hostname=self.server_name(tls),
             ssl_shutdown_timeout=FAREWELL_SECONDS,
         )
-        self.stage = Stage.TALKING
+        self._secured(began_at)
         return self._transport
 
     async def secure(self, protocol: asyncio.BaseProtocol, tls: Tls) -> asyncio.Transport:
@@ -143,6 +148,7 @@ class Session:
         if self._transport is None:
             raise EOFError
         self.stage = Stage.SECURING
+        began_at = _now()
         transport = await asyncio.get_running_loop().start_tls(
             self._transport,
             protocol,
@@ -152,9 +158,13 @@ class Session:
         )
         if transport is None:  # what asyncio gives when the connection went during the handshake
             raise EOFError
-        self.stage = Stage.TALKING
+        self._secured(began_at)
         self._transport = transport
         return transport
+
+    def _secured(self, began_at: float) -> None:
+        self.stage = Stage.TALKING
+        self.parts.append((TLS, _now() - began_at))
 
     async def stream(
         self, allowance_bytes: int, tls: Tls | None = None
@@ -172,7 +182,7 @@ class Session:
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - asyncio.get_running_loop().time()
+        return self.deadline - _now()
 
     def keep_secret(self, *secrets: str) -> None:
         """Have these never shown, whatever the real server repeats."""
@@ -237,6 +247,10 @@ def numeric(target: Target) -> tuple[int, tuple[object, ...]]:
 
 def _end(address: tuple[object, ...]) -> End:
     return str(address[0]).partition("%")[0], int(str(address[1]))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _writable(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from checkers.core.books import Books, Histogram, Page
 from checkers.core.course import Course, course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
@@ -57,6 +58,7 @@ class Watch:
         self._room = asyncio.Semaphore(PROBES_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self._crashes = crashes or Crashes()
+        self.lateness = Histogram()  # how long after its moment each probe began
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -73,6 +75,11 @@ class Watch:
         watched = self._watched.get(identity)
         return watched.course.health if watched is not None else None
 
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+        watched = self._watched.get(identity)
+        return watched.course.books.page() if watched is not None else None
+
     def assign(
         self, checks: Iterable[AssignedCheck], beliefs: Mapping[str, Health] = MappingProxyType({})
     ) -> Difference:
@@ -88,7 +95,8 @@ class Watch:
             self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), None)
         for check in change.replaced:
             before = self._watched[check.id]
-            self._start(check, msgspec.structs.replace(before.course.health, streak=0), self._let_go(before))
+            health = msgspec.structs.replace(before.course.health, streak=0)
+            self._start(check, health, self._let_go(before), books=before.course.books.renewed())
         for check in change.retimed:
             self._retime(self._watched[check.id], check)
         return change
@@ -112,10 +120,15 @@ class Watch:
             await asyncio.wait(self._parting, timeout=seconds)
 
     def _start(
-        self, check: AssignedCheck, health: Health, after: asyncio.Task[None] | None, memory: Memory | None = None
+        self,
+        check: AssignedCheck,
+        health: Health,
+        after: asyncio.Task[None] | None,
+        memory: Memory | None = None,
+        books: Books | None = None,
     ) -> None:
         host = self._hosts.host(check.target.address)
-        watched = Watched(course(check, health, self._loop.time()), memory or Memory(health.state), host)
+        watched = Watched(course(check, health, self._loop.time(), books), memory or Memory(health.state), host)
         self._watched[check.id] = watched
         watched.task = self._loop.create_task(self._keep(watched, after))
 
@@ -124,7 +137,7 @@ class Watch:
         if watched.probing:
             watched.course.retime(check, self._loop.time())
         else:
-            self._start(check, watched.course.health, self._let_go(watched), watched.memory)
+            self._start(check, watched.course.health, self._let_go(watched), watched.memory, watched.course.books)
 
     def _let_go(self, watched: Watched) -> asyncio.Task[None] | None:
         """Cancel, and remember the task until its goodbye is said."""
@@ -150,9 +163,12 @@ class Watch:
         def report(finding: Finding) -> None:
             found.append(finding)
             told = watched.course.observe(finding.outcome, finding.ended_at, finding.latency)
+            for row, seconds in finding.parts:
+                watched.course.books.add(row, seconds)
             self._on_probed(watched.course.assigned.id, told)
 
         began_at = self._loop.time()
+        self.lateness.add(watched.course.begun(began_at))
         watched.probing = True
         try:
             asked = msgspec.structs.replace(watched.course.assigned, check=watched.course.asked)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from checkers.core.books import Histogram, Page
 from checkers.core.difference import Difference
 from checkers.core.health import Health
 from checkers.core.hosts import Hosts
@@ -33,6 +34,15 @@ class Ways:
     def verdict(self, identity: str) -> Verdict | None:
         """What is believed of a check now; None when it is not run (any more)."""
         return self._quick.verdict(identity) or self._deep.verdict(identity)
+
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+        return self._quick.page(identity) or self._deep.page(identity)
+
+    @property
+    def lateness(self) -> Histogram:
+        """How long after its moment each probe began, since the start."""
+        return self._quick.lateness.joined(self._deep.lateness)
 
     def assign(self, checks: Iterable[AssignedCheck]) -> Difference:
         """Run these checks and no others, keeping whatever did not change. Of two with one identity the last counts."""
