@@ -26,6 +26,7 @@ from lvsd.core import (
     roles,
     sharing,
     slices,
+    speeds,
     sysctls,
     tracking,
     turns,
@@ -226,9 +227,10 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
             listening, message, answers = workers.heard(director, number, said, now)
             followed = (*answers, *monitor.lines(director, message))
             heard, changed = verdicts.heard(listening, message)
-            if not changed:  # neither a state nor a weight: the wanted table is the same
+            heard, reweighed = speeds.heard(heard, message, now)
+            if not changed and not reweighed:  # the wanted table is the same
                 return heard, followed
-            touched = slices.of_verdicts(director, heard, message.verdicts)
+            touched = {**slices.of_verdicts(director, heard, message.verdicts), **reweighed}
             settled = _settled(slices.due(heard, touched), [*followed], now)
             if any(isinstance(effect, Apply) for effect in settled[1]):
                 return settled  # the table first: PlanApplied comes back here

@@ -8,7 +8,7 @@ from checkers.core.messages import State, Verdict
 from config.checks import AgentCheck, Check, ExternalCheck, FollowCheck, NoCheck
 from config.model import RealServer, VirtualService
 from config.words import Initial
-from lvsd.core import slow_start
+from lvsd.core import latency, slow_start
 from lvsd.core.identity import check_id, endpoint_text, real_id, service_key
 from lvsd.core.pool_state import Hold, OverrideKind, Ramp
 from lvsd.core.state import Director
@@ -181,12 +181,24 @@ def effective_weight(director: Director, virtual: VirtualService, real: RealServ
 
 
 def given_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:
-    """The weight it gets in the table while it is up: a part of it when it came back only now, unless a person said."""
+    """The weight it gets in the table while it is up: a part of it when it came back only now, or when it is slow.
+
+    Unless a person said.
+    """
     whole = effective_weight(director, virtual, real)
-    ramp = ramp_of(director, virtual, real)
-    if ramp is None or overriding_weight(director, virtual, real) is not None:
+    if not director.pools or overriding_weight(director, virtual, real) is not None:
         return whole
-    return slow_start.weight(whole, ramp.step)
+    ramp = ramp_of(director, virtual, real)
+    if ramp is not None:
+        return slow_start.weight(whole, ramp.step)
+    return latency.weight(whole, latency_share(director, virtual, real))
+
+
+def latency_share(director: Director, virtual: VirtualService, real: RealServer) -> int:
+    """Per cent of its weight, less than all while it is slower than the others."""
+    pool = director.pools.get(service_key(virtual.virtual)) if director.pools else None
+    speed = pool.speeds.get(real_id(virtual, real)) if pool is not None and pool.speeds else None
+    return latency.WHOLE if speed is None or virtual.scheduler not in latency.SCHEDULERS else speed.share
 
 
 def greatest_weight(real: RealServer) -> int:

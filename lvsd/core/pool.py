@@ -123,6 +123,7 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         failed_at={name: at for name, at in before.failed_at.items() if name in names and rules.correlated_failure},
         ramps=_ramps(director, before, virtual, now),
         flaps={name: one for name, one in before.flaps.items() if name in names and rules.hold_down},
+        speeds={name: one for name, one in before.speeds.items() if name in names and rules.latency_weights},
     )
     told = [
         *pool_words.of_suspicion(virtual, before.suspicion, suspicion),

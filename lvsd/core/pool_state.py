@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lvsd.core.flapping import Flaps
+from lvsd.core.latency import Speed
 
 
 class Hold(Enum):
@@ -80,6 +81,7 @@ _NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
 _NEVER: Mapping[str, float] = MappingProxyType({})
 _NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
 _NO_FLAPS: Mapping[str, Flaps] = MappingProxyType({})
+_NO_SPEEDS: Mapping[str, Speed] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Pool:
     ramps: Mapping[str, Ramp] = field(default_factory=lambda: _NO_RAMPS)
     flaps: Mapping[str, Flaps] = field(default_factory=lambda: _NO_FLAPS)
     standby: frozenset[str] | None = None
+    speeds: Mapping[str, Speed] = field(default_factory=lambda: _NO_SPEEDS)
 
 
 NO_POOL = Pool()

@@ -18,6 +18,7 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
+from config.pool_rules import WHOLE
 from lvsd.core import fallback, groups, tracking, workers
 from lvsd.core.check_words import check_word
 from lvsd.core.crew import name_of
@@ -31,6 +32,7 @@ from lvsd.core.health import (
     effective_weight,
     hold_on,
     in_maintenance,
+    latency_share,
     numbered_checks,
     ramp_of,
     sound_state,
@@ -171,6 +173,7 @@ def _real(
         slow_start=ramp.step * 100 // STEPS if ramp is not None else None,
         hold=hold.value if hold is not None else "",
         priority_group=real.priority_group,
+        latency_share=share if (share := latency_share(director, virtual, real)) < WHOLE else None,
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
         checks_up=checks_states(director, virtual, real).count(State.UP) if real.further_checks else 0,
         checks_needed=(real.needed or len(real.checks)) if real.further_checks else 0,

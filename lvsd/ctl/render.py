@@ -120,6 +120,8 @@ def _remarks(real: RealServerRow) -> list[str]:
         remarks.append(f"slow start at {real.slow_start} %")
     if real.checks_needed < len(real.checks) > real.checks_up:
         remarks.append(f"{real.checks_up} of {len(real.checks)} checks up, {real.checks_needed} needed")
+    if real.latency_share is not None:
+        remarks.append(f"slow: {real.latency_share} % of its weight")
     return [*remarks, _HOLDS.get(real.hold, real.hold)] if real.hold else remarks
 
 
