@@ -8,6 +8,7 @@ from dataclasses import replace
 from checkers.core.messages import State, Verdict, Verdicts
 from checkers.core.outcome import Healthy
 from config.model import VirtualService
+from config.pool_rules import WHOLE
 from lvsd.core import latency
 from lvsd.core.health import ramp_of, standing_state
 from lvsd.core.identity import real_id, service_key
@@ -61,4 +62,4 @@ def _measured(director: Director, virtual: VirtualService, before: Pool, verdict
 
 
 def _shares(pool: Pool) -> Mapping[str, int]:
-    return {name: one.share for name, one in pool.speeds.items() if one.share != latency.WHOLE}
+    return {name: one.share for name, one in pool.speeds.items() if one.share != WHOLE}

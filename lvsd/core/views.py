@@ -7,6 +7,7 @@ from msgspec import structs
 from checkers.core.messages import State, Verdict
 from config.checks import Check, FollowCheck, Timing
 from config.model import RealServer, VirtualService, VrrpInstance
+from config.pool_rules import WHOLE
 from lvsd.control.messages import (
     CheckRow,
     LatenessRow,
@@ -18,7 +19,6 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from config.pool_rules import WHOLE
 from lvsd.core import fallback, groups, tracking, workers
 from lvsd.core.check_words import check_word
 from lvsd.core.crew import name_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def test_a_share_is_within_its_bounds_and_half_of_them_are_whole(rule: LatencyWe
 def test_who_is_slower_has_no_more(rule: LatencyWeights, found: dict[str, Speed]) -> None:
     after = sorted(shared(rule, fresh(found), 100.0).values(), key=lambda one: one.seconds)
     steps = [one.share for one in after]
-    for faster, slower in zip(steps, steps[1:], strict=False):
+    for faster, slower in pairwise(steps):
         assert slower <= faster or (faster * WHOLE > (WHOLE - STEP) * slower)  # within a step of each other
 
 
