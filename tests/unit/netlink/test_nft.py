@@ -76,12 +76,16 @@ def run(command):
     return subprocess.run(command.split(), capture_output=True, text=True)
 
 def reached(address):
-    return run(f"ping -c1 -W1 -n {address}").returncode == 0
+    source = "2001:db8::1" if ":" in address else "198.51.100.1"
+    return run(f"ping -c1 -W1 -n -I {source} {address}").returncode == 0
 
 four, six = "192.0.2.77", "2001:db8::77"
 run("ip link set lo up")
 run(f"ip address add {four}/32 dev lo")
 run(f"ip address add {six}/128 dev lo nodad")
+run("ip address add 198.51.100.1/32 dev lo")
+run("ip address add 2001:db8::1/128 dev lo nodad")
+assert reached(four) and reached(six)
 drops = DropTable()
 drops.set([four, six])
 assert "ip6 daddr 2001:db8::77" in run("nft list ruleset").stdout, run("nft list ruleset")
