@@ -112,6 +112,7 @@ class CheckRow(msgspec.Struct, frozen=True):
     timeout: float
     probes: int
     failures: int
+    shared: tuple[str, ...] = ()  # the services it is probed once for, where these are several
 
 
 class OverrideMark(msgspec.Struct, frozen=True):
@@ -164,6 +165,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     priority_group: int = 1
     latency_share: int | None = None  # per cent of its weight, while it is slower than the others
     unanswered: bool = False  # its clients' packets say that it answers nobody
+    shared: tuple[str, ...] = ()  # the services its one check is probed once for, where these are several
 
 
 class ServiceRow(msgspec.Struct, frozen=True):
@@ -334,11 +336,19 @@ class PeerPortrait(msgspec.Struct, frozen=True):
     ahead: float = 0.0
 
 
+class Datagram(msgspec.Struct, frozen=True):
+    """What a service over UDP answers to, or why nothing can be asked."""
+
+    payload: bytes = b""
+    why: str = ""
+
+
 class PortraitsReply(msgspec.Struct, frozen=True, tag="portraits"):
-    """Our own portrait and those of the peers."""
+    """Our own portrait and those of the peers; `datagrams` for a drill, by service over UDP."""
 
     own: Portrait
     peers: tuple[PeerPortrait, ...]
+    datagrams: dict[str, Datagram] = {}
 
 
 class ErrorReply(msgspec.Struct, frozen=True, tag="error"):

@@ -20,17 +20,24 @@ class RealServerPortrait(msgspec.Struct, frozen=True):
 
 
 class ServicePortrait(msgspec.Struct, frozen=True):
-    """A virtual service; `settings` and `held_settings` in one line, as it is to be and as the kernel has it."""
+    """A virtual service; `settings` and `held_settings` in one line, as it is to be and as the kernel has it.
+
+    `mark`: a digest of all that is configured of it, keyed with the secret of the peers; empty: there is none.
+    """
 
     settings: str
     held_settings: str
     real_servers: dict[str, RealServerPortrait]  # by address:port
     strangers: tuple[str, ...] = ()  # destinations in the kernel that nobody configured
     connections: int = 0  # active ones that the kernel knows of
+    mark: str = ""
 
 
 class InstancePortrait(msgspec.Struct, frozen=True):
-    """A VRRP instance. Balancers may name it differently: the virtual router id and the family tell it."""
+    """A VRRP instance. Balancers may name it differently: the virtual router id and the family tell it.
+
+    `password`: a digest of it, keyed with the secret of the peers; empty: there is none.
+    """
 
     name: str
     virtual_router_id: int
@@ -45,6 +52,10 @@ class InstancePortrait(msgspec.Struct, frozen=True):
     fault: str = ""
     yielded: bool = False
     standbys: tuple[str, ...] = ()
+    interface: str = ""
+    password: str = ""
+    accept: bool = True
+    virtual_mac: bool = False
 
 
 class Portrait(msgspec.Struct, frozen=True):
@@ -57,3 +68,5 @@ class Portrait(msgspec.Struct, frozen=True):
     sync_running: tuple[str, ...] = ()  # `master eth0 syncid 1`
     sysctls: dict[str, int] = {}
     troubles: tuple[str, ...] = ()  # processes that are gone, operations the kernel refused, a table it cannot read
+    present: tuple[str, ...] = ()  # virtual addresses that are there: `192.0.2.100 on eth0`
+    time: float = 0.0  # seconds since 1970

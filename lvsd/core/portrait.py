@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from config.model import RealServer, VirtualService, VrrpInstance
@@ -19,35 +23,68 @@ from lvsd.core.wording import destination_text, operation_text
 from lvsd.vrrp.messages import InstanceStatus
 from netlink.table import Destination, DestinationKey, Entry, Service, ServiceKey, SyncDaemon, Table
 
+SILENT_SECONDS = 3.0  # the vrrp process reports every second
+MARK_LETTERS = 32
 _NO_ENTRY: Mapping[DestinationKey, Destination] = {}
 
 
-def portrait(
-    director: Director, node: str, sysctls: Mapping[str, int], connections: Mapping[ServiceKey, int]
-) -> Portrait:
-    """Our balancer as it is believed to be. `connections`: active ones by service, as the kernel counts them."""
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a portrait shows of the machine, read for it: what the director believes may be a second old.
+
+    `connections`: active ones by service; `addresses` by interface; `time`: seconds since 1970; `now`: our clock's.
+    """
+
+    node: str
+    time: float = 0.0
+    now: float = 0.0
+    table: Table = field(default_factory=dict)
+    connections: Mapping[ServiceKey, int] = field(default_factory=dict)
+    sysctls: Mapping[str, int] = field(default_factory=dict)
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def portrait(director: Director, machine: Machine) -> Portrait:
+    """Our balancer as it is, and as it is to be."""
     wanted = desired(director)
     found = reported(director)
     sync = director.config.ipvs.sync
     return Portrait(
-        node=node,
+        node=machine.node,
         services={
-            virtual_text(virtual.virtual): _service(virtual, director, wanted, connections)
+            virtual_text(virtual.virtual): _service(virtual, director, wanted, machine)
             for virtual in director.config.services
         },
-        instances=tuple(_instance(config, found.get(config.name)) for config in director.config.vrrp),
+        instances=tuple(_instance(config, found.get(config.name), director) for config in director.config.vrrp),
         sync_wanted=sync.role.value if sync is not None else "",
         sync_running=tuple(_daemon(one) for one in director.settings.daemons),
-        sysctls=dict(sysctls),
-        troubles=_troubles(director),
+        sysctls=dict(machine.sysctls),
+        troubles=_troubles(director, machine.now),
+        present=_present(director, machine.addresses),
+        time=machine.time,
     )
 
 
-def _service(
-    virtual: VirtualService, director: Director, wanted: Table, connections: Mapping[ServiceKey, int]
-) -> ServicePortrait:
+def _present(director: Director, addresses: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Virtual addresses that are on the machine, wherever and by whomever."""
+    virtual = {address.address for config in director.config.vrrp for address in config.addresses}
+    return tuple(
+        f"{address} on {interface}" for interface, found in addresses.items() for address in found if address in virtual
+    )
+
+
+def _mark(director: Director, what: msgspec.Struct | None) -> str:
+    """A digest keyed with the peers' secret: it tells nothing of passwords to who does not know that."""
+    peering = director.config.daemon.peer
+    if what is None or peering is None:
+        return ""
+    said = msgspec.json.encode(what, order="deterministic")
+    return hmac.new(peering.secret.value.encode(), b"lvsd mark\0" + said, hashlib.sha256).hexdigest()[:MARK_LETTERS]
+
+
+def _service(virtual: VirtualService, director: Director, wanted: Table, machine: Machine) -> ServicePortrait:
     key = service_key(virtual.virtual)
-    held = director.kernel.table.get(key)
+    held = machine.table.get(key)
     present = held.destinations if held is not None else _NO_ENTRY
     ours = [*virtual.real_servers, *virtual.fallback]
     keys = {DestinationKey(real.address, real.port) for real in ours}
@@ -58,7 +95,8 @@ def _service(
             endpoint_text(real.address, real.port): _real(virtual, real, director, wanted[key], held) for real in ours
         },
         strangers=tuple(destination_text(one) for one in present if one not in keys and one not in _keys(wanted[key])),
-        connections=connections.get(key, 0),
+        connections=machine.connections.get(key, 0),
+        mark=_mark(director, replace(virtual, name="")),
     )
 
 
@@ -117,7 +155,7 @@ def _weight_held(wanted: Destination | None, held: Destination | None) -> int | 
     return held.weight
 
 
-def _instance(config: VrrpInstance, found: InstanceStatus | None) -> InstancePortrait:
+def _instance(config: VrrpInstance, found: InstanceStatus | None, director: Director) -> InstancePortrait:
     return InstancePortrait(
         name=config.name,
         virtual_router_id=config.virtual_router_id,
@@ -132,6 +170,10 @@ def _instance(config: VrrpInstance, found: InstanceStatus | None) -> InstancePor
         fault=found.fault if found is not None else "",
         yielded=found is not None and found.yielded,
         standbys=found.standbys if found is not None else (),
+        interface=config.interface,
+        password=_mark(director, config.password),
+        accept=config.accept,
+        virtual_mac=bool(config.virtual_mac),
     )
 
 
@@ -139,11 +181,13 @@ def _daemon(daemon: SyncDaemon) -> str:
     return f"{daemon.role} sync id {daemon.sync_id} group {daemon.group} port {daemon.port}"
 
 
-def _troubles(director: Director) -> tuple[str, ...]:
+def _troubles(director: Director, now: float) -> tuple[str, ...]:
     """What makes a balancer unfit to serve, whatever its tables say."""
     found = [f"the {name} process is gone" for name in workers.missing(director.workers)]
     if director.config.vrrp and not director.vrrp.connected:
         found.append("the vrrp process is gone")
+    elif director.config.vrrp and now - max(director.vrrp.heard_at, director.vrrp.changed_at) > SILENT_SECONDS:
+        found.append(f"the vrrp process says nothing for {now - director.vrrp.heard_at:.0f} s: it hangs or is stopped")
     if director.kernel.unreadable:
         found.append(f"the kernel's table cannot be read: {director.kernel.unreadable}")
     refused = (f"{operation_text(one.operation)}: {one.meaning}" for one in director.kernel.refusals)

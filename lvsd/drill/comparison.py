@@ -20,8 +20,10 @@ _OWN_AFFAIRS: Final = frozenset(
 )  # fmt: skip
 """Sysctls that follow from a machine's memory, or that the kernel changes by itself."""
 
-_FORWARDING: Final = frozenset(("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"))
-_SYNC_VERSION: Final = "net.ipv4.vs.sync_version"
+_INTERFACES: Final = "net.ipv4.conf."
+_INTERFACE_NAMES: Final = ("accept_local", "arp_announce", "arp_filter", "arp_ignore", "rp_filter")
+_LOOPBACK: Final = "lo"
+CLOCK_SECONDS: Final = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ def compared(own: Portrait, peers: Sequence[PeerPortrait], names: Sequence[str])
             found.append(Finding("peer_unreachable", f"{one.peer} cannot be looked at: {one.error}"))
         else:
             found.extend(differences(own, one.portrait, names))
+            found.extend(_clock(one.portrait.node, one.ahead))
     ready = [portrait for one in peers if (portrait := one.portrait) is not None]
     found.extend(_unattended(own, ready, names))
     return tuple(sorted(found, key=lambda one: not one.blocks))
@@ -54,6 +57,7 @@ def differences(own: Portrait, peer: Portrait, names: Sequence[str]) -> Iterator
     for instance in own.instances:
         if instance.name in names:
             yield from _instance(instance, peer)
+            yield from _interface_sysctls(instance, own, peer)
     yield from _services(own, peer)
     yield from _sync(own, peer)
     yield from _sysctls(own, peer)
@@ -76,19 +80,63 @@ def _twin(instance: InstancePortrait, peer: Portrait) -> InstancePortrait | None
 def _instance(own: InstancePortrait, peer: Portrait) -> Iterator[Finding]:
     twin = _twin(own, peer)
     if twin is None:
-        yield Finding("instance_missing", f"{own.name}: {peer.node} has no virtual router {own.virtual_router_id}")
+        others = ", ".join(f"{one.virtual_router_id} ({one.name})" for one in peer.instances if one.ipv6 is own.ipv6)
+        has = f"it has {others}" if others else "it has none of this family"
+        text = f"{own.name}: {peer.node} has no virtual router {own.virtual_router_id}: {has}"
+        yield Finding("instance_missing", text)
         return
     if twin.role != "backup":
         why = f": {twin.fault}" if twin.fault else ""
         yield Finding("instance_not_backup", f"{own.name}: it is {twin.role} on {peer.node}, not backup{why}")
+    if own.password != twin.password:
+        text = f"{own.name}: the password on {peer.node} is another one: each drops what the other advertises"
+        yield Finding("password_differs", text)
+    if twin.role == "backup":
+        yield from _present(own, peer)
     said = (
         ("version", own.version, twin.version),
         ("advertisement_interval", own.interval, twin.interval),
         ("addresses", " ".join(own.addresses), " ".join(twin.addresses)),
+        ("accept", own.accept, twin.accept),
+        ("virtual_mac", own.virtual_mac, twin.virtual_mac),
     )
     for what, here, there in said:
         if here != there:
             yield Finding("instance_differs", f"{own.name}: {what} is {here} here, {there} on {peer.node}")
+
+
+def _present(own: InstancePortrait, peer: Portrait) -> Iterator[Finding]:
+    """Addresses that a backup has already; on the loopback interface, where direct routing may put them, a note."""
+    addresses = {address.partition("/")[0] for address in own.addresses}
+    for one in peer.present:
+        address, _, interface = one.partition(" on ")
+        if address in addresses:
+            text = f"{own.name}: {address} is on {interface} of {peer.node} already, which is backup"
+            yield Finding("address_present", text, blocks=interface != _LOOPBACK)
+
+
+def _clock(node: str, ahead: float) -> Iterator[Finding]:
+    if abs(ahead) > CLOCK_SECONDS:
+        way = "ahead of" if ahead > 0 else "behind"
+        text = f"the clock of {node} is {abs(ahead):.0f} s {way} ours: logs and certificates are judged by it"
+        yield Finding("clock_differs", text, blocks=False)
+
+
+def _interface_sysctls(own: InstancePortrait, here: Portrait, peer: Portrait) -> Iterator[Finding]:
+    """How the interface of an instance answers for addresses: the greater of its own setting and that of all counts."""
+    twin = _twin(own, peer)
+    if twin is None:
+        return
+    for name in _INTERFACE_NAMES:
+        ours, theirs = _effective(here, own.interface, name), _effective(peer, twin.interface, name)
+        if None not in (ours, theirs) and ours != theirs:
+            text = f"{name} is {ours} for {own.interface} here, {theirs} for {twin.interface} on {peer.node}"
+            yield Finding("sysctl_differs", text)
+
+
+def _effective(portrait: Portrait, interface: str, name: str) -> int | None:
+    found = (portrait.sysctls.get(f"{_INTERFACES}{where}.{name}") for where in ("all", interface))
+    return max((value for value in found if value is not None), default=None)
 
 
 def _services(own: Portrait, peer: Portrait) -> Iterator[Finding]:
@@ -97,7 +145,11 @@ def _services(own: Portrait, peer: Portrait) -> Iterator[Finding]:
         if twin is None:
             yield Finding("service_missing", f"{name} is not configured on {peer.node}")
         else:
-            yield from _service(name, service, twin, peer.node)
+            told = tuple(_service(name, service, twin, peer.node))
+            yield from told
+            if service.mark != twin.mark and not told:
+                text = f"{name}: something else of it is configured otherwise on {peer.node}: checks, rules, hooks"
+                yield Finding("service_differs", text, blocks=False)
     for name in peer.services:
         if name not in own.services:
             yield Finding("service_only_there", f"{name} is configured on {peer.node} alone", blocks=False)
@@ -162,11 +214,8 @@ def _sync(own: Portrait, peer: Portrait) -> Iterator[Finding]:
 
 
 def _sysctls(own: Portrait, peer: Portrait) -> Iterator[Finding]:
-    masquerades = any(
-        "masquerade" in real.settings for one in own.services.values() for real in one.real_servers.values()
-    )
+    """Whatever steers the kernel: what differs makes the other balancer serve otherwise."""
     for name in sorted(own.sysctls.keys() & peer.sysctls.keys() - _OWN_AFFAIRS):
         here, there = own.sysctls[name], peer.sysctls[name]
-        if here != there:
-            needed = (name in _FORWARDING and masquerades) or (name == _SYNC_VERSION and bool(own.sync_wanted))
-            yield Finding("sysctl_differs", f"{name} is {here} here, {there} on {peer.node}", blocks=needed)
+        if here != there and not name.startswith(_INTERFACES):
+            yield Finding("sysctl_differs", f"{name} is {here} here, {there} on {peer.node}")

@@ -1,26 +1,35 @@
-"""The packets a drill's prober sends and reads: TCP SYN and RST over IPv4 (RFC 791, RFC 9293), ARP (RFC 826). Pure."""
+"""The packets a drill's prober sends and reads: TCP SYN and RST, UDP, over IPv4 and IPv6; ARP and neighbours. Pure.
+
+RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 826, RFC 4861 section 7.2.6.
+"""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
-PACKET_LIMIT_BYTES: Final = 96
+TCP, UDP, ICMPV6 = 6, 17, 58
+PACKET_LIMIT_BYTES: Final = 128
 TTL: Final = 64
-_PROTOCOL_TCP: Final = 6
 _WINDOW: Final = 64240
 _IP = struct.Struct("!BBHHHBBH4s4s")
+_IP6 = struct.Struct("!IHBB16s16s")
 _TCP = struct.Struct("!HHIIBBHHH")
+_UDP = struct.Struct("!HHHH")
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
+_NEIGHBOUR = struct.Struct("!BBHI16sBB6s")  # type, code, checksum, flags, target, one option
 _ETHERNET_IPV4 = (1, 0x0800, 6, 4)
+_VERSION_6: Final = 0x60000000
+_ADVERTISEMENT, _SOLICITED, _LINK_ADDRESS = 136, 0x40000000, 2
+_TCP_CHECKSUM, _UDP_CHECKSUM = 16, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A real server's answer to a SYN: from our port's view. `taken`: SYN and ACK; else it was refused (RST)."""
+    """A real server's answer, from our port's view. `taken`: SYN and ACK, or a datagram; else it was refused (RST)."""
 
     port: int
     acknowledged: int
@@ -28,23 +37,38 @@ class Answer:
 
 
 def segment(source: str, target: tuple[str, int], port: int, sequence: int, flags: int) -> bytes:
-    """A whole packet without data from `source`:`port`."""
+    """A whole TCP packet without data from `source`:`port`."""
     address, target_port = target
-    ours, theirs = IPv4Address(source).packed, IPv4Address(address).packed
-    head = [port, target_port, sequence & 0xFFFFFFFF, 0, 5 << 4, flags, _WINDOW if flags == SYN else 0, 0, 0]
-    pseudo = ours + theirs + struct.pack("!BBH", 0, _PROTOCOL_TCP, _TCP.size)
-    head[7] = _checksum(pseudo + _TCP.pack(*head))
-    total = _IP.size + _TCP.size
+    window = _WINDOW if flags == SYN else 0
+    head = _TCP.pack(port, target_port, sequence & 0xFFFFFFFF, 0, 5 << 4, flags, window, 0, 0)
+    return _packet(source, address, TCP, head, _TCP_CHECKSUM)
+
+
+def datagram(source: str, target: tuple[str, int], port: int, payload: bytes) -> bytes:
+    """A whole UDP packet from `source`:`port`."""
+    address, target_port = target
+    body = _UDP.pack(port, target_port, _UDP.size + len(payload), 0) + payload
+    return _packet(source, address, UDP, body, _UDP_CHECKSUM)
+
+
+def _packet(source: str, address: str, protocol: int, body: bytes, checksum_at: int) -> bytes:
+    ours, theirs = ip_address(source), ip_address(address)
+    pseudo = ours.packed + theirs.packed + struct.pack("!II", len(body), protocol)
+    checksum = _checksum(pseudo + body) or 0xFFFF  # nought would say that there is none (UDP); TCP takes either
+    whole = body[:checksum_at] + struct.pack("!H", checksum) + body[checksum_at + 2 :]
+    if isinstance(theirs, IPv6Address):
+        return _IP6.pack(_VERSION_6, len(whole), protocol, TTL, ours.packed, theirs.packed) + whole
     # the kernel fills in identification and checksum (raw(7))
-    return _IP.pack(0x45, 0, total, 0, 0x4000, TTL, _PROTOCOL_TCP, 0, ours, theirs) + _TCP.pack(*head)
+    return _IP.pack(0x45, 0, _IP.size + len(whole), 0, 0x4000, TTL, protocol, 0, ours.packed, theirs.packed) + whole
 
 
 def answer_of(packet: bytes) -> Answer | None:
-    """What a packet says to one of our SYNs; None when it is no such answer."""
-    if len(packet) < _IP.size or packet[0] >> 4 != 4 or packet[9] != _PROTOCOL_TCP:  # noqa: PLR2004 (IPv4)
-        return None
-    begin = (packet[0] & 0xF) * 4
-    if begin < _IP.size or len(packet) < begin + _TCP.size:
+    """What a packet says to one of our SYNs or datagrams; None when it is no such answer."""
+    protocol, begin = _transport(packet)
+    if protocol == UDP and len(packet) >= begin + _UDP.size:
+        _, port, _, _ = _UDP.unpack_from(packet, begin)
+        return Answer(port, 0, taken=True)
+    if protocol != TCP or len(packet) < begin + _TCP.size:
         return None
     _, port, _, acknowledged, _, flags, _, _, _ = _TCP.unpack_from(packet, begin)
     if not flags & ACK or not flags & (SYN | RST):
@@ -52,8 +76,24 @@ def answer_of(packet: bytes) -> Answer | None:
     return Answer(port, acknowledged, taken=bool(flags & SYN))
 
 
+def _transport(packet: bytes) -> tuple[int, int]:
+    """The protocol inside, and where it begins; 0 for what is no whole IP header."""
+    if len(packet) < _IP.size:
+        return 0, 0
+    match packet[0] >> 4:
+        case 4:
+            begin = (packet[0] & 0xF) * 4
+            return (packet[9], begin) if begin >= _IP.size else (0, 0)
+        case 6:
+            return (packet[6], _IP6.size) if len(packet) >= _IP6.size else (0, 0)
+        case _:
+            return 0, 0
+
+
 def announced(packet: bytes) -> tuple[str, str] | None:
-    """Address and MAC of a gratuitous ARP; None for anything else."""
+    """Address and MAC of a gratuitous ARP or an unsolicited neighbour advertisement; None for anything else."""
+    if packet and packet[0] >> 4 == 6:  # noqa: PLR2004 (IPv6; ARP begins with 0)
+        return _neighbour(packet)
     if len(packet) < _ARP.size:
         return None
     *kind, _operation, mac, address, _, target = _ARP.unpack_from(packet)
@@ -62,7 +102,18 @@ def announced(packet: bytes) -> tuple[str, str] | None:
     return str(IPv4Address(address)), mac.hex(":")
 
 
+def _neighbour(packet: bytes) -> tuple[str, str] | None:
+    protocol, begin = _transport(packet)
+    if protocol != ICMPV6 or len(packet) < begin + _NEIGHBOUR.size:
+        return None
+    kind, _, _, flags, target, option, length, mac = _NEIGHBOUR.unpack_from(packet, begin)
+    if (kind, option, length) != (_ADVERTISEMENT, _LINK_ADDRESS, 1) or flags & _SOLICITED:
+        return None
+    return str(IPv6Address(target)), mac.hex(":")
+
+
 def _checksum(data: bytes) -> int:
+    data += bytes(len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:  # noqa: PLR2004 (sixteen bits)
         total = (total & 0xFFFF) + (total >> 16)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from lvsd.control.messages import (
     ErrorReply,
     EventsRequest,
@@ -21,13 +23,16 @@ from lvsd.control.messages import (
 )
 from lvsd.control.portrait import Portrait
 from lvsd.core import views
-from lvsd.core.portrait import portrait
+from lvsd.core.datagrams import datagrams
+from lvsd.core.portrait import Machine, portrait
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.failovers import fail_over
 from lvsd.runtime.override_answers import overrides
-from lvsd.runtime.peering import ask_all, node_name, sysctls
+from lvsd.runtime.peering import addresses, ask_all, node_name, sysctls
 from netlink.errors import NetlinkError
+
+PEER_HINT = "`daemon: {peer: {secret: {file: peer.secret}}}` in lvsd.yaml here, the same and `listen:` on the other one"
 
 
 class Answers:
@@ -56,21 +61,34 @@ class Answers:
                 return overrides(self._runtime, request, uid)
             case EventsRequest(after, real):
                 return self._runtime.history.since(after, real)
-            case PortraitsRequest():
-                peering = self._runtime.belief.config.daemon.peer
-                return PortraitsReply(self.portrait(), await ask_all(peering))
+            case PortraitsRequest(peers):
+                return await self._portraits(peers)
+
+    async def _portraits(self, peers: tuple[tuple[str, int], ...]) -> Reply:
+        peering = self._runtime.belief.config.daemon.peer
+        if peers and peering is None:
+            return ErrorReply("no secret is known to ask a peer with", PEER_HINT)
+        return PortraitsReply(self.portrait(), await ask_all(peering, peers), datagrams(self._runtime.belief.config))
 
     def portrait(self) -> Portrait:
         """What this balancer is like, as it shows itself to its peers."""
+        belief = self._runtime.belief
         try:
-            connections = self._runtime.connections()
+            table, connections = self._runtime.table_with_connections()
         except NetlinkError:
-            connections = {}  # that the table cannot be read is among the troubles
-        return portrait(self._runtime.belief, node_name(), sysctls(), connections)
+            table, connections = belief.kernel.table, {}  # that it cannot be read is among the troubles
+        interfaces = tuple(dict.fromkeys(config.interface for config in belief.config.vrrp))
+        machine = Machine(
+            node_name(), time.time(), time.monotonic(), table, connections, sysctls(interfaces), addresses()
+        )
+        return portrait(belief, machine)
 
     def _status(self, service: str, now: float) -> Reply:
         reply = views.status(self._runtime.belief, now, service)
         if service and not reply.services:
             known = ", ".join(virtual.name for virtual in self._runtime.belief.config.services[:20])
             return ErrorReply(f"no virtual service {service!r}", f"there are: {known}")
-        return reply
+        notify = self._runtime.notify_row(now)
+        if notify is None:
+            return reply
+        return msgspec.structs.replace(reply, processes=(*reply.processes, notify))

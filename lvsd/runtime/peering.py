@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from config.model import Peering
@@ -18,6 +18,8 @@ from lvsd.control import peer
 from lvsd.control.messages import Garbled, PeerPortrait
 from lvsd.control.portrait import Portrait
 from lvsd.runtime.sparingly import Sparingly
+from netlink.errors import NetlinkError
+from netlink.route_socket import RouteSocket
 
 TALK_SECONDS = 5.0  # a whole conversation
 TALKS_LIMIT = 4
@@ -26,6 +28,8 @@ RETRY_SECONDS = 5.0  # the address may not be there yet
 
 IPVS_SYSCTLS = Path("/proc/sys/net/ipv4/vs")
 FORWARD_SYSCTLS = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/all/forwarding"))
+INTERFACE_SYSCTLS = Path("/proc/sys/net/ipv4/conf")
+INTERFACE_NAMES = ("accept_local", "arp_announce", "arp_filter", "arp_ignore", "rp_filter")
 SYSCTL_LIMIT_BYTES = 64
 
 
@@ -92,11 +96,12 @@ class PeerServer:
             self._server = None
 
 
-async def ask_all(peering: Peering | None) -> tuple[PeerPortrait, ...]:
-    """Every peer's portrait, or why there is none."""
+async def ask_all(peering: Peering | None, instead: tuple[tuple[str, int], ...] = ()) -> tuple[PeerPortrait, ...]:
+    """The portraits of every peer, or of those `instead`, or why there is none."""
     if peering is None:
         return ()
-    return tuple(await asyncio.gather(*(_ask(one, peering.secret.value) for one in peering.peers)))
+    asked = instead or peering.peers
+    return tuple(await asyncio.gather(*(_ask(one, peering.secret.value) for one in asked)))
 
 
 async def _ask(endpoint: tuple[str, int], secret: str) -> PeerPortrait:
@@ -104,7 +109,8 @@ async def _ask(endpoint: tuple[str, int], secret: str) -> PeerPortrait:
     name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     try:
         async with asyncio.timeout(TALK_SECONDS):
-            return PeerPortrait(name, await _look(address, port, secret))
+            portrait, asked_at, answered_at = await _look(address, port, secret)
+            return PeerPortrait(name, portrait, ahead=round(portrait.time - (asked_at + answered_at) / 2, 3))
     except Garbled as error:
         return PeerPortrait(name, error=str(error))
     except TimeoutError:
@@ -115,15 +121,17 @@ async def _ask(endpoint: tuple[str, int], secret: str) -> PeerPortrait:
         return PeerPortrait(name, error=error.strerror or str(error))
 
 
-async def _look(address: str, port: int, secret: str) -> Portrait:
+async def _look(address: str, port: int, secret: str) -> tuple[Portrait, float, float]:
+    """Its portrait, and when it was asked and had answered by our clock, seconds since 1970."""
     reader, writer = await asyncio.open_connection(address, port)
     try:
         theirs = peer.nonce_of(await reader.readexactly(peer.HELLO_BYTES))
         ours = os.urandom(peer.NONCE_BYTES)
+        asked_at = time.time()
         writer.write(peer.ask(secret, theirs, ours))
         head = await reader.readexactly(peer.HEAD.size)
         body = await reader.readexactly(peer.length_of(head))
-        return peer.proven_answer(secret, (theirs, ours), head, body)
+        return peer.proven_answer(secret, (theirs, ours), head, body), asked_at, time.time()
     finally:
         writer.close()
         with contextlib.suppress(OSError):
@@ -135,12 +143,26 @@ def node_name() -> str:
     return socket.gethostname()
 
 
-def sysctls() -> dict[str, int]:
+def sysctls(interfaces: Iterable[str] = ()) -> dict[str, int]:
     """What of the kernel's settings matters to forwarding, by name; those that cannot be read are left out."""
     found = {f"net.ipv4.vs.{path.name}": path for path in sorted(IPVS_SYSCTLS.glob("*"))}
     found |= {"net." + ".".join(path.parts[4:]): path for path in FORWARD_SYSCTLS}
+    for interface in ("all", *interfaces):
+        for name in INTERFACE_NAMES:
+            found[f"net.ipv4.conf.{interface}.{name}"] = INTERFACE_SYSCTLS / interface / name
     values: dict[str, int] = {}
     for name, path in found.items():
         with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
             values[name] = int(file.read(SYSCTL_LIMIT_BYTES))
     return values
+
+
+def addresses() -> dict[str, tuple[str, ...]]:
+    """All that is on this machine, by interface; nothing where rtnetlink is not to be had."""
+    found: dict[str, tuple[str, ...]] = {}
+    with contextlib.suppress(NetlinkError), RouteSocket() as routes:
+        names = {link.index: name for name, link in routes.links().items()}
+        for one in routes.addresses():
+            name = names.get(one.index, "")
+            found[name] = (*found.get(name, ()), one.address)
+    return found

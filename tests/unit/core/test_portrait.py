@@ -8,14 +8,14 @@ import msgspec
 from msgspec.structs import replace
 
 from checkers.core.messages import State
-from config.model import ConnectionSync, Ipvs, VirtualAddress, VrrpInstance
+from config.model import ConnectionSync, Daemon, Ipvs, Peering, VirtualAddress, VrrpInstance
 from config.pool_rules import Amount, Floor, PoolRules
 from config.secret import Secret
 from config.words import SyncRole
 from lvsd.control.portrait import Portrait, RealServerPortrait
 from lvsd.core.events import MaintenanceSeen, VrrpCame, VrrpHeard
 from lvsd.core.identity import service_key
-from lvsd.core.portrait import portrait
+from lvsd.core.portrait import SILENT_SECONDS, Machine, portrait
 from lvsd.vrrp.messages import Cause, InstanceStatus, Role, VrrpStatus
 from netlink.table import SyncDaemon
 from tests.unit.core.world import Bench, config, real, table, virtual
@@ -25,7 +25,8 @@ NAME = "tcp 1.1.1.12:80"
 
 
 def seen(bench: Bench, connections: int = 0) -> Portrait:
-    return portrait(bench.director, "lb1", {"x": 1}, {service_key(HTTP.virtual): connections})
+    table = bench.director.kernel.table
+    return portrait(bench.director, Machine("lb1", 7.0, bench.now, table, {service_key(HTTP.virtual): connections}))
 
 
 def test_health_wanted_and_held_are_told_apart() -> None:
@@ -102,3 +103,38 @@ def test_sync_daemons_are_compared_by_what_must_agree() -> None:
     bench = Bench(wanted)
     bench.director = replaced(bench.director, settings=replaced(bench.director.settings, daemons=daemons))
     assert seen(bench).sync_running == ("backup sync id 3 group 224.0.0.81 port 8848",)
+
+
+def with_secret(word: str, *instances: VrrpInstance) -> Portrait:
+    daemon = Daemon(peer=Peering(Secret(word)))
+    return portrait(Bench(replace(config(HTTP, vrrp=instances), daemon=daemon)).director, Machine("lb1"))
+
+
+def test_marks_tell_apart_and_nothing_else() -> None:
+    def locked(word: str) -> VrrpInstance:
+        return VrrpInstance("lb0", "eth0", 1, 200, 2, (VirtualAddress("1.1.1.12", 24, "eth0"),), password=Secret(word))
+
+    def mark(secret: str, word: str) -> str:
+        return with_secret(secret, locked(word)).instances[0].password
+
+    assert mark("s" * 16, "word") == mark("s" * 16, "word") != mark("s" * 16, "other")
+    assert mark("s" * 16, "word") != mark("t" * 16, "word")
+    assert with_secret("s" * 16).services[NAME].mark == with_secret("s" * 16).services[NAME].mark != ""
+    assert portrait(Bench(config(HTTP, vrrp=(locked("word"),))).director, Machine("lb1")).instances[0].password == ""
+
+
+def test_virtual_addresses_are_named_where_they_are() -> None:
+    one = VrrpInstance("lb0", "eth0", 1, 200, 2, (VirtualAddress("1.1.1.12", 24, "eth0"),))
+    machine = Machine("lb1", addresses={"lo": ("127.0.0.1", "1.1.1.12"), "eth0": ("1.1.1.1",)})
+    assert portrait(Bench(config(vrrp=(one,))).director, machine).present == ("1.1.1.12 on lo",)
+
+
+def test_a_vrrp_process_that_says_nothing_any_more_is_a_trouble() -> None:
+    one = VrrpInstance("lb0", "eth0", 1, 200, 2, (VirtualAddress("1.1.1.12", 24, "eth0"),))
+    bench = Bench(config(vrrp=(one,)))
+    bench.feed(VrrpCame())
+    bench.feed(VrrpHeard(VrrpStatus(1, 42, ())))
+    bench.now += SILENT_SECONDS
+    assert not any("vrrp" in trouble for trouble in seen(bench).troubles)
+    bench.now += 1
+    assert "the vrrp process says nothing for 4 s: it hangs or is stopped" in seen(bench).troubles

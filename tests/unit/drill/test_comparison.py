@@ -21,6 +21,10 @@ def found(own: Portrait, peer: Portrait) -> list[tuple[str, bool]]:
     return [(one.code, one.blocks) for one in compared(own, (PeerPortrait("lb2:1", peer),), ("lb0",))]
 
 
+def texts(own: Portrait, peer: Portrait) -> list[str]:
+    return [one.text for one in compared(own, (PeerPortrait("lb2:1", peer),), ("lb0",))]
+
+
 def service(**changes: Any) -> Portrait:  # noqa: ANN401 (whatever the portrait has)
     return replace(PEER, services={NAME: replace(SERVICE, **changes)})
 
@@ -44,6 +48,9 @@ def test_a_peer_that_is_ready_leaves_nothing_to_say() -> None:
         (replace(PEER, instances=(replace(TWIN, version=2),)), "instance_differs"),
         (replace(PEER, instances=(replace(TWIN, interval=2.0),)), "instance_differs"),
         (replace(PEER, instances=(replace(TWIN, addresses=()),)), "instance_differs"),
+        (replace(PEER, instances=(replace(TWIN, accept=False),)), "instance_differs"),
+        (replace(PEER, instances=(replace(TWIN, virtual_mac=True),)), "instance_differs"),
+        (replace(PEER, instances=(replace(TWIN, password="x"),)), "password_differs"),
         (replace(PEER, services={}), "service_missing"),
         (service(settings="sh flags 0x0"), "service_differs"),
         (service(held_settings="not in the kernel"), "table_differs"),
@@ -67,7 +74,6 @@ def test_what_makes_a_failover_felt_blocks_it(peer: Portrait, code: str) -> None
     ("peer", "code"),
     [
         (replace(PEER, services={**PEER.services, "tcp 192.0.2.100:81": SERVICE}), "service_only_there"),
-        (replace(PEER, sysctls={"net.ipv4.vs.expire_nodest_conn": 1}), "sysctl_differs"),
     ],
 )
 def test_what_may_well_be_so_is_a_note(peer: Portrait, code: str) -> None:
@@ -100,15 +106,54 @@ def test_connections_have_to_be_told_and_heard(
     assert [code for code, blocks in found(own, peer) if blocks] == codes
 
 
-def test_sysctls_that_forwarding_needs_block_and_a_machines_own_do_not_count() -> None:
-    masqueraded = replace(SERVICE, real_servers={"192.0.2.11:80": replace(REAL, settings="masquerade thresholds 0 0")})
-    values = {"net.ipv4.ip_forward": 1, "net.ipv4.vs.sync_version": 1, "net.ipv4.vs.sync_qlen_max": 9}
-    others = {"net.ipv4.ip_forward": 0, "net.ipv4.vs.sync_version": 0, "net.ipv4.vs.sync_qlen_max": 8}
-    own = replace(OWN, services={NAME: masqueraded}, sysctls=values)
-    peer = replace(PEER, services={NAME: masqueraded}, sysctls=others)
-    assert found(own, peer) == [("sysctl_differs", True), ("sysctl_differs", False)]
-    daemons = {"sync_wanted": "both", "sync_running": ("master x", "backup x")}
-    assert found(replace(own, **daemons), replace(peer, **daemons)) == [("sysctl_differs", True)] * 2
+def test_sysctls_block_but_a_machines_own_do_not_count() -> None:
+    values = {"net.ipv4.ip_forward": 1, "net.ipv4.vs.expire_nodest_conn": 1, "net.ipv4.vs.sync_qlen_max": 9}
+    others = {"net.ipv4.ip_forward": 0, "net.ipv4.vs.expire_nodest_conn": 0, "net.ipv4.vs.sync_qlen_max": 8}
+    own, peer = replace(OWN, sysctls=values), replace(PEER, sysctls=others)
+    assert found(own, peer) == [("sysctl_differs", True)] * 2
+    assert texts(own, peer)[1] == "net.ipv4.vs.expire_nodest_conn is 1 here, 0 on lb2"
+
+
+def test_the_greater_of_an_interfaces_sysctl_and_that_of_all_is_compared() -> None:
+    def setting(portrait: Portrait, **values: int) -> Portrait:
+        return replace(portrait, sysctls={f"net.ipv4.conf.{name}.arp_ignore": value for name, value in values.items()})
+
+    own = setting(OWN, all=0, eth0=1)
+    twin = replace(PEER, instances=(replace(TWIN, interface="ens3"),))
+    assert found(own, setting(twin, all=1, ens3=0)) == []
+    assert texts(own, setting(twin, all=0, ens3=8)) == ["arp_ignore is 1 for eth0 here, 8 for ens3 on lb2"]
+    assert found(own, setting(twin, all=0, ens3=8)) == [("sysctl_differs", True)]
+    assert found(own, replace(twin, sysctls={})) == []
+    others = {"net.ipv4.conf.eth9.arp_ignore": 8, "net.ipv4.conf.all.arp_ignore": 1}  # no instance is there
+    assert found(replace(own, sysctls={**own.sysctls}), replace(PEER, sysctls={**others})) == []
+
+
+def test_an_address_that_the_standby_has_already() -> None:
+    there = replace(PEER, present=("192.0.2.100 on eth1", "192.0.2.9 on eth1"))
+    assert found(OWN, there) == [("address_present", True)]
+    assert texts(OWN, there) == ["lb0: 192.0.2.100 is on eth1 of lb2 already, which is backup"]
+    assert found(OWN, replace(PEER, present=("192.0.2.100 on lo",))) == [("address_present", False)]
+    assert [code for code, _ in found(OWN, replace(there, instances=(replace(TWIN, role="active"),)))] == [
+        "instance_not_backup"
+    ]
+
+
+def test_another_virtual_router_id_is_named() -> None:
+    other = replace(PEER, instances=(replace(TWIN, virtual_router_id=52),))
+    assert texts(OWN, other) == ["lb0: lb2 has no virtual router 51: it has 52 (other)"]
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(2.5, "2 s ahead of"), (-3600.2, "3600 s behind")])
+def test_a_clock_that_goes_wrong_is_a_note(ahead: float, words: str) -> None:
+    (finding,) = compared(OWN, (PeerPortrait("lb2:1", PEER, ahead=ahead),), ("lb0",))
+    assert (finding.code, finding.blocks) == ("clock_differs", False)
+    assert f"the clock of lb2 is {words} ours" in finding.text
+    assert compared(OWN, (PeerPortrait("lb2:1", PEER, ahead=1.9),), ("lb0",)) == ()
+
+
+def test_what_cannot_be_named_of_a_service_is_noted_unless_something_can() -> None:
+    assert found(OWN, service(mark="x")) == [("service_differs", False)]
+    assert found(OWN, service(mark="x", settings="sh flags 0x0")) == [("service_differs", True)]
 
 
 def test_connections_that_the_peer_does_not_know_are_counted() -> None:

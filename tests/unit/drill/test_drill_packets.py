@@ -50,7 +50,7 @@ def test_answers_are_read_behind_any_header(words: int) -> None:
         reply(1, 2, SYN | ACK, 15)[:60],
         b"\x41" + reply(1, 2, SYN | ACK)[1:],
         b"\x65" + reply(1, 2, SYN | ACK)[1:],
-        reply(1, 2, SYN | ACK)[:9] + b"\x11" + reply(1, 2, SYN | ACK)[10:],
+        reply(1, 2, SYN | ACK)[:9] + b"\x12" + reply(1, 2, SYN | ACK)[10:],
     ],
 )
 def test_anything_else_is_no_answer(packet: bytes) -> None:
