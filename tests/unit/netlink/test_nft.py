@@ -88,7 +88,8 @@ run("ip address add 2001:db8::1/128 dev lo nodad")
 assert reached(four) and reached(six)
 drops = DropTable()
 drops.set([four, six])
-assert "ip6 daddr 2001:db8::77" in run("nft list ruleset").stdout, run("nft list ruleset")
+rules = run("nft list ruleset").stdout
+assert "ip daddr 192.0.2.77 counter" in rules and "ip6 daddr 2001:db8::77 counter" in rules, rules
 assert not reached(four) and not reached(six)
 run("nft flush ruleset")
 assert not reached(four), "flushed by a hand"
