@@ -15,6 +15,8 @@ from config.scalars import Schema, Text
 PORT_LIMIT: Final = 65535
 _ADDRESS_CHARACTERS = 64  # longer than any address with port
 _LONGEST_PREFIX = 128
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN = re.compile(rf"(?:22[0-3]|2[01][0-9]|1[0-9]{{2}}|[1-9][0-9]?)(?:\.{_OCTET}){{3}}")  # IPv4 below multicast
 _V6_QUOTES = 'put IPv6 in quotes: "[2001:db8::1]:443"'
 
 INTERFACE = Text(
@@ -43,6 +45,8 @@ def is_ipv6(address: str) -> bool:
 
 def read_address(text: str, place: Place, reading: Reading) -> str | None:
     """A unicast address in canonical form."""
+    if _PLAIN.fullmatch(text):  # nearly all, by the thousand: nothing is to be brought into form
+        return text
     try:
         address = ipaddress.ip_address(text[:_ADDRESS_CHARACTERS])
     except ValueError:

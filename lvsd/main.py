@@ -9,14 +9,13 @@ from pathlib import Path
 
 import click
 
-from config.convert.convert import convert as conversion
-from config.convert.report import as_lines, as_object
 from config.formats import LANGUAGES, OWN, with_language
 from config.load import Loaded, load
 from config.problems import Severity
 from config.schema import json_schema
 from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.runtime.files import SystemFiles, write_private
+from lvsd.runtime.process import collector_paused
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +73,8 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path, language: str |
     otherwise.
     """
     paths = tuple(with_language(str(file), language) for file in files)
-    loaded = load(paths, SystemFiles())
+    with collector_paused():
+        loaded = load(paths, SystemFiles())
     if not _tell(loaded) or loaded.config is None:
         sys.exit(1)
     for directory, mode in ((run_dir, 0o755), (state_dir, 0o700)):
@@ -127,6 +127,9 @@ def convert(files: tuple[Path, ...], language: str | None, output: Path | None, 
     means something else now and what was left behind, each with its line. With an error nothing is written, and the
     exit status is 1.
     """
+    from config.convert.convert import convert as conversion  # a start of the service must not wait for it
+    from config.convert.report import as_lines, as_object
+
     if output is not None and output.exists() and not force:
         click.echo(f"lvsd: {output} is there already (--force writes over it)", err=True)
         sys.exit(1)

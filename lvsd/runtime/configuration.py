@@ -19,6 +19,7 @@ from lvsd.runtime.config_watch import ConfigWatch
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.files import SystemFiles
 from lvsd.runtime.journal import tell
+from lvsd.runtime.process import collector_paused
 from lvsd.runtime.store import Recorder, Replay, Snapshot, Store
 
 LANE = "config"
@@ -27,7 +28,8 @@ LANE = "config"
 def first_configuration(store: Store, paths: tuple[str, ...], *, restarted: bool) -> tuple[Loaded, Snapshot]:
     """The files; after a crash, if the files have become wrong since, what they were when they were right."""
     recorder = Recorder(SystemFiles())
-    loaded = load(paths, recorder)
+    with collector_paused():
+        loaded = load(paths, recorder)
     if loaded.config is not None or not restarted:
         return loaded, recorder.snapshot(paths)
     try:
@@ -99,7 +101,8 @@ class Reloader:
         """Read the files again; take them over if they are right, else stay as we are."""
         async with self._reloading:
             recorder = Recorder(SystemFiles())
-            loaded = await asyncio.to_thread(load, self._paths, recorder)
+            with collector_paused():
+                loaded = await asyncio.to_thread(load, self._paths, recorder)
             snapshot = recorder.snapshot(self._paths)
             accepted = loaded.config is not None
             self._announce(self._watch.remember(snapshot, recorder.missed, accepted=accepted))
@@ -117,7 +120,8 @@ class Reloader:
 
     async def plan(self, files: tuple[str, ...]) -> ChangeReply:
         """What a reload would do, undone: `step` is pure, so it is simply asked."""
-        loaded = await asyncio.to_thread(load, files or self._paths, SystemFiles())
+        with collector_paused():
+            loaded = await asyncio.to_thread(load, files or self._paths, SystemFiles())
         problems = tuple(str(problem) for problem in loaded.problems)
         if loaded.config is None:
             return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)

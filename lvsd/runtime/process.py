@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NOTIFY_ENV = "LVSD_NOTIFY_FD"
@@ -94,6 +94,16 @@ def settle_memory() -> None:
     """Take what was loaded so far out of the garbage collector's sight, so that its pauses stay short."""
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection: while thousands of things are read it would look at all that was read, again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def origin(error: BaseException) -> str:
