@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from enum import Enum
+from math import inf
 
 import msgspec
 
@@ -66,6 +67,18 @@ def edge_of(step: int) -> float:
         return (step + 1) / TICKS_A_SECOND
     half = step // 2
     return ((2 << half) if step % 2 else (3 << half - 1)) / TICKS_A_SECOND
+
+
+def is_sound(told: Counts) -> bool:
+    """Whether a row that somebody tells can be one."""
+    steps = told.first >= 0 and told.first + len(told.counts) <= STEPS
+    return steps and all(count >= 0 for count in told.counts) and 0 <= told.longest < inf
+
+
+def is_sound_page(told: Page) -> bool:
+    """Whether books that somebody tells can be some."""
+    numbers = (told.inconclusive, *told.reasons.values())
+    return min(numbers) >= 0 and all(map(is_sound, told.phases.values()))
 
 
 def counted(counts: Sequence[int], longest: float) -> Counts:

@@ -11,6 +11,7 @@ from enum import Enum
 
 import msgspec
 
+from checkers.core.books import Counts, Page, is_sound, is_sound_page
 from checkers.core.outcome import Outcome
 from config.checks import AnyCheck, Dial, Timing
 
@@ -18,6 +19,7 @@ PACKET_LIMIT_BYTES = 65536
 CHECKS_A_PACKET = 64  # assigned checks and verdicts travel in parts of this many at most
 ENVELOPE_BYTES = 128  # more than an Assign takes beside its checks
 HURRIES_A_PACKET = 64  # checks that are to be probed at once, at most
+PAGES_A_PACKET = 32  # checks whose books are shown in one packet, at most
 PROBES_PER_HOST = 32
 
 RAW_WORKER = 0
@@ -84,6 +86,13 @@ class Resend(msgspec.Struct, frozen=True, tag="resend"):
     """Say all there is: something of what was said did not arrive."""
 
 
+class ShowBooks(msgspec.Struct, frozen=True, tag="show_books"):
+    """Say what the books of these checks hold. The answer has the same number."""
+
+    number: int
+    ids: tuple[str, ...]
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """A worker's first words, after it dropped its privileges and proved it from /proc/self/status.
 
@@ -123,8 +132,16 @@ class Verdicts(msgspec.Struct, frozen=True, tag="verdicts"):
     number: int = 0
 
 
-FromWorker = Hello | Verdicts
-ToWorker = Assign | Hurry | Resend
+class Pages(msgspec.Struct, frozen=True, tag="pages"):
+    """The books of checks that are run here, by identity, and how late all probes of this worker began."""
+
+    number: int
+    pages: dict[str, Page]
+    lateness: Counts
+
+
+FromWorker = Hello | Verdicts | Pages
+ToWorker = Assign | Hurry | Resend | ShowBooks
 
 
 class Garbled(Exception):
@@ -184,6 +201,8 @@ def decode_from_worker(packet: bytes) -> FromWorker:
     if isinstance(message, Verdicts) and len(message.verdicts) > CHECKS_A_PACKET:
         text = f"{len(message.verdicts)} verdicts in a packet"
         raise Garbled(text)
+    if isinstance(message, Pages):
+        _check_pages(message)
     return message
 
 
@@ -197,7 +216,19 @@ def decode_to_worker(packet: bytes) -> ToWorker:
     if isinstance(message, Hurry) and len(message.ids) > HURRIES_A_PACKET:
         text = f"{len(message.ids)} checks to hurry in a packet"
         raise Garbled(text)
+    if isinstance(message, ShowBooks) and len(message.ids) > PAGES_A_PACKET:
+        text = f"the books of {len(message.ids)} checks in a packet"
+        raise Garbled(text)
     return message
+
+
+def _check_pages(message: Pages) -> None:
+    if len(message.pages) > PAGES_A_PACKET:
+        text = f"the books of {len(message.pages)} checks in a packet"
+        raise Garbled(text)
+    if not is_sound(message.lateness) or not all(map(is_sound_page, message.pages.values())):
+        text = "books with impossible counts"
+        raise Garbled(text)
 
 
 def _check_size(packet: bytes) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from checkers.core.assembly import Assembly
 from checkers.core.hosts import Hosts
-from checkers.core.messages import CAP_NET_RAW, RAW_WORKER, Assign, Hello, Hurry, Resend, ToWorker
+from checkers.core.messages import CAP_NET_RAW, RAW_WORKER, Assign, Hello, Hurry, Pages, Resend, ShowBooks, ToWorker
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.lean.watch import LeanWatch
@@ -107,8 +107,8 @@ class Worker:
         return some
 
     def _tell_lateness(self) -> None:
-        """Asked for by SIGUSR1: how well the lean engine keeps its schedule."""
-        late = self._quick.lateness
+        """Asked for by SIGUSR1: how well the schedule is kept."""
+        late = self._watch.lateness
         tell(
             "info",
             "schedule_kept",
@@ -125,7 +125,11 @@ class Worker:
         self._outbox.confirm()
 
     def _packet(self) -> bytes | None:
-        return self._outbox.packet(self._generation, self._watch.verdict)
+        return self._outbox.packet(self._generation, self._watch.verdict, self._pages)
+
+    def _pages(self, request: ShowBooks) -> Pages:
+        found = {identity: page for identity in request.ids if (page := self._watch.page(identity)) is not None}
+        return Pages(request.number, found, self._watch.lateness.told())
 
     def _sent(self) -> None:
         self._outbox.sent()
@@ -142,6 +146,9 @@ class Worker:
             case Resend():
                 self._outbox.mark(self._watch.identities)
                 self._outbox.confirm()
+                self._channel.pump()
+            case ShowBooks():
+                self._outbox.asked(order)
                 self._channel.pump()
 
     def _assigned(self, assign: Assign) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkers.core.books import STEPS, Counts, Page, Phase
 from checkers.core.messages import (
     CHECKS_A_PACKET,
     HURRIES_A_PACKET,
     PACKET_LIMIT_BYTES,
+    PAGES_A_PACKET,
     Assign,
     AssignedCheck,
+    FromWorker,
     Garbled,
     Hello,
     Hurry,
+    Pages,
     Resend,
+    ShowBooks,
     State,
     Target,
     ToWorker,
@@ -76,12 +83,30 @@ OUTCOMES = st.one_of(
 VERDICTS = st.builds(
     Verdict, WORDS, st.sampled_from(State), SECONDS, OUTCOMES, SECONDS, SECONDS, NUMBERS, NUMBERS, NUMBERS
 )
+COUNTS = st.builds(Counts, st.floats(0, 1e6), st.integers(0, 5), st.lists(st.integers(0, 65535), max_size=5).map(tuple))
+PAGES = st.builds(
+    Pages,
+    NUMBERS,
+    st.dictionaries(
+        WORDS,
+        st.builds(
+            Page,
+            st.dictionaries(st.sampled_from(Reason), st.integers(0, 2**60), max_size=3),
+            st.integers(0, 2**60),
+            st.dictionaries(st.sampled_from(Phase), COUNTS, max_size=5),
+        ),
+        max_size=4,
+    ),
+    COUNTS,
+)
 TO_WORKER = st.one_of(
+    st.builds(ShowBooks, NUMBERS, st.lists(WORDS, max_size=PAGES_A_PACKET).map(tuple)),
     st.builds(Assign, NUMBERS, NUMBERS, NUMBERS, st.lists(ASSIGNED, max_size=4).map(tuple), NUMBERS),
     st.builds(Hurry, st.lists(WORDS, max_size=4).map(tuple)),
     st.just(Resend()),
 )
 FROM_WORKER = st.one_of(
+    PAGES,
     st.builds(Hello, NUMBERS, NUMBERS, WORDS, st.booleans(), NUMBERS),
     st.builds(Verdicts, NUMBERS, st.lists(VERDICTS, max_size=4).map(tuple), NUMBERS),
 )
@@ -93,7 +118,7 @@ def test_an_order_comes_back(message: ToWorker) -> None:
 
 
 @given(FROM_WORKER)
-def test_what_a_worker_says_comes_back(message: Hello | Verdicts) -> None:
+def test_what_a_worker_says_comes_back(message: FromWorker) -> None:
     assert decode_from_worker(encode(message)) == message
 
 
@@ -112,7 +137,7 @@ def test_any_bytes_are_a_message_or_garbled(packet: bytes) -> None:
 
 @given(TO_WORKER | FROM_WORKER, st.integers(0, 10_000), st.binary(min_size=1, max_size=4), st.integers(0, 4))
 def test_a_damaged_message_is_a_message_or_garbled(
-    message: ToWorker | Hello | Verdicts, at: int, noise: bytes, cut: int
+    message: ToWorker | FromWorker, at: int, noise: bytes, cut: int
 ) -> None:
     packet = encode(message)
     at %= len(packet)
@@ -149,3 +174,29 @@ def test_more_than_a_packet_holds_is_garbled() -> None:
     decode_to_worker(encode(Hurry(("a",) * HURRIES_A_PACKET)))
     with pytest.raises(Garbled):
         decode_to_worker(encode(Hurry(("a",) * (HURRIES_A_PACKET + 1))))
+
+
+def test_books_that_cannot_be_are_garbled() -> None:
+    sound = Counts(1.0, STEPS - 1, (1,))
+    decode_from_worker(encode(Pages(1, dict.fromkeys(map(str, range(PAGES_A_PACKET)), Page()), sound)))
+    wrong = [
+        Counts(1.0, STEPS, (1,)),
+        Counts(1.0, -1, (1,)),
+        Counts(1.0, 0, (-1,)),
+        Counts(-1.0, 0, (1,)),
+        Counts(inf, 0, (1,)),
+        Counts(nan, 0, (1,)),
+    ]
+    packets = [
+        *(Pages(1, {}, one) for one in wrong),
+        *(Pages(1, {"a": Page(phases={Phase.TLS: one})}, sound) for one in wrong),
+        Pages(1, {"a": Page(inconclusive=-1)}, sound),
+        Pages(1, {"a": Page({Reason.REFUSED: -1})}, sound),
+        Pages(1, dict.fromkeys(map(str, range(PAGES_A_PACKET + 1)), Page()), sound),
+    ]
+    for packet in packets:
+        with pytest.raises(Garbled):
+            decode_from_worker(encode(packet))
+    decode_to_worker(encode(ShowBooks(1, ("a",) * PAGES_A_PACKET)))
+    with pytest.raises(Garbled):
+        decode_to_worker(encode(ShowBooks(1, ("a",) * (PAGES_A_PACKET + 1))))
