@@ -1,7 +1,7 @@
 """What the director has the supervisor do about checker workers: lines over the notify pipe. Pure, light to import.
 
 `WORKERS 1 2 0`: these are to run, and no others; said each second, so that a lost line costs a second. `RESTART 2`:
-that one is to be replaced, whatever it does. The supervisor holds all rights: it believes numbers within bounds, no more.
+that one is to be replaced, whatever it does. The supervisor holds all rights: it believes numbers within bounds alone.
 """
 
 from __future__ import annotations

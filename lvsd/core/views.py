@@ -19,7 +19,7 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from lvsd.core import fallback, groups, tracking, workers
+from lvsd.core import fallback, groups, sharing, tracking, workers
 from lvsd.core.check_words import check_word
 from lvsd.core.crew import name_of
 from lvsd.core.desired import desired
@@ -39,7 +39,7 @@ from lvsd.core.health import (
     standing_state,
     worst_check,
 )
-from lvsd.core.identity import endpoint_text, service_key, virtual_text
+from lvsd.core.identity import check_id, endpoint_text, service_key, virtual_text
 from lvsd.core.override_views import mark
 from lvsd.core.quorum import floor_action
 from lvsd.core.slow_start import STEPS
@@ -174,6 +174,7 @@ def _real(
         hold=hold.value if hold is not None else "",
         priority_group=real.priority_group,
         latency_share=share if (share := latency_share(director, virtual, real)) < WHOLE else None,
+        shared=() if real.further_checks else sharing.services_with(director, check_id(virtual, real)),
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
         checks_up=checks_states(director, virtual, real).count(State.UP) if real.further_checks else 0,
         checks_needed=(real.needed or len(real.checks)) if real.further_checks else 0,
@@ -181,10 +182,11 @@ def _real(
 
 
 def _checks(virtual: VirtualService, real: RealServer, director: Director, now: float) -> tuple[CheckRow, ...]:
-    return tuple(
-        _check(check, check_verdict(director, identity, check), check_state(director, identity, check), now)
+    rows = (
+        (identity, _check(check, check_verdict(director, identity, check), check_state(director, identity, check), now))
         for identity, check in numbered_checks(virtual, real)
     )
+    return tuple(structs.replace(row, shared=sharing.services_with(director, identity)) for identity, row in rows)
 
 
 def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> CheckRow:

@@ -8,6 +8,7 @@ from lvsd.ctl.render import span
 _HOLDS = {
     "floor": "Its checks fail, and it is kept: without it fewer would be left than the floor of the service says.",
     "suspected": "It failed with so many others at once that the checker is suspected: until confirmed it serves.",
+    "unanswered": "Its checks pass, and it is held out, as it answered no clients.",
     "flapping": "Its checks pass, and it is held out, as it failed too often of late.",
 }
 _SAID = {
@@ -72,7 +73,8 @@ def _check(one: RealServerRow | CheckRow) -> list[str]:
     line = f"Check {one.check}: {one.state} since {span(one.state_age)}; {found}."
     if one.check == "follow":
         return [line, "It is as healthy as the real server that it follows; nothing is probed for it."]
-    return [line, _next(one)]
+    lines = [line, _next(one)]
+    return [*lines, f"It is probed once for {', '.join(one.shared)}."] if one.shared else lines
 
 
 def _next(one: RealServerRow | CheckRow) -> str:

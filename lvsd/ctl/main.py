@@ -27,6 +27,7 @@ from lvsd.ctl.events import events
 from lvsd.ctl.explain import explain
 from lvsd.ctl.failover import failover
 from lvsd.ctl.override import disable, drain, enable, overrides, weight
+from lvsd.ctl.processes import processes
 from lvsd.ctl.show import show
 from lvsd.ctl.vrrp_watch import watch as vrrp_watch
 
@@ -74,9 +75,10 @@ _json = click.option("--json", "as_object", is_flag=True, help="For programs.")
 @main.command()
 @click.argument("service", default="")
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
+@click.option("--processes", "of_processes", is_flag=True, help="Show the processes of lvsd instead.")
 @_json
 @click.pass_obj
-def status(run_dir: Path, service: str, *, watch: bool, as_object: bool) -> None:
+def status(run_dir: Path, service: str, *, watch: bool, of_processes: bool, as_object: bool) -> None:
     """Health: each real server, its standing, since when, its last result, weight held and wanted.
 
     SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out. Where real servers have several checks,
@@ -93,7 +95,11 @@ def status(run_dir: Path, service: str, *, watch: bool, as_object: bool) -> None
     def once() -> str:
         reply = asked(run_dir, StatusRequest(service))
         assert isinstance(reply, StatusReply)  # noqa: S101  a contract of our own
-        return as_json(reply) if as_object else render.status(reply, _paint(), every_check=bool(service))
+        if as_object:
+            return as_json(reply)
+        if of_processes:
+            return processes(reply, _paint())
+        return render.status(reply, _paint(), every_check=bool(service))
 
     _show(once, watch=watch)
 

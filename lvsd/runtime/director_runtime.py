@@ -12,6 +12,7 @@ from collections.abc import Callable
 from checkers.core import messages as checker_messages
 from config.model import Config
 from lvsd.control.hooks import Instruct, ScriptEnded
+from lvsd.control.messages import ProcessRow
 from lvsd.core import override_views, slices
 from lvsd.core.assignment import hurried
 from lvsd.core.crew import orders
@@ -308,6 +309,10 @@ class Runtime:
     def attach(self, notify: NotifyLink) -> None:
         """Have commands run and mails sent by the notify process."""
         self._notify = notify
+
+    def notify_row(self, now: float) -> ProcessRow | None:
+        """How the notify process fares; None where it was never there."""
+        return self._notify.row(now) if self._notify is not None else None
 
     def script_ended(self, result: ScriptEnded) -> None:
         """What lvsd-notify says of a tracked script."""

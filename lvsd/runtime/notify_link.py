@@ -14,10 +14,11 @@ from checkers.core.letter import Letter
 from config.model import Daemon
 from lvsd.control import hooks
 from lvsd.control.hooks import PACKET_LIMIT_BYTES, Garbled, Instruct, ScriptEnded, ToNotify, decode_result, encode
+from lvsd.control.messages import ProcessRow
 from lvsd.core.effects import AppendLine, RunCommand, SendMail, WriteFifo
 from lvsd.runtime.journal import tell
 from lvsd.runtime.sparingly import Sparingly
-from lvsd.runtime.unix_socket import peer_uid
+from lvsd.runtime.unix_socket import peer_pid, peer_uid
 
 QUEUE_LIMIT_PACKETS = 2048
 FAREWELL_SECONDS = 1.0
@@ -49,6 +50,14 @@ class NotifyLink:
         self._queue: deque[bytes] = deque()
         self._socket: socket.socket | None = None
         self._troubles = Sparingly()
+        self._pid = 0  # of the process that was there last
+        self._changed_at = 0.0
+
+    def row(self, now: float) -> ProcessRow | None:
+        """How the process fares, once it has been there."""
+        if not self._pid:
+            return None
+        return ProcessRow("notify", self._pid, self._socket is not None, now - self._changed_at)
 
     @property
     def waiting(self) -> int:
@@ -82,7 +91,7 @@ class NotifyLink:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             connection.connect(os.fspath(self._path))
-            uid = peer_uid(connection)
+            uid, pid = peer_uid(connection), peer_pid(connection)
         except OSError:
             connection.close()
             return
@@ -92,6 +101,7 @@ class NotifyLink:
             self._troubles.tell("refused", now, "warning", "peer_refused", uid=uid)
             return
         self._socket = connection
+        self._pid, self._changed_at = pid, time.monotonic()
         asyncio.get_running_loop().add_reader(connection, self._readable)
         if self._instruction is not None:
             self.send(self._instruction)
@@ -159,3 +169,4 @@ class NotifyLink:
             loop.remove_writer(self._socket)
             self._socket.close()
             self._socket = None
+            self._changed_at = time.monotonic()
