@@ -25,12 +25,13 @@ from lvsd.control.messages import (
     VrrpRequest,
     VrrpRow,
 )
-from lvsd.control.portrait import InstancePortrait
+from lvsd.control.portrait import InstancePortrait, Portrait
 from lvsd.ctl.client import Unanswered, ask
 from lvsd.ctl.watcher import Watcher
+from lvsd.ctl.ways import local_towards
 from lvsd.drill.outage import Outage, outage
 from lvsd.drill.report import FAILED, FREEZE, KILL, REHEARSED, Announcement, Connections, Moment, Report
-from lvsd.drill.scope import kept, moving, source, watched
+from lvsd.drill.scope import kept, moving, source, towards, watched
 
 BASELINE_SECONDS = 1.0
 AFTER_SECONDS = 1.0
@@ -51,6 +52,8 @@ class Plan:
     hold: float
     timeout: float
     keep: bool
+    further: tuple[tuple[str, int], ...] = ()  # addresses and ports to watch beside the services
+    peers: tuple[tuple[str, int], ...] = ()  # whom to look at instead of those configured
 
 
 @dataclass
@@ -77,10 +80,15 @@ class Failed(Exception):
 def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
     """Do it, and the report of it."""
     instances = tuple(one for one in before.own.instances if one.name in plan.names)
-    targets, unwatched = watched(before.own, instances)
+    scope = watched(before.own, instances, before.datagrams, plan.further)
+    sources = {ipv6: _source(before.own, instances, ipv6=ipv6) for ipv6 in (False, True)}
+    blind = tuple(one for one in scope.targets if not sources[one.ipv6])
+    unwatched = (*scope.unwatched, *(f"{one.name}: no address of ours to ask from" for one in blind))
+    targets = tuple(one for one in scope.targets if one not in blind)
+    interface = next((one.interface for one in instances if one.ipv6), "")
     course = Course(began=time.monotonic())
     try:
-        with Watcher(source(instances), targets, moving(instances)) as watcher:
+        with Watcher(sources, targets, moving(instances), interface) as watcher:
             time.sleep(BASELINE_SECONDS)
             _move_and_return(plan, instances, course, watcher)
             time.sleep(AFTER_SECONDS)
@@ -91,6 +99,12 @@ def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
         why = f"cannot watch: {error.strerror or error} (root, or CAP_NET_RAW, is needed)"
         return msgspec.structs.replace(report, result=FAILED, why=why)
     return _reported(report, plan, course, watcher, kept(before), unwatched)
+
+
+def _source(own: Portrait, instances: tuple[InstancePortrait, ...], *, ipv6: bool) -> str:
+    """Whom probes come from. Over IPv6 routers advertise from link-local addresses, which not all can answer."""
+    known = "" if ipv6 else source(instances)
+    return known or next(filter(None, map(local_towards, towards(own, ipv6=ipv6))), "")
 
 
 def _move_and_return(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course, watcher: Watcher) -> None:
@@ -153,15 +167,14 @@ def _freeze(plan: Plan, instances: tuple[InstancePortrait, ...], course: Course,
 
 
 def _announced(watcher: Watcher, instances: tuple[InstancePortrait, ...], course: Course) -> bool:
-    """Whether another router has announced all that moves, by gratuitous ARP."""
+    """Whether another router has announced all that moves."""
     heard = {address for moment, address, _ in watcher.announcements if moment >= course.began}
-    awaited = {address for address in moving(instances) if ":" not in address}
-    return bool(awaited) and heard >= awaited
+    return heard >= set(moving(instances))
 
 
 def _taken(plan: Plan, instances: tuple[InstancePortrait, ...]) -> bool:
     """Whether a peer says that it is active: our own vrrp process sees nothing now."""
-    reply = ask(plan.run_dir, PortraitsRequest())
+    reply = ask(plan.run_dir, PortraitsRequest(plan.peers))
     assert isinstance(reply, PortraitsReply)  # noqa: S101  a contract of our own
     theirs = {
         (one.virtual_router_id, one.ipv6)
@@ -263,9 +276,7 @@ def _reported(
 
 def _outages(watcher: Watcher, begin: float, end: float) -> tuple[Outage, ...]:
     return tuple(
-        outage(
-            f"tcp {target[0]}:{target[1]}", watcher.sent[target], watcher.answers[target], watcher.pace, (begin, end)
-        )
+        outage(target.name, watcher.sent[target], watcher.answers[target], watcher.pace, (begin, end))
         for target in watcher.targets
     )
 

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Final
 
 SO_ATTACH_FILTER: Final = 26
@@ -17,6 +17,7 @@ ETH_P_ALL, ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 0x0003, 0x0800, 0x0806, 0x86DD
 FRAME_LIMIT_BYTES: Final = 9216
 VRRP, ICMPV6, NEIGHBOUR_ADVERTISEMENT = 112, 58, 136
 TICK_SECONDS: Final = 0.5
+IPV4_BYTES: Final = 4
 
 _BYTE, _HALF, _WORD, _EQUAL, _GIVE = 0x30, 0x28, 0x20, 0x15, 0x06
 Program = Sequence[tuple[int, int, int, int]]
@@ -39,13 +40,31 @@ VRRP_AND_NEIGHBOURS: Final[Program] = (
 """Of Ethernet frames: ARP, protocol 112 of both families, ICMPv6."""
 
 
-def tcp_to(address: str, limit_bytes: int) -> Program:
-    """Of IPv4 packets: TCP to this address."""
+NEIGHBOUR_ADVERTISEMENTS: Final[Program] = (
+    (_BYTE, 0, 0, 6),
+    (_EQUAL, 0, 3, ICMPV6),
+    (_BYTE, 0, 0, 40),
+    (_EQUAL, 0, 1, NEIGHBOUR_ADVERTISEMENT),
+    (_GIVE, 0, 0, FRAME_LIMIT_BYTES),
+    (_GIVE, 0, 0, 0),
+)
+"""Of IPv6 packets."""
+
+
+def answers_to(address: str, limit_bytes: int) -> Program:
+    """Of IP packets of the address's family: TCP and UDP to it."""
+    packed = ip_address(address).packed
+    protocol_at, address_at = (9, 16) if len(packed) == IPV4_BYTES else (6, 24)
+    words = [int.from_bytes(packed[at : at + 4]) for at in range(0, len(packed), 4)]
+    away = 2 * len(words)
+    checks: list[tuple[int, int, int, int]] = []
+    for number, word in enumerate(words):
+        checks += [(_WORD, 0, 0, address_at + 4 * number), (_EQUAL, 0, away - 2 * number - 1, word)]
     return (
-        (_BYTE, 0, 0, 9),
-        (_EQUAL, 0, 3, socket.IPPROTO_TCP),
-        (_WORD, 0, 0, 16),
-        (_EQUAL, 0, 1, int(IPv4Address(address))),
+        (_BYTE, 0, 0, protocol_at),
+        (_EQUAL, 1, 0, socket.IPPROTO_TCP),
+        (_EQUAL, 0, away + 1, socket.IPPROTO_UDP),
+        *checks,
         (_GIVE, 0, 0, limit_bytes),
         (_GIVE, 0, 0, 0),
     )

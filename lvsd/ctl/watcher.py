@@ -1,10 +1,9 @@
-"""Watches services from the balancer itself while their address moves: half-open TCP probes, and gratuitous ARP.
+"""Watches services from the balancer itself while their address moves: SYNs and datagrams, and who announces what.
 
 A balancer cannot be an ordinary client of its own virtual address: with direct routing the real server's answer comes
-from an address that is its own, which its kernel throws away, and a local connection is scheduled by its own IPVS,
-wherever the address is. So SYNs go out by a raw socket with IP_NODEFRAG, which IPVS lets pass
-(net/netfilter/ipvs/ip_vs_core.c, ip_vs_in_hook), to whoever holds the address; answers are read off the wire. Each is
-answered with RST, so that real servers never have more than a few half-open connections.
+from an address that is its own, which its kernel throws away. So probes leave as lvsd.ctl.ways has it, and answers are
+read off the wire before the kernel judges them. Each SYN that is answered is answered with RST, so that real servers
+never have more than a few half-open connections.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
-from lvsd.ctl.taps import ETH_P_ARP, ETH_P_IP, tap, tcp_to
-from lvsd.drill.packets import PACKET_LIMIT_BYTES, RST, SYN, announced, answer_of, segment
+from lvsd.ctl.taps import ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, NEIGHBOUR_ADVERTISEMENTS, answers_to, tap
+from lvsd.ctl.ways import Way4, Way6
+from lvsd.drill.packets import PACKET_LIMIT_BYTES, RST, SYN, announced, answer_of, datagram, segment
 from lvsd.drill.scope import Target
 
-IP_NODEFRAG: Final = 22
 PORTS: Final = range(10000, 30000)  # below those the kernel gives to connections
 PACE_SECONDS: Final = 0.01
 PACE_A_TARGET_SECONDS: Final = 0.002
@@ -33,24 +32,45 @@ MEMORY_LIMIT: Final = 200_000  # probes remembered of a service: more than an ho
 class Watcher:
     """Probes in a thread of its own, until the `with` block ends. Needs CAP_NET_RAW. Raises OSError."""
 
-    def __init__(self, source: str, targets: Sequence[Target], addresses: Sequence[str]) -> None:
-        """From the address `source` to `targets`; gratuitous ARP is noted of `addresses`."""
+    def __init__(
+        self, sources: Mapping[bool, str], targets: Sequence[Target], addresses: Sequence[str], interface: str = ""
+    ) -> None:
+        """From our address of each family ("is IPv6"), on `interface` over IPv6; announcements of `addresses` count."""
         self.targets = tuple(targets)
         self.pace = max(PACE_SECONDS, PACE_A_TARGET_SECONDS * len(self.targets))
         self.sent: dict[Target, list[float]] = {target: [] for target in self.targets}
         self.answers: dict[Target, list[float]] = {target: [] for target in self.targets}
         self.announcements: list[tuple[float, str, str]] = []  # moment, address, MAC
-        self._source = source
+        self._sources = sources
         self._addresses = frozenset(addresses)
         self._open: dict[int, tuple[int, Target]] = {}  # by port: sequence and target
         self._next = random.SystemRandom().randrange(1 << 32)
         self._ended = threading.Event()
-        self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        self._raw.setsockopt(socket.IPPROTO_IP, IP_NODEFRAG, 1)
-        self._raw.setblocking(False)
-        self._answers = tap(ETH_P_IP, tcp_to(source, PACKET_LIMIT_BYTES))
-        self._arps = tap(ETH_P_ARP)
         self._thread = threading.Thread(target=self._run, daemon=True)
+        with contextlib.ExitStack() as stack:
+            families = {target.ipv6 for target in self.targets}
+            self._ways: dict[bool, Way4 | Way6] = {
+                ipv6: stack.enter_context(contextlib.closing(Way6(interface) if ipv6 else Way4())) for ipv6 in families
+            }
+            self._taps = {stack.enter_context(one): callback for one, callback in self._listeners(families)}
+            self._ports = {target: self._bound(target, stack) for target in self.targets if target.datagram}
+            self._asked = {port: target for target, port in self._ports.items()}
+            self._resources = stack.pop_all()
+
+    def _listeners(self, families: Iterable[bool]) -> Iterator[tuple[socket.socket, Callable[[socket.socket], None]]]:
+        """For answers to what we ask, and for news of the addresses."""
+        for ipv6 in families:
+            answers = answers_to(self._sources[ipv6], PACKET_LIMIT_BYTES)
+            yield tap(ETH_P_IPV6 if ipv6 else ETH_P_IP, answers), self._hear
+        for ipv6 in {":" in address for address in self._addresses}:
+            yield tap(ETH_P_IPV6, NEIGHBOUR_ADVERTISEMENTS) if ipv6 else tap(ETH_P_ARP), self._note
+
+    def _bound(self, target: Target, stack: contextlib.ExitStack) -> int:
+        """A port of ours that is taken, so that the kernel tells nobody that it is closed."""
+        family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
+        holder = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        holder.bind((self._sources[target.ipv6], 0))
+        return int(holder.getsockname()[1])
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -61,60 +81,77 @@ class Watcher:
         """End."""
         self._ended.set()
         self._thread.join()
-        for one in (self._raw, self._answers, self._arps):
-            one.close()
+        self._resources.close()
 
     def _run(self) -> None:
-        selector = selectors.DefaultSelector()
-        selector.register(self._answers, selectors.EVENT_READ, self._hear)
-        selector.register(self._arps, selectors.EVENT_READ, self._note)
-        due = time.monotonic()
-        while not self._ended.is_set():
-            now = time.monotonic()
-            if now >= due:
-                due = max(due + self.pace, now)
-                self._probe(now)
-            for key, _ in selector.select(max(0.0, due - time.monotonic())):
-                key.data()
-        selector.close()
+        with selectors.DefaultSelector() as selector:
+            for one, callback in self._taps.items():
+                selector.register(one, selectors.EVENT_READ, callback)
+            due = time.monotonic()
+            while not self._ended.is_set():
+                now = time.monotonic()
+                if now >= due:
+                    due = max(due + self.pace, now)
+                    self._probe(now)
+                for key, _ in selector.select(max(0.0, due - time.monotonic())):
+                    key.data(key.fileobj)
 
     def _probe(self, now: float) -> None:
         for target in self.targets:
             if len(self.sent[target]) >= MEMORY_LIMIT:
                 continue
-            self._next = (self._next + 1) & 0xFFFFFFFF
-            port = PORTS[self._next % len(PORTS)]
-            self._open[port] = (self._next, target)
             self.sent[target].append(now)
-            self._send(target, port, self._next, SYN)
+            if target.datagram:
+                self._ask(target, self._ports[target])
+            else:
+                self._knock(target)
+
+    def _knock(self, target: Target) -> None:
+        self._next = (self._next + 1) & 0xFFFFFFFF
+        port = PORTS[self._next % len(PORTS)]
+        self._open[port] = (self._next, target)
+        self._send(target, port, self._next, SYN)
+
+    def _ask(self, target: Target, port: int) -> None:
+        packet = datagram(self._sources[target.ipv6], (target.address, target.port), port, target.datagram)
+        self._ways[target.ipv6].send(target.address, packet)
 
     def _send(self, target: Target, port: int, sequence: int, flags: int) -> None:
-        packet = segment(self._source, target, port, sequence, flags)
-        with contextlib.suppress(OSError):  # no route, no room: a probe that is not answered, which is what counts
-            self._raw.sendto(packet, (target[0], 0))
+        packet = segment(self._sources[target.ipv6], (target.address, target.port), port, sequence, flags)
+        self._ways[target.ipv6].send(target.address, packet)
 
-    def _hear(self) -> None:
+    def _hear(self, heard: socket.socket) -> None:
         for _ in range(READS_A_WAKE):
             try:
-                answer = answer_of(self._answers.recv(PACKET_LIMIT_BYTES))
+                packet, (_, _, kind, *_rest) = heard.recvfrom(PACKET_LIMIT_BYTES)
             except OSError:
                 return
-            if answer is None or answer.port not in self._open:
+            answer = answer_of(packet) if kind != socket.PACKET_OUTGOING else None
+            if answer is None:
                 continue
-            sequence, target = self._open[answer.port]
-            if answer.acknowledged != (sequence + 1) & 0xFFFFFFFF:
-                continue
-            del self._open[answer.port]
-            if answer.taken:
-                self.answers[target].append(time.monotonic())
-                self._send(target, answer.port, sequence + 1, RST)
+            if answer.port in self._asked:
+                self.answers[self._asked[answer.port]].append(time.monotonic())
+            elif answer.port in self._open:
+                self._opened(answer.port, answer.acknowledged, taken=answer.taken)
 
-    def _note(self) -> None:
+    def _opened(self, port: int, acknowledged: int, *, taken: bool) -> None:
+        sequence, target = self._open[port]
+        if acknowledged != (sequence + 1) & 0xFFFFFFFF:
+            return
+        del self._open[port]
+        if taken:
+            self.answers[target].append(time.monotonic())
+            self._send(target, port, sequence + 1, RST)
+
+    def _note(self, news: socket.socket) -> None:
         for _ in range(READS_A_WAKE):
             try:
-                packet, (_, _, kind, *_rest) = self._arps.recvfrom(PACKET_LIMIT_BYTES)
+                packet, (_, _, kind, *_rest) = news.recvfrom(PACKET_LIMIT_BYTES)
             except OSError:
                 return
             heard = announced(packet)
-            if heard is not None and heard[0] in self._addresses and kind != socket.PACKET_OUTGOING:
-                self.announcements.append((time.monotonic(), *heard))
+            if heard is None or heard[0] not in self._addresses or kind == socket.PACKET_OUTGOING:
+                continue
+            self.announcements.append((time.monotonic(), *heard))
+            for way in self._ways.values():
+                way.announced(*heard)

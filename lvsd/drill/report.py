@@ -22,7 +22,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """Gratuitous ARP for a virtual address from another router."""
+    """Gratuitous ARP, or unsolicited neighbour advertisements, for a virtual address from another router."""
 
     address: str
     mac: str
@@ -79,7 +79,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"  {one.service}: {one.kept} of {one.before} connections kept" for one in report.connections)
     for one in report.announcements:
         when = f"{one.times} times, first after {one.first_milliseconds} ms"
-        yield f"  gratuitous ARP for {one.address} from {one.mac}: {when}"
+        what = "neighbour advertisement" if ":" in one.address else "gratuitous ARP"
+        yield f"  {what} for {one.address} from {one.mac}: {when}"
     if report.returned or report.back:
         yield "back:"
         yield from (f"  {_moved(row)}" for row in report.returned)

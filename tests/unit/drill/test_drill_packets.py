@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvsd.drill.packets import ACK, RST, SYN, Answer, announced, answer_of, segment
+from lvsd.drill.packets import ACK, RST, SYN, Answer, announced, answer_of, datagram, segment
 
 TARGET = ("192.0.2.100", 80)
 
@@ -73,3 +73,42 @@ def test_gratuitous_arp_is_known_by_its_equal_addresses() -> None:
     assert announced(arp(vip, other)) is None
     assert announced(arp(vip, vip, b"\0\6\x08\0\x06\x04")) is None
     assert announced(arp(vip, vip)[:27]) is None
+
+
+SIX = ("2001:db8::100", 53)
+
+
+def test_packets_over_ipv6_and_datagrams_have_right_checksums() -> None:
+    packet = segment("2001:db8::1", SIX, 12345, 9, SYN)
+    assert packet[:8] == bytes.fromhex("6000000000140640")
+    assert one_complement(packet[8:40] + struct.pack("!II", 20, 6) + packet[40:]) == 0xFFFF
+    assert struct.unpack("!HHII", packet[40:52]) == (12345, 53, 9, 0)
+    for source, target in (("2001:db8::1", SIX), ("192.0.2.1", TARGET)):
+        sent = datagram(source, target, 40000, b"odd")
+        addresses, body = (sent[8:40], sent[40:]) if ":" in source else (sent[12:20], sent[20:])
+        assert struct.unpack("!HHH", body[:6]) == (40000, target[1], 11)
+        assert one_complement(addresses + struct.pack("!II", 11, 17) + body + b"\0") == 0xFFFF
+        assert body[8:] == b"odd"
+
+
+def test_answers_over_ipv6_and_datagrams_are_read() -> None:
+    taken = segment("2001:db8::100", ("2001:db8::1", 12345), 53, 7, SYN | ACK)
+    assert answer_of(taken) == Answer(12345, 0, taken=True)
+    assert answer_of(datagram("192.0.2.100", ("192.0.2.1", 40000), 53, b"x")) == Answer(40000, 0, taken=True)
+    assert answer_of(datagram("2001:db8::100", ("2001:db8::1", 40000), 53, b"x")) == Answer(40000, 0, taken=True)
+    assert answer_of(taken[:59]) is None
+
+
+def neighbour(flags: int, kind: int = 136, option: int = 2) -> bytes:
+    body = struct.pack(
+        "!BBHI16sBB6s", kind, 0, 0, flags, bytes.fromhex("20010db8" + "00" * 10 + "0100"), option, 1, bytes(6)
+    )
+    return bytes.fromhex("60000000") + struct.pack("!HBB", len(body), 58, 255) + bytes(32) + body
+
+
+def test_unsolicited_neighbour_advertisements_are_known() -> None:
+    assert announced(neighbour(0xA0000000)) == ("2001:db8::100", "00:00:00:00:00:00")
+    assert announced(neighbour(0xE0000000)) is None  # an answer to a question
+    assert announced(neighbour(0xA0000000, kind=135)) is None
+    assert announced(neighbour(0xA0000000, option=1)) is None
+    assert announced(neighbour(0xA0000000)[:-1]) is None
