@@ -65,7 +65,7 @@ def build_instance(name: str, said: Fields, reading: Reading) -> BuiltInstance |
         sync_group=said.value(shape.SYNC_GROUP, ""),
         tracks=build_tracks(said, ipv6=_is_ipv6(addresses), reading=reading),
         hooks=build_hooks(said),
-        virtual_mac=_virtual_mac(said, router_id.value, interface.value, ipv6=_is_ipv6(addresses), reading=reading),
+        virtual_mac=_virtual_mac(said, router_id.value, ipv6=_is_ipv6(addresses)),
         accept=_accept(said, priority, reading),
         track_interface=said.value(shape.TRACK_INTERFACE_ITSELF, default=True),
     )
@@ -144,14 +144,11 @@ def _is_ipv6(addresses: list[tuple[VirtualAddress, Place]]) -> bool:
     return any(is_ipv6(one.address) for one, _ in addresses if one.advertised)
 
 
-def _virtual_mac(said: Fields, router_id: int, interface: str, *, ipv6: bool, reading: Reading) -> str:
+def _virtual_mac(said: Fields, router_id: int, *, ipv6: bool) -> str:
     """The interface with the virtual router's MAC, by keepalived's names unless one is given; empty for none."""
     wish = said.value(shape.VIRTUAL_MAC, default=False)
     if isinstance(wish, bool):
         return usual_mac_interface(router_id, ipv6=ipv6) if wish else ""
-    if wish == interface:
-        message = f"`virtual_mac` makes an interface of its own, and `{wish}` is the instance's"
-        reading.error(codes.CONTRADICTION, said.place_of(shape.VIRTUAL_MAC), message, "virtual_mac: true")
     return wish
 
 

@@ -134,10 +134,11 @@ def _check_macs(instances: Sequence[BuiltInstance], reading: Reading) -> None:
     for built in instances:
         name = built.instance.virtual_mac
         first = taken.setdefault(name, built)
-        if name and (first is not built) and name != built.instance.interface:
+        if name and (first is not built or name == built.instance.interface):
             message = f"the interface {name} is of instance `{first.instance.name}` already"
             place = built.mac_place or built.place
-            reading.error(codes.VRRP_DUPLICATE, place, message, "virtual_mac: a name of its own")
+            hint = "virtual_mac: a name of its own (keepalived.conf: use_vmac NAME)"
+            reading.error(codes.VRRP_DUPLICATE, place, message, hint)
 
 
 def check_groups(instances: Sequence[BuiltInstance], groups: Iterable[At[VrrpGroup]], reading: Reading) -> None:

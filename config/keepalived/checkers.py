@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from config import codes
-from config.checks import AnyCheck, Check, ExternalCheck, NoCheck, PingCheck, SmtpCheck, TcpCheck
+from config.checks import AnyCheck, Check, Dial, ExternalCheck, NoCheck, PingCheck, SmtpCheck, TcpCheck
 from config.keepalived import lvs_words
 from config.keepalived.block import Block, Vocabulary
 from config.keepalived.commands import command
@@ -16,7 +16,7 @@ from config.keepalived.levels import RETRY_ONCE, Habit, Levels, read_timing
 from config.keepalived.pages import read_pages
 from config.keepalived.statements import Statement
 from config.keepalived.values import address, host_name, sole_word, switch, whole
-from config.network import PORT_LIMIT
+from config.network import PORT_LIMIT, is_ipv6
 from config.nodes import Place
 from config.reading import Reading
 
@@ -24,6 +24,7 @@ HELO: Final = "smtpchecker.keepalived.org"
 _OF_THE_OUTER: Final = frozenset(
     ["connect_timeout", "connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "fwmark"]
 )
+MARK_LIMIT: Final = 2**32 - 1
 CHECKS_LIMIT: Final = 64
 """Checks of one real server."""
 
@@ -38,14 +39,18 @@ class _Kind:
     dials_a_port: bool = True
 
 
-def read_checks(
-    real: Block, virtual: Block, written_port: int, port: int, reading: Reading
-) -> tuple[Check, tuple[Check, ...]]:
-    """The real server's check and its further ones; `written_port` is dialled also where the table holds another."""
+class Dialled(NamedTuple):
+    """A real server as probes reach it: `written_port` is dialled also where the table holds another, `port`."""
+
+    address: str
+    written_port: int
+    port: int
+
+
+def read_checks(real: Block, virtual: Block, own: Dialled, reading: Reading) -> tuple[Check, tuple[Check, ...]]:
+    """The real server's check and its further ones."""
     statements = real.every(*_KINDS)
-    checks = [
-        one for statement in statements for one in _of_checker(statement, real, virtual, (written_port, port), reading)
-    ]
+    checks = [one for statement in statements for one in _of_checker(statement, real, virtual, own, reading)]
     if len(checks) > CHECKS_LIMIT:
         reading.error(codes.TOO_MUCH, real.statement.place, f"more than {CHECKS_LIMIT} checks of one real server")
     if not statements:
@@ -55,9 +60,7 @@ def read_checks(
     return first, tuple(further)
 
 
-def _of_checker(
-    statement: Statement, real: Block, virtual: Block, ports: tuple[int, int], reading: Reading
-) -> Iterator[Check]:
+def _of_checker(statement: Statement, real: Block, virtual: Block, own: Dialled, reading: Reading) -> Iterator[Check]:
     """What one checker stands for: a check of each of its pages and hosts.
 
     An SMTP_CHECK around hosts is a check of its own when it says something of the connection (measured).
@@ -72,9 +75,10 @@ def _of_checker(
     for host in hosts:
         timing = read_timing(levels, kind.habit, host, reading)
         target = _target(levels.checker, host, reading)
-        port = _port(levels.checker, host, ports, kind, statement.place, reading)
+        dial = _dial(levels.checker, host, target or own.address, reading)
+        port = _port(levels.checker, host, own, kind, statement.place, reading)
         for one in kinds:
-            yield Check(one, timing, port, target)
+            yield Check(one, timing, port, target, dial)
 
 
 def _target(checker: Block, host: Block | None, reading: Reading) -> str | None:
@@ -84,15 +88,25 @@ def _target(checker: Block, host: Block | None, reading: Reading) -> str | None:
     return found.value if found else None
 
 
-def _port(
-    checker: Block, host: Block | None, ports: tuple[int, int], kind: _Kind, place: Place, reading: Reading
-) -> int | None:
+def _dial(checker: Block, host: Block | None, target: str, reading: Reading) -> Dial:
+    """`bindto` and `fwmark`. A source of another family than what is probed could reach nothing."""
+    said = (host.get("bindto") if host else None) or checker.get("bindto")
+    at = sole_word(said, reading) if said else None
+    source = address(at, "an IP address", reading) if at else None
+    if source is not None and is_ipv6(source.value) != is_ipv6(target):
+        message = f"the source {source.value} is not of the family of {target}, which is probed"
+        reading.error(codes.FAMILY, source.place, message)
+    marked = (host.get("fwmark") if host else None) or checker.get("fwmark")
+    mark = whole(marked, 0, MARK_LIMIT, "none", reading) if marked else None
+    return Dial(source.value if source else "", mark.value if mark else 0)
+
+
+def _port(checker: Block, host: Block | None, own: Dialled, kind: _Kind, place: Place, reading: Reading) -> int | None:
     """The port to dial where it is not the one in the table."""
     statement = (host.get("connect_port") if host else None) or checker.get("connect_port")
     at = whole(statement, 1, PORT_LIMIT, "the real server's", reading) if statement else None
-    written, used = ports
-    dialled = at.value if at else (written if written != used else 0)
-    if not dialled and not used and kind.dials_a_port:
+    dialled = at.value if at else (own.written_port if own.written_port != own.port else 0)
+    if not dialled and not own.port and kind.dials_a_port:
         message = f"{checker.statement.keyword} does not know which port to probe"
         reading.error(codes.CHECK_WITHOUT_PORT, place, message, "connect_port")
     return dialled or None

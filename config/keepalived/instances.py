@@ -18,6 +18,7 @@ from config.keepalived.authentication import read_password
 from config.keepalived.block import PASSED_OVER, Block, Told, note
 from config.keepalived.commands import role_hooks
 from config.keepalived.globals import Globals, gratuitous_arp, note_down_timer
+from config.keepalived.interface import read_living
 from config.keepalived.statements import Statement, no_more
 from config.keepalived.sync_groups import SyncGroup
 from config.keepalived.tracking import Tracker, without_weights
@@ -88,6 +89,8 @@ def _instance(name: str, block: Block, around: Around, reading: Reading) -> Buil
     group = around.groups.get(name)
     if router_id is None or not own or not addresses:
         return None
+    ipv6 = is_ipv6(addresses[0].value.address)
+    living = read_living(block, router_id.value, behaviour["priority"], ipv6=ipv6, reading=reading)
     instance = VrrpInstance(
         name=name,
         interface=own,
@@ -97,12 +100,16 @@ def _instance(name: str, block: Block, around: Around, reading: Reading) -> Buil
         sync_group=group.name.value if group else "",
         **wire,
         **behaviour,
+        **living,
     )
-    return BuiltInstance(instance, router_id.place, tuple(at.place for at in addresses))
+    macs = block.get("use_vmac")
+    places = tuple(at.place for at in addresses)
+    return BuiltInstance(instance, router_id.place, places, macs.place if macs else None)
 
 
 def _tracks(name: str, block: Block, interface: str, around: Around, reading: Reading) -> tuple[At[AnyTrack], ...]:
-    tracks, group = around.tracker.tracks(block, interface), around.groups.get(name)
+    own = "" if switch(block.get("dont_track_primary"), reading) else interface  # which is tracked anyway
+    tracks, group = around.tracker.tracks(block, own), around.groups.get(name)
     if group is None:
         return tracks
     return (*(tracks if group.weighs else without_weights(tracks, reading)), *group.tracks)

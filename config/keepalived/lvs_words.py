@@ -96,14 +96,12 @@ REAL: Final = Vocabulary(
     silent=_AS_EVER,
 )
 
-_SOURCE: Final = Told(PASSED_OVER, "probes leave from the address the kernel chooses")
-_MARKED: Final = Told(CHANGES, "the probe would take another way than the clients' packets")
+_SOURCE: Final = Told(PASSED_OVER, "probes leave from the port and interface the kernel chooses")
 _CHECK_TOLD: Final = {
-    **all_of("bindto bind_port bind_if", _SOURCE),
-    **all_of("fwmark", _MARKED),
+    **all_of("bind_port bind_if", _SOURCE),
     **all_of("log_all_failures", Told(PASSED_OVER, "lvsctl status tells the last outcome")),
 }
-_CHECK: Final = frozenset((*_INHERITED, "connect_ip", "connect_port"))
+_CHECK: Final = frozenset((*_INHERITED, "connect_ip", "connect_port", "bindto", "fwmark"))
 
 TCP: Final = Vocabulary("TCP_CHECK", _CHECK | {"nb_get_retry"}, told=_CHECK_TOLD, silent=_AS_EVER)
 PING: Final = Vocabulary("PING_CHECK", _CHECK | {"nb_get_retry"}, told=_CHECK_TOLD, silent=_AS_EVER)
@@ -123,7 +121,7 @@ SMTP: Final = Vocabulary(
 )
 SMTP_HOST: Final = Vocabulary(
     "host",
-    frozenset(("connect_ip", "connect_port", "connect_timeout")),
+    frozenset(("connect_ip", "connect_port", "connect_timeout", "bindto", "fwmark")),
     told={
         **_CHECK_TOLD,
         **all_of(

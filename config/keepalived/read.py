@@ -25,14 +25,16 @@ from config.reading import Reading
 
 _BLOCKS: Final = "global_defs|vrrp_instance|vrrp_sync_group|vrrp_script|virtual_server|virtual_server_group"
 _OPENING: Final = re.compile(
-    rf"^[ \t]*(?:@\S+[ \t]+)?(?:{_BLOCKS})(?:[ \t]+[^\s:{{]+){{0,2}}[ \t]*(?:\{{|$)", re.MULTILINE
+    rf"^[ \t]*(?:@\S+[ \t]+)?"
+    rf"(?:~(?:SEQx?|LST)[ \t]*\(|(?:{_BLOCKS})(?:[ \t]+[^\s:{{]+){{0,2}}[ \t]*(?:\{{|$))",
+    re.MULTILINE,
 )
 _NAME: Final = re.compile(r"(?:^|/)keepalived[^/]*\.conf$")
 _LOOKED_AT: Final = 1024 * 1024
 
 
 def is_keepalived(path: str, text: str) -> bool:
-    """Whether the file is a keepalived.conf: by its name, or by a line that opens one of its blocks."""
+    """Whether the file is a keepalived.conf: by its name, or by a line that opens one of its blocks or stands for several."""
     return bool(_NAME.search(path) or _OPENING.search(text, 0, _LOOKED_AT))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from config import codes
 from config.build_service import Virtual
 from config.keepalived.block import Block
-from config.keepalived.checkers import read_checks
+from config.keepalived.checkers import Dialled, read_checks
 from config.keepalived.commands import hook
 from config.keepalived.forwarding import Method, method_of
 from config.keepalived.groups import Entry, endpoint
@@ -83,7 +83,7 @@ def _real_server(entry: Entry, method: Method, block: Block, frame: Frame, readi
     port = entry.port if block.statement.words[2:] else frame.port
     used = served_port(port, method.forwarding, entry, frame, reading)
     upper, lower = _thresholds(block, reading)
-    check, further = read_checks(block, frame.block, port, used, reading)
+    check, further = read_checks(block, frame.block, Dialled(entry.address, port, used), reading)
     return RealServer(
         entry.address,
         used,

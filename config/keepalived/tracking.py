@@ -2,7 +2,8 @@
 
 Rules of keepalived 2.2.7, measured: of two lines for one thing the first counts; the own interface is tracked anyway;
 of a member of a sync group a weighted script is not tracked, and an interface or a file is tracked without its weight,
-unless the group says `sync_group_tracking_weight`; what the group tracks weighs for every member.
+unless the group says `sync_group_tracking_weight`; what the group tracks weighs for every member. `weight N reverse`
+adds -N while good where N is below 0, and takes N off while good where it is above: it is -N, inverted.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ class Tracker:
                 self._reading.warning(codes.PASSED_OVER, name.place, message, "keepalived takes it so too")
             return None
         found = INTERFACE.read(Scalar(name.value, plain=False, place=name.place), self._reading)
-        if found is None or self._is_reversed(name, reverse):
+        if found is None:
             return None
-        return At(TrackedInterface(weight, found.value), name.place)
+        return At(TrackedInterface(-weight if reverse else weight, found.value, inverted=reverse), name.place)
 
     def _named(self, line: Statement, name: At[str], tracker: str) -> At[AnyTrack] | None:
         known = self._known.named.get(tracker, {})
@@ -82,19 +83,24 @@ class Tracker:
             return None
         weight, reverse = self._weight(line, tracker, definition.track.weight, reverse=definition.reverse)
         match definition.track:
-            case TrackedFile() as track if not reverse or weight:
-                weight = -weight if reverse else weight
-                if abs(weight) > WEIGHT_LIMIT:
-                    message = f"lvsd takes weights of files from -{WEIGHT_LIMIT} to {WEIGHT_LIMIT}"
-                    self._reading.error(codes.OUT_OF_RANGE, name.place, message)
-                return At(replace(track, weight=weight), name.place)
-            case TrackedProcess() as track if not reverse:
+            case TrackedFile() as track:
+                return self._file(name, track, weight, reverse)
+            case TrackedProcess() as track:
                 # 254 moves a priority, which is 1 to 254, no further than 253
-                return At(replace(track, weight=max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight))), name.place)
-            case TrackedScript() as track if not reverse:
-                return At(replace(track, weight=weight), name.place)
-        self._is_reversed(name, reverse)
-        return None
+                weight = max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight))
+                return At(replace(track, weight=-weight if reverse else weight, inverted=reverse), name.place)
+            case TrackedScript() as track:
+                return At(replace(track, weight=-weight if reverse else weight, inverted=reverse), name.place)
+
+    def _file(self, name: At[str], track: TrackedFile, weight: int, reverse: bool) -> At[AnyTrack] | None:
+        if reverse and not weight:
+            message = f"`reverse` of the file {shown(name.value)} is not carried over without a weight"
+            self._reading.error(codes.NOT_YET, name.place, message, "track a script that looks into it")
+            return None
+        if abs(weight) > WEIGHT_LIMIT:
+            message = f"lvsd takes weights of files from -{WEIGHT_LIMIT} to {WEIGHT_LIMIT}"
+            self._reading.error(codes.OUT_OF_RANGE, name.place, message)
+        return At(replace(track, weight=-weight if reverse else weight), name.place)
 
     def _weight(self, line: Statement, tracker: str, default: int, *, reverse: bool) -> tuple[int, bool]:
         words = line.words[1:]
@@ -106,13 +112,6 @@ class Tracker:
         hint = "one a line, and `weight NUMBER` behind it; keepalived ignores it too"
         self._reading.warning(codes.UNKNOWN_KEYWORD, words[0].place, message, hint)
         return default, reverse
-
-    def _is_reversed(self, name: At[str], reverse: bool) -> bool:
-        if reverse:
-            message = f"`reverse` of {shown(name.value)} is not carried over: lvsd counts what is good, not what is bad"
-            hint = "track a script that succeeds where this fails, with the same weight and the other sign"
-            self._reading.error(codes.NOT_YET, name.place, message, hint)
-        return reverse
 
 
 def without_weights(tracks: Sequence[At[AnyTrack]], reading: Reading) -> tuple[At[AnyTrack], ...]:

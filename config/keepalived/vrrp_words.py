@@ -18,11 +18,6 @@ _MAC: Final = Told(PASSED_OVER, "the addresses move to the interface itself with
 _BFD: Final = Told(
     CHANGES, "lvsd does not speak BFD, and the address would not move for it", "track a script or process"
 )
-_LINK: Final = Told(
-    CHANGES,
-    "lvsd gives the addresses up when the interface loses its link",
-    "leave it out if the link stays without the peer",
-)
 _DELAYS: Final = Told(CHANGES, "it would change when the addresses move")
 _COUNTS: Final = Told(CHANGES, "lvsd asks for a least number of processes only", "track a script that counts")
 _BOUNCE: Final = Told(
@@ -216,6 +211,10 @@ INSTANCE: Final = Vocabulary(
             "mcast_src_ip",
             "mcast_dst_ip",
             "v3_checksum_as_v2",
+            "use_vmac",
+            "accept",
+            "no_accept",
+            "dont_track_primary",
         )
     )
     | _ROLES,
@@ -224,11 +223,13 @@ INSTANCE: Final = Vocabulary(
         **all_of("virtual_routes virtual_routes_excluded virtual_rules", _ROUTES),
         **all_of("unicast_ttl", Told(PASSED_OVER, "lvsd sends with a TTL of 255")),
         **all_of("track_bfd", _BFD),
-        **all_of("dont_track_primary", _LINK),
         **all_of("notify_deleted notify_master_rx_lower_pri notify_priority_changes", _NOTIFY),
         **all_of("smtp_alert", MAIL),
-        **all_of("use_vmac use_vmac_addr vmac_xmit_base use_ipvlan", _MAC),
-        **all_of("no_accept", _ANSWERS),
+        **all_of("use_vmac_addr use_ipvlan", _MAC),
+        **all_of(
+            "vmac_xmit_base",
+            Told(PASSED_OVER, "multicast advertisements carry the virtual MAC, unicast ones the interface's own"),
+        ),
         **all_of("lower_prio_no_advert higher_prio_send_advert garp_lower_prio_delay garp_lower_prio_repeat", _LOWER),
         **all_of("garp_extra_if", Told(PASSED_OVER, "lvsd announces on the address's own interface")),
         **all_of("native_ipv6", Told(PASSED_OVER, "the addresses tell the family")),
@@ -238,7 +239,7 @@ INSTANCE: Final = Vocabulary(
         **all_of("promote_secondaries timer_expired_backup thread_timer_expired debug linkbeat_use_polling", TUNING),
         **all_of("linkbeat_interfaces", TUNING),
     },
-    silent=frozenset(("accept", "skip_check_adv_addr", "check_unicast_src", "track_src_ip", "no_virtual_ipaddress")),
+    silent=frozenset(("skip_check_adv_addr", "check_unicast_src", "track_src_ip", "no_virtual_ipaddress")),
 )
 
 SYNC_GROUP: Final = Vocabulary(

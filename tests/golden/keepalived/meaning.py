@@ -51,7 +51,8 @@ def _of_server(role: str, real: RealServer) -> Iterator[str]:
         dials = "".join(f" {name} {value}" for name, value in (("at", check.address), ("port", check.port)) if value)
         times = f"every {timing.interval:g} timeout {timing.timeout:g} fall {timing.fall} fast {timing.fast_interval}"
         name = type(check.kind).__name__
-        yield f"    {name}{dials} {times} {_rest(check.kind, ())}".rstrip()
+        rest = " ".join(filter(None, (_rest(check.dial, ()), _rest(check.kind, ()))))
+        yield f"    {name}{dials} {times} {rest}".rstrip()
 
 
 def _rest(one: msgspec.Struct, told: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.formats import LANGUAGES, split_language, with_language
+from config.formats import LANGUAGES, format_of, split_language, with_language
 from config.load import Loaded, load
 from config.model import Config
 from tests.unit.config.files_in_memory import FilesInMemory
@@ -34,6 +34,24 @@ def test_a_language_that_is_said_counts(language: str, text: str) -> None:
     assert services(loaded(with_language("/etc/a", language), text)) == 1
     others = [loaded(with_language("/etc/a", other), text) for other in LANGUAGES if other != language]
     assert [services(one) for one in others] == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (KEEPALIVED, "keepalived"),
+        ("~SEQ(I, 1, 3) virtual_server 192.0.2.$I 80 {\n}\n", "keepalived"),
+        ("$A=x\n@lb1 ~SEQx (I, 1, 3) $A\n", "keepalived"),
+        ("\t~LST(I, a, b) $I\n", "keepalived"),
+        (LDIRECTORD, "ldirectord"),
+        (OWN, None),
+        ("# ~SEQ(I, 1, 3) x\n" + OWN, None),
+        ("vrrp: {lb0: ~}\n", None),
+    ],
+)
+def test_a_language_is_told_by_what_is_written(text: str, language: str | None) -> None:
+    found = format_of("/etc/a", text)
+    assert (found.name if found else None) == language
 
 
 def test_where_a_language_may_stand() -> None:

@@ -11,7 +11,7 @@ MAILED = "global_defs {\n notification_email {\n a@example.net\n }\n smtp_server
 TEXTS = {
     codes.UNBALANCED: INSTANCE + "}\n",
     codes.UNKNOWN_KEYWORD: INSTANCE + "bogus\n",
-    codes.NOT_YET: put(INSTANCE, "priority 150", "dont_track_primary"),
+    codes.NOT_YET: put(INSTANCE, "priority 150", "down_timer_adverts 5"),
     codes.PASSED_OVER: put(INSTANCE, "priority 150", "smtp_alert"),
     codes.NOT_TAKEN: put(INSTANCE, "priority 150", "priority high"),
     codes.LEFT_OUT: INSTANCE + INSTANCE,

@@ -7,6 +7,7 @@ import pytest
 from config.checks import (
     AnyCheck,
     Check,
+    Dial,
     DnsCheck,
     Expect,
     ExternalCheck,
@@ -525,6 +526,19 @@ def test_no_checker() -> None:
 
 
 @pytest.mark.parametrize(
+    ("checker", "dial"),
+    [
+        ("TCP_CHECK {\n fwmark 4294967295\n bindto 192.0.2.1\n}", Dial("192.0.2.1", 2**32 - 1)),
+        ("PING_CHECK {\n fwmark 0\n}", Dial()),
+        ("DNS_CHECK {\n connect_ip 2001:db8::5\n bindto 2001:db8::1\n}", Dial("2001:db8::1")),
+        ("SMTP_CHECK {\n fwmark 7\n host {\n  bindto 192.0.2.1\n }\n}", Dial("192.0.2.1", 7)),
+    ],
+)
+def test_how_probes_leave(checker: str, dial: Dial) -> None:
+    assert good(checked(checker)).services[0].real_servers[0].checks[-1].dial == dial
+
+
+@pytest.mark.parametrize(
     ("checker", "problems"),
     [
         ("BFD_CHECK {\n}", ["6:5 CFG212w", "7:9 CFG202"]),
@@ -537,8 +551,10 @@ def test_no_checker() -> None:
         ("UDP_CHECK {\n require_reply zz\n}", ["8:16 CFG017"]),
         ("UDP_CHECK {\n min_reply_length 2\n}", ["8:2 CFG034w"]),
         ("UDP_CHECK {\n require_reply\n min_reply_length 300\n}", ["8:2 CFG015"]),
-        ("TCP_CHECK {\n fwmark 1\n}", ["8:2 CFG202"]),
-        ("TCP_CHECK {\n bindto 192.0.2.1\n}", ["8:2 CFG203w"]),
+        ("TCP_CHECK {\n fwmark x\n}", ["8:9 CFG204w"]),
+        ("TCP_CHECK {\n bindto 2001:db8::1\n}", ["8:9 CFG043"]),
+        ("TCP_CHECK {\n bindto here\n}", ["8:9 CFG205w"]),
+        ("TCP_CHECK {\n bind_port 1024\n bind_if eth1\n}", ["8:2 CFG203w", "9:2 CFG203w"]),
         ("TCP_CHECK {\n nb_get_retry 3\n}", ["8:2 CFG204w"]),
         ("TCP_CHECK {\n connect_timeout soon\n}", ["8:18 CFG204w"]),
         ("HTTP_GET {\n}", ["7:9 CFG012"]),

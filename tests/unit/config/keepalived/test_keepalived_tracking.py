@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from config.load import Loaded, load
 from config.model import (
@@ -156,16 +157,27 @@ def test_a_trackers_weight_goes_before_the_scripts() -> None:
     assert tracks(weighted + with_line("track_script {\ncheck weight 300\n}"))[0].weight == 5
 
 
+PROCESS = "vrrp_track_process p {\nprocess nginx\nweight -5 reverse\n}\n"
+
+
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "track"),
     [
-        (SCRIPT + with_line("track_script {\ncheck weight 5 reverse\n}"), "10:1 CFG202"),
-        (put(SCRIPT, "true\n", "true\n weight 5 reverse\n") + with_line("track_script {\ncheck\n}"), "11:1 CFG202"),
-        (with_line("track_interface {\neth1 weight 0 reverse\n}"), "7:1 CFG202"),
+        (SCRIPT + with_line("track_script {\ncheck weight 5 reverse\n}"), replace(CHECK, weight=-5, inverted=True)),
+        (
+            put(SCRIPT, "true\n", "true\n weight -5 reverse\n") + with_line("track_script {\ncheck\n}"),
+            replace(CHECK, weight=5, inverted=True),
+        ),
+        (with_line("track_interface {\neth1 weight 0 reverse\n}"), TrackedInterface(0, "eth1", inverted=True)),
+        (with_line("track_interface {\neth1 weight 7 reverse\n}"), TrackedInterface(-7, "eth1", inverted=True)),
+        (PROCESS + with_line("track_process {\np\n}"), TrackedProcess(5, "nginx", inverted=True)),
+        (PROCESS + with_line("track_process {\np weight 2 noreverse\n}"), TrackedProcess(2, "nginx")),
     ],
 )
-def test_reverse_is_refused(text: str, problem: str) -> None:
-    assert codes_of(text) == [problem]
+def test_reverse(text: str, track: AnyTrack) -> None:
+    """Measured beside keepalived: N is counted where it would not be, with the other sign."""
+    assert tracks(text) == (track,)
+    assert codes_of(text) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.model import GratuitousArp, VirtualAddress, VrrpInstance
+from config.model import GratuitousArp, TrackedInterface, VirtualAddress, VrrpInstance
 from config.secret import Secret
 from tests.unit.config.keepalived.conf import INSTANCE, SERVER, codes_of, good, instance, put, told, whole
 
@@ -336,7 +336,6 @@ def test_gratuitous_arp(settings: str, lines: str, expected: GratuitousArp) -> N
     [
         "virtual_routes {\n default via 192.0.2.254\n }",
         "track_bfd {\n b\n }",
-        "dont_track_primary",
         "down_timer_adverts 5",
     ],
 )
@@ -352,8 +351,9 @@ def test_what_would_change_who_holds_an_address_is_an_error(line: str) -> None:
         "notify_master_rx_lower_pri /bin/true",
         "unicast_ttl 64",
         "old_unicast_checksum",
-        "use_vmac",
-        "no_accept",
+        "use_vmac_addr",
+        "use_ipvlan",
+        "vmac_xmit_base",
         "garp_master_refresh_repeat 2",
         "lower_prio_no_advert",
     ],
@@ -361,6 +361,60 @@ def test_what_would_change_who_holds_an_address_is_an_error(line: str) -> None:
 def test_what_changes_nobodys_address_is_a_warning(line: str) -> None:
     assert codes_of(with_line(line)) == ["6:5 CFG203w"]
     assert instance(with_line(line)) == instance(INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "problems"),
+    [
+        ("use_vmac", "vrrp.51", []),
+        ("use_vmac vip0", "vip0", []),
+        ("use_vmac vip0 00:11:22:33:44:55", "vip0", ["6:5 CFG203w"]),
+        ("use_vmac 0:11:22:33:44:5", "vrrp.51", ["6:5 CFG203w"]),
+        ("use_vmac sixteen_letters_", "vrrp.51", ["6:14 CFG204w"]),
+        ("use_vmac a b c", "a", ["6:18 CFG206w"]),
+    ],
+)
+def test_virtual_macs(line: str, name: str, problems: list[str]) -> None:
+    assert instance(with_line(line)).virtual_mac == name
+    assert codes_of(with_line(line)) == problems
+
+
+def test_a_virtual_mac_of_ipv6_has_a_name_of_its_own() -> None:
+    assert instance(with_line("use_vmac", IPV6)).virtual_mac == "vrrp6.51"
+
+
+def test_two_virtual_macs_of_one_name_are_refused() -> None:
+    first = with_line("use_vmac")
+    second = put(put(put(first, "VI_1", "VI_2"), "eth0", "eth1"), "192.0.2.100", "192.0.2.101")
+    assert codes_of(first + second) == [f"{first.count(chr(10)) + 6}:5 CFG061"]
+    assert codes_of(with_line("use_vmac eth0")) == ["6:5 CFG061"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "accept", "problems"),
+    [
+        ("no_accept", False, []),
+        ("accept", True, []),
+        ("accept\n    no_accept", False, []),
+        ("no_accept\n    accept", True, []),
+    ],
+)
+def test_whether_it_answers_at_the_addresses(lines: str, accept: bool, problems: list[str]) -> None:
+    assert instance(with_line(lines)).accept is accept
+    assert codes_of(with_line(lines)) == problems
+
+
+def test_the_owner_answers_anyway() -> None:
+    text = put(INSTANCE, "priority 150", "priority 255\n    no_accept")
+    assert instance(text).accept
+    assert codes_of(text) == ["5:14 CFG063w", "6:5 CFG203w"]
+
+
+def test_an_instance_that_does_without_its_interface() -> None:
+    found = instance(with_line("dont_track_primary"))
+    assert (found.track_interface, found.tracks) == (False, ())
+    own = "dont_track_primary\n    track_interface {\neth0 weight 5\n}"
+    assert instance(with_line(own)).tracks == (TrackedInterface(5, "eth0"),)
 
 
 @pytest.mark.parametrize(
