@@ -8,7 +8,8 @@ like none, and such are counted and left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop, inet_pton  # text and bytes only, no socket
@@ -117,3 +118,36 @@ def _expires(word: bytes) -> int:
     if not word.isdigit() or len(word) > _EXPIRES_DIGITS:
         raise ValueError
     return int(word)
+
+
+Waiting = Mapping[tuple[str, int, str, int], int]
+"""Connections that wait for an answer, by virtual address and port, destination and its port."""
+
+_HALF_OPEN = b" SYN_RECV"
+
+
+def waiting(chunks: Iterable[bytes]) -> Waiting:
+    """TCP connections in SYN_RECV: a client has asked, and has not gone on since. Lines may be cut between chunks.
+
+    Only lines in that state are looked at; those that read like none are left out.
+    """
+    found: Counter[tuple[str, int, str, int]] = Counter()
+    rest = b""
+    for chunk in chunks:
+        text = rest + chunk
+        end = text.rfind(b"\n") + 1
+        rest = text[end:] if len(text) - end <= LINE_LIMIT else b""
+        found.update(_half_open(text, end))
+    return found
+
+
+def _half_open(text: bytes, end: int) -> Iterator[tuple[str, int, str, int]]:
+    at = text.find(_HALF_OPEN, 0, end)
+    while at >= 0:
+        stop = text.find(b"\n", at, end)
+        try:
+            one = parse(text[text.rfind(b"\n", 0, at) + 1 : stop])
+            yield one.virtual, one.virtual_port, one.destination, one.destination_port
+        except NetlinkError:
+            pass
+        at = text.find(_HALF_OPEN, stop, end)

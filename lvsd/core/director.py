@@ -30,6 +30,7 @@ from lvsd.core import (
     sysctls,
     tracking,
     turns,
+    unanswered,
     verdicts,
     workers,
 )
@@ -46,6 +47,7 @@ from lvsd.core.effects import (
     Yield,
 )
 from lvsd.core.events import (
+    ClientsSeen,
     ConfigChanged,
     ConnectionsCounted,
     Event,
@@ -98,7 +100,7 @@ def _decided(director: Director, event: Event, now: float) -> Step:
     match event:
         case Started() | ConfigChanged() | StopAsked():
             return _configuration(director, event, now)
-        case WorkerCame() | WorkerWent() | VerdictsHeard():
+        case WorkerCame() | WorkerWent() | VerdictsHeard() | ClientsSeen():
             return _worker(director, event, now)
         case VrrpCame() | VrrpWent() | VrrpHeard():
             return _vrrp(director, event, now)
@@ -215,7 +217,7 @@ def _stopped(director: Director) -> Step:
     return stopped, (told, Apply(deletions), *commands, *mails.stopped(stopped, ours))
 
 
-def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, now: float) -> Step:
+def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard | ClientsSeen, now: float) -> Step:
     match event:
         case WorkerCame(hello):
             came, told = workers.came(director, hello, now)
@@ -223,6 +225,9 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard, 
         case WorkerWent(number):
             went, told = workers.went(director, number, now)
             return went, tuple(told)
+        case ClientsSeen(found):
+            suspicious, told = unanswered.heard(director, found, now)
+            return _settled(suspicious, told, now)
         case VerdictsHeard(said, number):
             listening, message, answers = workers.heard(director, number, said, now)
             followed = (*answers, *monitor.lines(director, message))

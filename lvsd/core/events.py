@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
+from lvsd.core.passive import Seen
 from lvsd.core.pool_state import Connections, Override
 from lvsd.vrrp.messages import VrrpStatus
 from netlink.errors import Refusal, SettingRefusal
@@ -190,6 +191,13 @@ class ConnectionsCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientsSeen:
+    """What clients' packets tell of real servers, by `real_id`, of services that want to know."""
+
+    found: Mapping[ServiceKey, Mapping[str, Seen]]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """A second has passed."""
 
@@ -221,6 +229,7 @@ Event = (
     | MaintenanceSeen
     | OverridesSet
     | ConnectionsCounted
+    | ClientsSeen
     | ScriptHeard
     | TracksSeen
     | Ticked

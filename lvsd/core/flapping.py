@@ -25,8 +25,9 @@ class Flaps:
 def failed(rule: HoldDown, before: Flaps | None, now: float) -> Flaps:
     """It has left service because of its checks."""
     count = before.count + 1 if before is not None and now - before.until < rule.forget else 1
-    return Flaps(count, now + _held(rule, count))
+    return Flaps(count, now + held(rule, count))
 
 
-def _held(rule: HoldDown, count: int) -> float:
+def held(rule: HoldDown, count: int) -> float:
+    """For how many seconds that many failures hold it out."""
     return 0.0 if count == 1 else min(rule.longest, rule.first * 2.0 ** min(count - 2, DOUBLINGS))

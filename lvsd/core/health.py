@@ -56,7 +56,7 @@ def standing_state(director: Director, virtual: VirtualService, real: RealServer
         return State.DOWN
     hold = hold_on(director, virtual, real) if director.pools else None
     if hold is not None:
-        return State.DOWN if hold is Hold.FLAPPING else State.UP
+        return State.DOWN if hold in (Hold.FLAPPING, Hold.UNANSWERED) else State.UP
     return checked_state(director, virtual, real)
 
 

@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, flapping, floor, pool_words, slow_start
+from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect
 from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
@@ -20,6 +20,7 @@ from lvsd.core.turns import Turn
 from netlink.table import DestinationKey, ServiceKey
 
 _NO_RULES = PoolRules()
+_TIMED = frozenset((Hold.FLAPPING, Hold.UNANSWERED))  # end by themselves
 
 
 def rules_applied(director: Director, services: Iterable[VirtualService], now: float) -> tuple[Director, list[Effect]]:
@@ -45,7 +46,7 @@ def rules_pending(director: Director) -> tuple[VirtualService, ...]:
     pending = {
         key
         for key, one in director.pools.items()
-        if one.ramps or _is_open(one.suspicion) or Hold.FLAPPING in one.held.values()
+        if one.ramps or _is_open(one.suspicion) or not _TIMED.isdisjoint(one.held.values())
     }
     if not pending:
         return ()
@@ -107,7 +108,8 @@ def _pool(director: Director, virtual: VirtualService) -> tuple[ServiceKey, Pool
 
 def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
     suspicion = _suspicion(director, before, virtual, now)
-    held = _flapping(director, before, virtual, now)
+    held = dict.fromkeys(unanswered.held_out(director, before, virtual, now), Hold.UNANSWERED)
+    held |= _flapping(director, before, virtual, now)
     if suspicion is not None and not suspicion.confirmed:
         held |= dict.fromkeys(suspicion.members, Hold.SUSPECTED)
     judged = _judged(director, before, virtual, held)
@@ -124,6 +126,8 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         ramps=_ramps(director, before, virtual, now),
         flaps={name: one for name, one in before.flaps.items() if name in names and rules.hold_down},
         speeds={name: one for name, one in before.speeds.items() if name in names and rules.latency_weights},
+        unanswered={name: one for name, one in before.unanswered.items() if name in names and rules.passive},
+        passive_flaps={name: one for name, one in before.passive_flaps.items() if name in names and rules.passive},
     )
     told = [
         *pool_words.of_suspicion(virtual, before.suspicion, suspicion),
@@ -170,7 +174,7 @@ def _judged(director: Director, before: Pool, virtual: VirtualService, held: Map
 
 def _believed(director: Director, virtual: VirtualService, real: RealServer, hold: Hold | None) -> State:
     match hold:
-        case Hold.FLAPPING:
+        case Hold.FLAPPING | Hold.UNANSWERED:
             return State.DOWN
         case Hold.SUSPECTED | Hold.FLOOR:
             return State.UP

@@ -18,6 +18,7 @@ class Hold(Enum):
     FLOOR = "floor"  # they fail, and too few would be left without it
     SUSPECTED = "suspected"  # they fail, with so many others at once that the checker is suspected
     FLAPPING = "flapping"  # they pass, after too many failures to be believed at once
+    UNANSWERED = "unanswered"  # they pass, and its clients are not answered
 
 
 class OverrideKind(Enum):
@@ -70,6 +71,16 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Since when, and when last, clients of a real server were not answered; the failures that this counts as."""
+
+    since: float
+    last: float
+    failures: int = 0
+    counted_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ramp:
     """Since when a real server is back, and at which of the steps to its whole weight."""
 
@@ -82,6 +93,7 @@ _NEVER: Mapping[str, float] = MappingProxyType({})
 _NO_RAMPS: Mapping[str, Ramp] = MappingProxyType({})
 _NO_FLAPS: Mapping[str, Flaps] = MappingProxyType({})
 _NO_SPEEDS: Mapping[str, Speed] = MappingProxyType({})
+_NONE_UNANSWERED: Mapping[str, Unanswered] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,8 @@ class Pool:
     flaps: Mapping[str, Flaps] = field(default_factory=lambda: _NO_FLAPS)
     standby: frozenset[str] | None = None
     speeds: Mapping[str, Speed] = field(default_factory=lambda: _NO_SPEEDS)
+    unanswered: Mapping[str, Unanswered] = field(default_factory=lambda: _NONE_UNANSWERED)
+    passive_flaps: Mapping[str, Flaps] = field(default_factory=lambda: _NO_FLAPS)
 
 
 NO_POOL = Pool()

@@ -10,8 +10,9 @@ from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from lvsd.core import fallback
 from lvsd.core.effects import Level, Tell
-from lvsd.core.health import in_maintenance, sound_state, standing_state, taken_out, worst_check
+from lvsd.core.health import hold_on, in_maintenance, sound_state, standing_state, taken_out, worst_check
 from lvsd.core.identity import endpoint_text, fallback_id, real_id, service_key, virtual_text
+from lvsd.core.pool_state import Hold
 from lvsd.core.quorum import serving
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
@@ -30,7 +31,7 @@ class Turn:
     real: RealServer | None
     before: State | None
     after: State
-    reason: str = ""  # of the closed list of checks' reasons, `ok`, `maintenance`, `disabled`, `removed` or `stopping`
+    reason: str = ""  # of checks' closed list, `ok`, `unanswered`, `maintenance`, `disabled`, `removed` or `stopping`
     fallback: bool = False  # a fallback server whose health is checked
 
 
@@ -67,6 +68,8 @@ def _reason(director: Director, turn: Turn) -> str:
         return "maintenance"
     if taken_out(director, turn.virtual, turn.real):
         return "disabled"
+    if not turn.fallback and hold_on(director, turn.virtual, turn.real) is Hold.UNANSWERED:
+        return "unanswered"
     _, verdict = worst_check(director, turn.virtual, turn.real)
     return outcome_words(verdict.outcome)[0] if verdict is not None else "ok"
 

@@ -19,7 +19,7 @@ from lvsd.control.messages import (
     VrrpReply,
     VrrpRow,
 )
-from lvsd.core import fallback, groups, sharing, tracking, workers
+from lvsd.core import fallback, groups, sharing, tracking, unanswered, workers
 from lvsd.core.check_words import check_word
 from lvsd.core.crew import name_of
 from lvsd.core.desired import desired
@@ -173,6 +173,7 @@ def _real(
         slow_start=ramp.step * 100 // STEPS if ramp is not None else None,
         hold=hold.value if hold is not None else "",
         priority_group=real.priority_group,
+        unanswered=unanswered.is_suspect(director, virtual, real),
         latency_share=share if (share := latency_share(director, virtual, real)) < WHOLE else None,
         shared=() if real.further_checks else sharing.services_with(director, check_id(virtual, real)),
         checks=_checks(virtual, real, director, now) if real.further_checks else (),

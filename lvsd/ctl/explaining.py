@@ -9,6 +9,7 @@ _HOLDS = {
     "floor": "Its checks fail, and it is kept: without it fewer would be left than the floor of the service says.",
     "suspected": "It failed with so many others at once that the checker is suspected: until confirmed it serves.",
     "unanswered": "Its checks pass, and it is held out, as it answered no clients.",
+    "unanswered": "Its checks pass, and it is held out, as it answered no clients.",
     "flapping": "Its checks pass, and it is held out, as it failed too often of late.",
 }
 _SAID = {

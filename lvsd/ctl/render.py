@@ -108,7 +108,9 @@ def _said(mark: OverrideMark) -> str:
     return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
 
 
-_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected", "flapping": "held down after failures"}
+_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected", "flapping": "held down after failures",
+    "unanswered": "held out, clients are not answered",
+}
 
 
 def _remarks(real: RealServerRow) -> list[str]:
@@ -120,6 +122,8 @@ def _remarks(real: RealServerRow) -> list[str]:
         remarks.append(f"slow start at {real.slow_start} %")
     if real.checks_needed < len(real.checks) > real.checks_up:
         remarks.append(f"{real.checks_up} of {len(real.checks)} checks up, {real.checks_needed} needed")
+    if real.unanswered:
+        remarks.append("clients are not answered")
     if real.latency_share is not None:
         remarks.append(f"slow: {real.latency_share} % of its weight")
     return [*remarks, _HOLDS.get(real.hold, real.hold)] if real.hold else remarks

@@ -1,19 +1,23 @@
-"""Counters are read only while somebody drains, a few services at a time, and what cannot be read ends nothing."""
+"""Counters are read only where somebody wants them, a few services at a time; what cannot be read ends nothing."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_service
+
 from config.model import VirtualService
-from lvsd.core.events import ConnectionsCounted, Event
+from config.pool_rules import Passive, PoolRules
+from lvsd.core.events import ClientsSeen, ConnectionsCounted, Event
 from lvsd.core.identity import real_id, service_key
+from lvsd.core.passive import Finding, Seen
 from lvsd.core.pool_state import Connections, Override, OverrideKind
 from lvsd.core.state import Director
 from lvsd.runtime import counters
 from lvsd.runtime.counters import Counters
 from netlink.errors import NetlinkError
-from netlink.table import Destination, DestinationKey, DestinationStatus, Service, ServiceKey, ServiceStatus
+from netlink.table import Destination, DestinationKey, DestinationStatus, Service, ServiceKey, ServiceStatus, Stats
 from tests.unit.core.world import config, real, virtual
 
 A = "1.1.1.17"
@@ -83,3 +87,65 @@ def test_a_table_that_cannot_be_read_is_no_count() -> None:
     kernel = Kernel()
     kernel.broken = True
     assert read(draining(*SERVICES), kernel) == []
+
+
+PASSIVE = replace_service(virtual(real(A), real("1.1.1.18")), rules=PoolRules(passive=Passive(10, 5.0)))
+
+
+class Traffic:
+    """A kernel that counts clients of both real servers; those of `dead` wait for an answer."""
+
+    def __init__(self, dead: str = "") -> None:
+        self.dead = dead
+        self.reads = 0
+        self.tables = 0
+
+    def read_status(self, key: ServiceKey | None = None) -> tuple[ServiceStatus, ...]:
+        assert key is not None
+        self.reads += 1
+        return (ServiceStatus(Service(key, "wrr"), (self._one(A), self._one("1.1.1.18"))),)
+
+    def _one(self, address: str) -> DestinationStatus:
+        made = 10 * self.reads
+        packets = 2 * made if address == self.dead else 5 * made
+        stats = Stats(made, packets, 0, packets * (60 if address == self.dead else 100))
+        return DestinationStatus(Destination(DestinationKey(address, 80), 3, 1), stats=stats)
+
+    def waiting(self) -> dict[tuple[str, int, str, int], int]:
+        self.tables += 1
+        return {("1.1.1.12", 80, self.dead, 80): 10 * self.reads}
+
+
+def watched(kernel: Traffic, looks: int) -> list[Event]:
+    heard: list[Event] = []
+    clock = [100.0]
+
+    async def run() -> None:
+        watch = Counters(
+            kernel, lambda: Director(config=config(PASSIVE)), heard.append, kernel.waiting, lambda: clock[0]
+        )
+        for _ in range(looks):
+            watch.tick()
+            assert watch._task is not None
+            await watch._task
+            watch.tick()  # not due yet
+            clock[0] += 2.5
+        watch.close()
+
+    asyncio.run(run())
+    return heard
+
+
+def test_clients_that_wait_are_found_and_told() -> None:
+    kernel = Traffic(dead=A)
+    heard = watched(kernel, 4)
+    names = [real_id(PASSIVE, one) for one in PASSIVE.real_servers]
+    found = {names[0]: Seen(Finding.UNANSWERED, 20), names[1]: Seen(Finding.ANSWERED, 20)}
+    assert heard == [ClientsSeen({service_key(PASSIVE.virtual): found})] * 2
+    assert (kernel.reads, kernel.tables) == (4, 2)
+
+
+def test_where_all_are_answered_nothing_is_told_and_no_connection_is_read() -> None:
+    kernel = Traffic()
+    assert watched(kernel, 4) == []
+    assert kernel.tables == 0
