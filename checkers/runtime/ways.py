@@ -1,9 +1,13 @@
-"""All checks of this worker, each run the way its options ask for: by the lean engine, or by a task of its own."""
+"""All checks of this worker, each run the way its options ask for: by the lean engine, by the syn engine where this
+worker has one, or by a task of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import Protocol
 
 import msgspec
 
@@ -15,45 +19,87 @@ from checkers.core.messages import AssignedCheck, Verdict
 from checkers.lean.watch import LeanWatch
 from checkers.lean.way import lean
 from checkers.runtime.watch import Watch
+from config.checks import SynCheck
 
 
-class Ways:
-    """Two watches that look like one. What is believed of a check goes along when it changes ways."""
-
-    def __init__(self, deep: Watch, quick: LeanWatch, hosts: Hosts | None = None) -> None:
-        """Nothing is assigned yet. `hosts`: what both take their places from."""
-        self._hosts = hosts or Hosts()
-        self._deep = deep
-        self._quick = quick
+class AnyWatch(Protocol):
+    """Runs what is assigned to it."""
 
     @property
     def identities(self) -> tuple[str, ...]:
         """All checks that run."""
-        return self._deep.identities + self._quick.identities
-
-    def verdict(self, identity: str) -> Verdict | None:
-        """What is believed of a check now; None when it is not run (any more)."""
-        return self._quick.verdict(identity) or self._deep.verdict(identity)
-
-    def page(self, identity: str) -> Page | None:
-        """The books of a check; None when it is not run (any more)."""
-        return self._quick.page(identity) or self._deep.page(identity)
 
     @property
     def lateness(self) -> Histogram:
         """How long after its moment each probe began, since the start."""
-        return self._quick.lateness.joined(self._deep.lateness)
+
+    def verdict(self, identity: str) -> Verdict | None:
+        """What is believed of a check now; None when it is not run (any more)."""
+
+    def belief(self, identity: str) -> Health | None:
+        """The health of a check now; None when it is not run (any more)."""
+
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+
+    def assign(self, checks: Iterable[AssignedCheck], beliefs: Mapping[str, Health]) -> Difference:
+        """Run these checks and no others, keeping whatever did not change."""
+
+    def hurry(self, identities: Iterable[str]) -> None:
+        """Probe these now, those of them that run here."""
+
+    async def stop(self, seconds: float) -> None:
+        """End every check politely, in so many seconds at most."""
+
+
+class Ways:
+    """Several watches that look like one. What is believed of a check goes along when it changes ways."""
+
+    def __init__(self, deep: Watch, quick: LeanWatch, hosts: Hosts | None = None, syn: AnyWatch | None = None) -> None:
+        """Nothing is assigned yet. `hosts`: what they take their places from."""
+        self._hosts = hosts or Hosts()
+        self._deep: AnyWatch = deep
+        self._quick: AnyWatch = quick
+        self._syn = syn
+        self._all: tuple[AnyWatch, ...] = (quick, deep) if syn is None else (quick, deep, syn)
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """All checks that run."""
+        return tuple(identity for watch in self._all for identity in watch.identities)
+
+    def verdict(self, identity: str) -> Verdict | None:
+        """What is believed of a check now; None when it is not run (any more)."""
+        return next((found for watch in self._all if (found := watch.verdict(identity)) is not None), None)
+
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+        return next((found for watch in self._all if (found := watch.page(identity)) is not None), None)
+
+    @property
+    def lateness(self) -> Histogram:
+        """How long after its moment each probe began, since the start."""
+        return reduce(Histogram.joined, (watch.lateness for watch in self._all))
 
     def assign(self, checks: Iterable[AssignedCheck]) -> Difference:
         """Run these checks and no others, keeping whatever did not change. Of two with one identity the last counts."""
-        shares: tuple[list[AssignedCheck], list[AssignedCheck]] = ([], [])
+        shares: dict[AnyWatch, list[AssignedCheck]] = {watch: [] for watch in self._all}
         for check in {check.id: check for check in checks}.values():
-            shares[lean(check)].append(check)
-        deep, quick = shares
-        moved = {check.id: health for check in deep if (health := self._quick.belief(check.id))}
-        moved |= {check.id: health for check in quick if (health := self._deep.belief(check.id))}
-        beliefs = {identity: _afresh(health) for identity, health in moved.items()}
-        return _together(self._deep.assign(deep, beliefs), self._quick.assign(quick, beliefs))
+            shares[self._way(check)].append(check)
+        moved = {watch: dict(self._moved(watch, share)) for watch, share in shares.items()}
+        return _together([watch.assign(share, moved[watch]) for watch, share in shares.items()])
+
+    def _way(self, check: AssignedCheck) -> AnyWatch:
+        if self._syn is not None and isinstance(check.check, SynCheck):
+            return self._syn
+        return self._quick if lean(check) else self._deep
+
+    def _moved(self, to: AnyWatch, share: Iterable[AssignedCheck]) -> Iterable[tuple[str, Health]]:
+        """What the other watches believe of these."""
+        for check in share:
+            for watch in self._all:
+                if watch is not to and (health := watch.belief(check.id)) is not None:
+                    yield check.id, _afresh(health)
 
     def allow(self, probes_per_host: int) -> None:
         """Probe one address so many times at once, at most."""
@@ -62,12 +108,12 @@ class Ways:
     def hurry(self, identities: Iterable[str]) -> None:
         """Probe these now."""
         asked = tuple(identities)
-        self._deep.hurry(asked)
-        self._quick.hurry(asked)
+        for watch in self._all:
+            watch.hurry(asked)
 
     async def stop(self, seconds: float) -> None:
         """End every check politely, in so many seconds at most."""
-        await asyncio.gather(self._deep.stop(seconds), self._quick.stop(seconds))
+        await asyncio.gather(*(watch.stop(seconds) for watch in self._all))
 
 
 def _afresh(health: Health) -> Health:
@@ -75,14 +121,16 @@ def _afresh(health: Health) -> Health:
     return msgspec.structs.replace(health, streak=0)
 
 
-def _together(one: Difference, other: Difference) -> Difference:
+def _together(changes: Iterable[Difference]) -> Difference:
     """A check that changed ways has ended in the one and was started in the other: it was replaced."""
-    ended = {*one.ended, *other.ended}
-    started = one.started + other.started
+    found = tuple(changes)
+    ended = {identity for one in found for identity in one.ended}
+    started = [check for one in found for check in one.started]
+    replaced = [check for one in found for check in one.replaced]
     return Difference(
         started=tuple(check for check in started if check.id not in ended),
-        kept=one.kept + other.kept,
-        retimed=one.retimed + other.retimed,
-        replaced=one.replaced + other.replaced + tuple(check for check in started if check.id in ended),
+        kept=tuple(check for one in found for check in one.kept),
+        retimed=tuple(check for one in found for check in one.retimed),
+        replaced=(*replaced, *(check for check in started if check.id in ended)),
         ended=tuple(ended - {check.id for check in started}),
     )

@@ -37,7 +37,7 @@ from checkers.runtime.log import Bounded, tell
 from checkers.runtime.notify import Notifier
 from checkers.runtime.sandbox import ParentGone, Refused, confine
 from checkers.runtime.watch import Watch
-from checkers.runtime.ways import Ways
+from checkers.runtime.ways import AnyWatch, Ways
 
 REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
 BEAT_SECONDS = 1.0
@@ -65,9 +65,16 @@ class Worker:
         crashes, hosts = Crashes(), Hosts()
         deep = Watch(partial(attempt, stalled=self._stall.total), self._probed, crashes, hosts)
         self._quick = LeanWatch(self._probed, crashes.crashed, self._stall.total, hosts)
-        self._watch = Ways(deep, self._quick, hosts)
+        syn = self._syn_watch(crashes) if hello.worker == RAW_WORKER else None
+        self._watch = Ways(deep, self._quick, hosts, syn)
         self._channel = Channel(path, self._opened, self._ordered, self._packet, self._sent)
         self._faults = Bounded(FAULT_LINES_A_MINUTE)
+
+    def _syn_watch(self, crashes: Crashes) -> AnyWatch:
+        """Of the one worker that may have it: the others do not even load it."""
+        from checkers.syn.watch import SynWatch
+
+        return SynWatch(self._probed, crashes.crashed, self._stall.total)
 
     async def run(self) -> None:
         """Work until SIGTERM, then part from every real server in good order."""
@@ -155,7 +162,7 @@ class Worker:
         checks = self._assembly.add(assign)
         if checks is None:
             return
-        for kind in {type(check.check) for check in checks if not lean(check)}:
+        for kind in {type(check.check) for check in checks if not lean(check)} & PROBES.keys():
             load(kind)
         self._watch.allow(assign.probes_per_host)
         change = self._watch.assign(checks)

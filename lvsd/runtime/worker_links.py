@@ -7,7 +7,17 @@ import socket
 import time
 from collections.abc import Callable
 
-from checkers.core.messages import PACKET_LIMIT_BYTES, RAW_WORKER, Garbled, Hello, Verdicts, decode_from_worker
+from checkers.core.messages import (
+    PACKET_LIMIT_BYTES,
+    RAW_WORKER,
+    Garbled,
+    Hello,
+    Pages,
+    ShowBooks,
+    Verdicts,
+    decode_from_worker,
+    encode,
+)
 from lvsd.core.crew import WORKERS_LIMIT
 from lvsd.runtime.channel import PacketPeer
 from lvsd.runtime.journal import Word
@@ -29,13 +39,16 @@ class WorkerLinks:
         came: Callable[[Hello], None],
         said: Callable[[int, Verdicts], None],
         went: Callable[[int], None],
+        shown: Callable[[int, Pages], None] = lambda *_: None,
     ) -> None:
-        """Accept on `listener` in the running loop."""
+        """Accept on `listener` in the running loop. `shown`: what a worker's books hold, when they were asked for."""
         self._listener = listener
         self._uids = uids
         self._came = came
         self._said = said
         self._went = went
+        self._shown = shown
+        self._asked: dict[int, int] = {}  # books that were asked for and have not been shown
         self._unnamed: dict[PacketPeer, tuple[int, asyncio.TimerHandle]] = {}
         self._names: dict[PacketPeer, int] = {}
         self._peers: dict[int, PacketPeer] = {}
@@ -49,6 +62,14 @@ class WorkerLinks:
         peer = self._peers.get(number)
         if peer is not None:
             peer.send(packet)
+
+    def ask_books(self, number: int, request: ShowBooks) -> bool:
+        """Have that worker show its books; False when it is not there."""
+        if number not in self._peers:
+            return False
+        self._asked[number] += 1
+        self.send(number, encode(request))
+        return True
 
     def cut(self, number: int) -> None:
         """End that worker's connection."""
@@ -89,6 +110,9 @@ class WorkerLinks:
         match message:
             case Verdicts() if number is not None:
                 self._said(number, message)
+            case Pages() if number is not None and self._asked[number]:
+                self._asked[number] -= 1
+                self._shown(number, message)
             case Hello() if number is None:
                 self._greeted(peer, message)
             case _:
@@ -117,7 +141,7 @@ class WorkerLinks:
 
     def _name(self, peer: PacketPeer, hello: Hello) -> None:
         self._unnamed.pop(peer)[1].cancel()
-        self._names[peer], self._peers[hello.worker] = hello.worker, peer
+        self._names[peer], self._peers[hello.worker], self._asked[hello.worker] = hello.worker, peer, 0
         self._came_at[hello.worker] = time.monotonic()
         self._came(hello)
 
