@@ -9,7 +9,7 @@ from config.passwords import SecretKind
 from config.problems import Severity
 from config.scalars import Boolean, Duration, Integer, Text, Word
 from config.sections import NAME_PATTERN, Key, Listing, Nested, Section
-from config.strangers import VRRP_STRANGERS
+from config.strangers import TRACK_STRANGERS, VRRP_STRANGERS
 
 MOVED_ADDRESS = Key("address", PrefixKind(), "ADDRESS/PREFIX, or an address alone (/32).", required=True)
 MOVED_INTERFACE = Key("interface", INTERFACE, "The interface that holds it; the instance's unless given.")
@@ -88,6 +88,7 @@ TRACK_SECTION = Section(
         TRACK_INVERTED, TRACK_NAME, TRACK_INTERVAL, TRACK_TIMEOUT, TRACK_RISE, TRACK_FALL, TRACK_USER, TRACK_COUNT,
         TRACK_DELAY, TRACK_EACH, TRACK_VIA, TRACK_GATEWAY, TRACK_TABLE,
     ),
+    TRACK_STRANGERS,
 )  # fmt: skip
 
 VRRP_INTERFACE = Key("interface", INTERFACE, "The interface on which advertisements are sent.", required=True)

@@ -76,7 +76,10 @@ SERVICE_STRANGERS: Final = {
     "notify_down": "keepalived's; here `on_down`",
     "quorum_up": "keepalived's; here `on_quorum_up`",
     "quorum_down": "keepalived's; here `on_quorum_down`",
+    "alpha": "keepalived's; here `initial: down`",
     "omega": "keepalived's; here `hooks_on_stop`",
+    "backup": "HAProxy's; here `group: 2`, or `fallback`",
+    "agent-check": "HAProxy's; here `checks: [..., {type: agent, port: ...}]`",
     "sorry_server": "keepalived's; here `fallback`",
     "emailalert": "ldirectord's; here `mail`",
     "monitorfile": "ldirectord's; here `monitor_file`",
@@ -110,9 +113,19 @@ VRRP_STRANGERS: Final = {
     "nopreempt": "keepalived's; here `preempt: false`",
     "auth_type": "keepalived's; here `authentication: {type: simple, password: ...}`",
     "auth_pass": "keepalived's; here `authentication: {type: simple, password: ...}`",
+    "use_vmac": "keepalived's; here `virtual_mac: true`",
+    "no_accept": "keepalived's; here `accept: false`",
+    "dont_track_primary": "keepalived's; here `track_interface: false`",
+    "track_script": "keepalived's; here `track: [{script: [...]}]`",
     "garp_master_repeat": "keepalived's; here `gratuitous_arp: {repeat: ...}`",
     "garp_master_delay": "keepalived's; here `gratuitous_arp: {delay: ...}`",
     "garp_master_refresh": "keepalived's; here `gratuitous_arp: {refresh: ...}`",
+}
+
+TRACK_STRANGERS: Final = {
+    "reverse": "keepalived's; here `inverted: true`, and the weight with the other sign",
+    "dev": "here `via_interface`",
+    "via": "here `gateway`",
 }
 
 TOP_STRANGERS: Final = {

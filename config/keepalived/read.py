@@ -34,7 +34,7 @@ _LOOKED_AT: Final = 1024 * 1024
 
 
 def is_keepalived(path: str, text: str) -> bool:
-    """Whether the file is a keepalived.conf: by its name, or by a line that opens one of its blocks or stands for several."""
+    """Whether the file is a keepalived.conf: by its name, or by a line that opens a block or stands for several."""
     return bool(_NAME.search(path) or _OPENING.search(text, 0, _LOOKED_AT))
 
 
