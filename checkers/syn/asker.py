@@ -1,0 +1,203 @@
+"""One check of the syn engine, from probe to probe."""
+
+from __future__ import annotations
+
+import socket
+from array import array
+from collections.abc import Callable
+from math import inf
+
+import msgspec
+
+from checkers.core.books import LATE, WHOLE, Histogram
+from checkers.core.course import Course
+from checkers.core.messages import AssignedCheck, State
+from checkers.core.outcome import Healthy, Outcome
+from checkers.core.schedule import Rhythm, grain
+from checkers.probes.session import numeric
+from checkers.syn.batch import ASLEEP, NOT_OUT, TICK_SECONDS, Peer
+from checkers.syn.channel import PORTS, Channel, Line, line_to, peer_of
+from checkers.syn.packet import Form
+
+ANSWERED = Healthy("SYN answered by SYN and ACK")
+
+LOOK_SECONDS = 60.0
+"""So long the kernel is believed to have packets to a target leave from where it said."""
+
+FAILED_LOOK_SECONDS = 5.0  # or so long, where probes fail
+
+NOTES = 64  # answers that changed nothing are put into the books together, so many
+
+Open = Callable[[Line], Channel]
+"""The channel of a line. Raises Stuck."""
+
+
+class Asker:
+    """Its course, where it asks, and what is out.
+
+    While a check is up and answered in its slots nothing of its course changes but counters, slot by slot. That is
+    noted here at a fraction of the price, and put into the course when somebody looks at it or something happens.
+    """
+
+    __slots__ = (
+        "_address",
+        "_course",
+        "_form",
+        "_interval",
+        "_last_at",
+        "_lateness",
+        "_look_at",
+        "_looked_at",
+        "_notes",
+        "_steady",
+        "_turn",
+        "asked_at",
+        "channel",
+        "gone",
+        "identity",
+        "moment",
+        "number",
+        "our_port",
+        "peer",
+        "port",
+        "stalled_before",
+        "ticks",
+        "timeout",
+        "wake",
+    )
+
+    def __init__(self, given: Course, lateness: Histogram) -> None:
+        """Nothing is out, and nothing looked up. `lateness`: where it is written how late each probe began."""
+        self._course = given
+        self._lateness = lateness
+        self.channel: Channel | None = None
+        self.peer: Peer = b""
+        self.port = given.assigned.target.port
+        self.wake, self.number, self.our_port = ASLEEP, NOT_OUT, 0
+        self.asked_at = self.stalled_before = 0.0
+        self.gone = False
+        self._address: tuple[object, ...] = ()
+        self._form = Form(bytes(4), bytes(4), 0)
+        self._look_at = self._looked_at = -inf
+        self._turn = 0
+        self._notes = array("f")  # how late, and how long it took, by turns
+        self._last_at = 0.0
+        self.identity = given.assigned.id
+        self.moment = self.timeout = self._interval = 0.0
+        self.ticks = 1
+        self._steady = False
+        self._heed()
+
+    @property
+    def course(self) -> Course:
+        """What is believed, asked next, and when."""
+        self.settle()
+        return self._course
+
+    def settle(self) -> None:
+        """Put what was noted into the course."""
+        if self._notes:
+            self._fold()
+
+    def retime(self, assigned: AssignedCheck, now: float) -> None:
+        """The same question, other timing."""
+        self.course.retime(assigned, now)
+        self._heed()
+
+    def hurry(self, now: float) -> None:
+        """Ask now; the rhythm goes on behind it."""
+        self.course.hurry(now)
+        self._heed()
+
+    def answered(self, ended_at: float) -> bool:
+        """It answered: whether that is no news and is noted, and the next slot is the next."""
+        took, following = ended_at - self.asked_at, self.moment + self._interval
+        if not self._steady or took > self.timeout or ended_at >= following:
+            return False
+        notes = self._notes
+        notes.append(self.asked_at - self.moment)
+        notes.append(took)
+        self._last_at = ended_at
+        self.moment = following
+        if len(notes) >= 2 * NOTES:
+            self._fold()
+        return True
+
+    def observe(self, outcome: Outcome, ended_at: float) -> bool:
+        """The probe that began last is over: whether the director should hear at once."""
+        given = self.course
+        self._lateness.add(given.begun(self.asked_at))
+        told = given.observe(outcome, ended_at, ended_at - self.asked_at)
+        given.ended(ended_at)
+        if not isinstance(outcome, Healthy):
+            self._look_at = min(self._look_at, self._looked_at + FAILED_LOOK_SECONDS)
+        self._heed()
+        return told
+
+    def send(self, number: int, now: float, open_line: Open) -> int:
+        """Ask with this number: the port of ours that was used. Raises Stuck, Failed and OSError."""
+        channel = self.channel
+        if channel is None or now >= self._look_at:
+            channel = self._look(now, open_line)
+        self._turn = turn = (self._turn + 1) % PORTS
+        port = channel.first_port + turn
+        try:
+            channel.send(self._form.fill(port, number), self._address)
+        except BlockingIOError:
+            channel.send_elsewhere(self._form.fill(port, number), self._address)
+        return port
+
+    def lose_way(self) -> None:
+        """Look before the next probe: the address it leaves from may be this machine's no more."""
+        if self.channel is not None:
+            self.channel.users -= 1
+            self.channel = None
+
+    def _look(self, now: float, open_line: Open) -> Channel:
+        """Where packets leave, looked up from time to time: routes and addresses change."""
+        assigned = self._course.assigned
+        family, address = numeric(assigned.target)
+        line = line_to(family, address, assigned.dial)
+        channel = self.channel
+        if channel is None or channel.line != line:
+            channel = open_line(line)
+            self.lose_way()
+            channel.users += 1
+            self.channel = channel
+            host, _, *rest = address
+            self.peer = peer_of(address)
+            self._address = (host, 0, *rest)
+            self._form = Form(_packed(family, line.source), _packed(family, str(host)), self.port)
+        self._looked_at = now
+        self._look_at = now + LOOK_SECONDS
+        return channel
+
+    def _heed(self) -> None:
+        """What of the course decides about the next probe."""
+        given = self._course
+        timing, health = given.assigned.timing, given.health
+        self.moment = given.moment
+        self.timeout = timing.timeout
+        self.ticks = max(1, int(grain(timing) / TICK_SECONDS))
+        self._interval = timing.interval
+        steady = health.state is State.UP and not health.streak and health.outcome is ANSWERED
+        self._steady = steady and given.rhythm.hurried_to is None and not timing.connects
+
+    def _fold(self) -> None:
+        given, notes = self._course, self._notes
+        self._notes = array("f")
+        for at in range(0, len(notes), 2):
+            self._lateness.add(notes[at])
+            given.books.add(LATE, notes[at])
+            given.books.add(WHOLE, notes[at + 1])
+        given.rhythm = Rhythm(self.moment)
+        given.health = msgspec.structs.replace(
+            given.health,
+            probes=given.health.probes + len(notes) // 2,
+            probed_at=self._last_at,
+            latency=notes[-1],
+        )
+
+
+def _packed(family: int, address: str) -> bytes:
+    return socket.inet_pton(family, address.partition("%")[0])

@@ -1,0 +1,110 @@
+"""Who is to be asked when, and who was asked and has not answered: thousands, in ticks of TICK_SECONDS. Pure.
+
+A probe begins at the tick nearest to its moment, so half a tick early or late; a deadline is never early. An answer
+counts only for the SYN it acknowledges, whose number nobody could guess, and only from where that SYN went, at the port
+that it came from: late, forged and stray ones count for nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from math import ceil, floor
+from typing import Generic, Protocol, TypeVar
+
+from checkers.syn.packet import NUMBERS
+
+TICK_SECONDS = 0.005
+ASLEEP = -1
+NOT_OUT = -1
+_HAIR = 1e-6  # of a tick: what a float may be off
+
+Peer = bytes
+"""A packed address; an IPv6 one with the four bytes of its scope behind it."""
+
+
+class Asker(Protocol):
+    """Who asks one real server, again and again; the batch writes down here what it needs to know of it."""
+
+    wake: int  # the tick it sleeps until
+    number: int  # of the SYN that is out
+    our_port: int  # which that SYN came from
+    peer: Peer
+    port: int
+
+
+One = TypeVar("One", bound=Asker)
+
+
+class Batch(Generic[One]):
+    """Each asker sleeps until one tick at a time: the next probe's, or the deadline of the one that is out."""
+
+    def __init__(self) -> None:
+        """Nobody asks."""
+        self._ticks: dict[int, list[One]] = {}
+        self._order: list[int] = []  # a heap of the keys of `_ticks`
+        self._out: dict[int, One] = {}
+
+    @property
+    def out(self) -> int:
+        """How many have not answered yet."""
+        return len(self._out)
+
+    def plan(self, one: One, moment: float, ticks: int = 1) -> None:
+        """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
+        self._sleep(one, round(moment / (TICK_SECONDS * ticks)) * ticks)
+
+    def free(self, number: int) -> int:
+        """A number that no SYN has that is out: this one, or the next that is free."""
+        while number in self._out:
+            number = (number + 1) % NUMBERS
+        return number
+
+    def ask(self, one: One, number: int, our_port: int, deadline: float) -> None:
+        """It asks with this number, a free one. Who has asked already asks anew."""
+        if one.number != NOT_OUT:
+            del self._out[one.number]
+        one.number, one.our_port = number, our_port
+        self._out[number] = one
+        self._sleep(one, ceil(deadline / TICK_SECONDS - _HAIR))
+
+    def due(self, now: float) -> list[One]:
+        """Those whose moment has come, in the order of their ticks; whose SYN is out has waited in vain."""
+        last = floor(now / TICK_SECONDS + _HAIR)
+        woken: list[One] = []
+        while self._order and self._order[0] <= last:
+            tick = heapq.heappop(self._order)
+            for one in self._ticks.pop(tick):
+                if one.wake == tick:  # not one that was woken or moved meanwhile
+                    one.wake = ASLEEP
+                    woken.append(one)
+        return woken
+
+    def heard(self, peer: Peer, port: int, our_port: int, number: int) -> One | None:
+        """Whose SYN of that number this is about; it is out no more, and sleeps until it is planned again."""
+        one = self._out.get(number)
+        if one is None or one.our_port != our_port or one.port != port or one.peer != peer:
+            return None
+        del self._out[number]
+        one.number = NOT_OUT
+        one.wake = ASLEEP
+        return one
+
+    def end(self, one: One) -> None:
+        """No answer is waited for any more, nor anything else."""
+        if one.number != NOT_OUT:
+            del self._out[one.number]
+            one.number = NOT_OUT
+        one.wake = ASLEEP
+
+    def next_moment(self) -> float | None:
+        """When somebody may have to be woken next."""
+        return self._order[0] * TICK_SECONDS if self._order else None
+
+    def _sleep(self, one: One, tick: int) -> None:
+        one.wake = tick
+        sleepers = self._ticks.get(tick)
+        if sleepers is None:
+            self._ticks[tick] = [one]
+            heapq.heappush(self._order, tick)
+        else:
+            sleepers.append(one)

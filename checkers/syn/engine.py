@@ -1,0 +1,288 @@
+"""Asks and listens for all checks of the syn engine: in turns, each for whoever is due, on asyncio's loop.
+
+To wake is dear and a packet is cheap, so answers to many probes are read in one go: after news, or after many were
+asked, a channel rests until the next tick. How long an answer took does not suffer: the kernel says when it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+from collections import deque
+from collections.abc import Callable
+from time import monotonic, time
+
+from checkers.core.books import Histogram
+from checkers.core.messages import AssignedCheck
+from checkers.core.outcome import Inconclusive, Outcome, Reason, Unhealthy
+from checkers.probes.attempt import STALLED_SHARE
+from checkers.probes.datagram import refused_to_send
+from checkers.probes.failures import Failed, Stage, Stuck, a_fault, outcome_of
+from checkers.syn.asker import ANSWERED, Asker
+from checkers.syn.batch import NOT_OUT, TICK_SECONDS, Batch
+from checkers.syn.channel import Channel, Line, Objection
+from checkers.syn.mailbox import PACKETS
+from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS
+
+PROBES_A_TURN = 256  # then answers are read, and the loop's others have their turn
+MANY = 8  # probes of a turn after which nobody wakes for the first answer
+OBJECTIONS_A_TURN = 256
+LINES_LIMIT = 64  # addresses and marks that packets leave by; each takes 18 descriptors
+
+REFUSED = Unhealthy(Reason.REFUSED, "SYN answered by RST")
+SILENT = Unhealthy(Reason.CONNECT_TIMEOUT, "no answer to the SYN")
+LOST = Inconclusive("answers were lost: the receive buffer was full (see net.core.rmem_max)")
+MOVED = Inconclusive("the address that SYNs left from is this machine's no more")
+
+Probed = Callable[[str, bool], None]
+"""A check of that identity was probed, and whether the director must hear of it at once."""
+
+Crashed = Callable[[str, Exception], None]
+"""A fault of our own code came up in the probe of that check."""
+
+
+class Engine:
+    """What all checks of the syn engine share."""
+
+    def __init__(self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float]) -> None:
+        """`stalled`: the seconds in which the loop did not turn, so far."""
+        self._loop = asyncio.get_running_loop()
+        self._on_probed = on_probed
+        self._crashed = crashed
+        self._stalled = stalled
+        self._batch: Batch[Asker] = Batch()
+        self._eager: deque[Asker] = deque()
+        self._channels: dict[Line, Channel] = {}
+        self._resting: set[Channel] = set()
+        self._lost_at: dict[Line, float] = {}
+        self._standing: dict[Line, bool] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._going_on = False
+        self.lateness = Histogram()  # how long after its moment each probe began
+        self.strays = 0  # packets that answered nothing we asked
+
+    def plan(self, asker: Asker) -> None:
+        """Ask when its course says."""
+        self._batch.plan(asker, asker.moment, asker.ticks)
+        self._arm()
+
+    def retime(self, asker: Asker, assigned: AssignedCheck, now: float) -> None:
+        """The same question, other timing. A SYN that is out is waited for."""
+        asker.retime(assigned, now)
+        if asker.number == NOT_OUT:
+            self.plan(asker)
+
+    def hurry(self, asker: Asker, now: float) -> None:
+        """Ask now, unless a SYN is out."""
+        if asker.number == NOT_OUT:
+            asker.hurry(now)
+            self.plan(asker)
+
+    def let_go(self, asker: Asker) -> None:
+        """Ask no more, and wait for no answer: the kernel resets what a real server half opened."""
+        asker.gone = True
+        asker.lose_way()
+        self._batch.end(asker)
+
+    def tidy(self) -> None:
+        """Close the channels that nobody uses."""
+        for line, channel in tuple(self._channels.items()):
+            if not channel.users:
+                self._close(line, channel)
+
+    def close(self) -> None:
+        """Everything."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for line, channel in tuple(self._channels.items()):
+            self._close(line, channel)
+
+    def _close(self, line: Line, channel: Channel) -> None:
+        self._loop.remove_reader(channel.receiver.fileno())
+        self._resting.discard(channel)
+        self._lost_at.pop(line, None)
+        del self._channels[line]
+        channel.close()
+
+    def _open(self, line: Line) -> Channel:
+        channel = self._channels.get(line)
+        if channel is None:
+            if len(self._channels) >= LINES_LIMIT:
+                self.tidy()
+            if len(self._channels) >= LINES_LIMIT:
+                text = f"more than {LINES_LIMIT} addresses and marks to send SYNs from"
+                raise Stuck(text)
+            channel = self._channels[line] = Channel(line)
+            self._loop.add_reader(channel.receiver.fileno(), self._news, channel)
+        return channel
+
+    def _news(self, channel: Channel) -> None:
+        self._rest(channel)
+        self._turn_over()
+
+    def _rest(self, channel: Channel) -> None:
+        if channel not in self._resting:
+            self._loop.remove_reader(channel.receiver.fileno())
+            self._resting.add(channel)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._turn_over()
+
+    def _go_on(self) -> None:
+        self._going_on = False
+        self._turn_over()
+
+    def _turn_over(self) -> None:
+        """What came goes before what is late."""
+        try:
+            self._hear()
+            self._standing.clear()
+            now = monotonic()
+            for asker in self._batch.due(now):
+                if asker.number == NOT_OUT:
+                    self._eager.append(asker)
+                else:
+                    self._guarded(asker, now)
+            self._ask_some()
+        finally:
+            self._arm()
+
+    def _hear(self) -> None:
+        for channel in tuple(self._resting):
+            heard = self._drain(channel)
+            if heard >= PACKETS:
+                self._soon()
+            elif not heard or not self._batch.out:
+                self._resting.discard(channel)
+                self._loop.add_reader(channel.receiver.fileno(), self._news, channel)
+
+    def _drain(self, channel: Channel) -> int:
+        """How many packets were read."""
+        heard = 0
+        batch, now = self._batch, monotonic()
+        since = time() - now
+        for answer, moment in channel.hears():
+            heard += 1
+            if answer is None:
+                self.strays += 1
+                continue
+            source, port, our_port, number, flags = answer
+            asker = batch.heard(source, port, our_port, (number - 1) % NUMBERS)
+            if asker is None:
+                self.strays += 1
+                continue
+            came_at = moment - since
+            if not asker.asked_at <= came_at <= now:  # a clock was set
+                came_at = now if came_at > now else asker.asked_at
+            if flags & ANSWERS == ACCEPTED and asker.answered(came_at):
+                batch.plan(asker, asker.moment, asker.ticks)
+                self._on_probed(asker.identity, False)
+            else:
+                self._answered(asker, flags, came_at)
+        for objection in channel.objections(OBJECTIONS_A_TURN):
+            heard += 1
+            self._objected(objection)
+        if channel.lost():
+            self._lost_at[channel.line] = monotonic()
+        return heard
+
+    def _answered(self, asker: Asker, flags: int, came_at: float) -> None:
+        if came_at - asker.asked_at > asker.timeout:
+            self._guarded(asker, came_at)
+        else:
+            self._found(asker, ANSWERED if flags & ANSWERS == ACCEPTED else REFUSED, came_at)
+
+    def _objected(self, objection: Objection | None) -> None:
+        about = objection.about if objection is not None else None
+        asker = None
+        if objection is not None and about is not None:
+            asker = self._batch.heard(objection.peer, about.port, about.our_port, about.number)
+        if asker is None or objection is None:
+            self.strays += 1
+        else:
+            self._found(asker, Unhealthy(Reason.UNREACHABLE, objection.words), monotonic())
+
+    def _late(self, asker: Asker, now: float) -> None:
+        """No answer in time: whose fault is it?"""
+        timeout, channel = asker.timeout, asker.channel
+        held_up = self._stalled() - asker.stalled_before
+        outcome: Outcome = SILENT
+        if held_up >= STALLED_SHARE * timeout:
+            outcome = Inconclusive(f"the checker itself was held up for {held_up:.1f} s")
+        elif channel is not None and self._lost_at.get(channel.line, 0.0) >= asker.asked_at:
+            outcome = LOST
+        elif channel is not None and not self._stands(channel):
+            outcome = MOVED
+            asker.lose_way()
+        self._batch.end(asker)
+        self._found(asker, outcome, now)
+
+    def _stands(self, channel: Channel) -> bool:
+        """Looked at once a turn."""
+        if channel.line not in self._standing:
+            self._standing[channel.line] = channel.stands()
+        return self._standing[channel.line]
+
+    def _ask_some(self) -> None:
+        count = min(len(self._eager), PROBES_A_TURN)
+        if not count:
+            return
+        stalled = self._stalled()
+        for number in struct.unpack(f"={count}I", os.urandom(4 * count)):
+            asker = self._eager.popleft()
+            if asker.gone or asker.number != NOT_OUT:
+                continue
+            asker.asked_at = now = monotonic()
+            asker.stalled_before = stalled
+            try:
+                free = self._batch.free(number)
+                self._batch.ask(asker, free, asker.send(free, now, self._open), now + asker.timeout)
+            except (Failed, Stuck, OSError) as error:
+                self._unsent(asker, error, now)
+            except Exception as error:  # noqa: BLE001 - the guard: a fault in one check must not stop the others
+                self._broken(asker, error)
+        if count >= MANY:
+            for channel in self._channels.values():
+                self._rest(channel)
+        if self._eager:
+            self._soon()
+
+    def _unsent(self, asker: Asker, error: Failed | Stuck | OSError, now: float) -> None:
+        named = refused_to_send(error, at_once=True) if isinstance(error, OSError) else error
+        asker.lose_way()
+        self._found(asker, outcome_of(named, Stage.CONNECTING), now)
+
+    def _found(self, asker: Asker, outcome: Outcome, now: float) -> None:
+        told = asker.observe(outcome, now)
+        self._batch.plan(asker, asker.moment, asker.ticks)
+        self._on_probed(asker.identity, told)
+
+    def _guarded(self, asker: Asker, now: float) -> None:
+        try:
+            self._late(asker, now)
+        except Exception as error:  # noqa: BLE001 - the guard, as above
+            self._broken(asker, error)
+
+    def _broken(self, asker: Asker, error: Exception) -> None:
+        self._crashed(asker.identity, error)
+        self._batch.end(asker)
+        self._found(asker, a_fault(error), monotonic())
+
+    def _soon(self) -> None:
+        if not self._going_on:
+            self._going_on = True
+            self._loop.call_soon(self._go_on)
+
+    def _arm(self) -> None:
+        moment = self._batch.next_moment()
+        if self._resting:
+            look_at = (monotonic() // TICK_SECONDS + 1) * TICK_SECONDS
+            moment = look_at if moment is None else min(moment, look_at)
+        if moment is None or (self._timer is not None and self._timer.when() <= moment):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(moment, self._tick)
