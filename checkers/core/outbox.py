@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from checkers.core.messages import CHECKS_A_PACKET, Garbled, Hello, Pages, ShowBooks, Verdict, Verdicts, encode
 
-ASKED_LIMIT = 4096  # questions for books that wait: a hundred thousand checks
+ASKED_LIMIT = 64  # questions for books that wait
 
 
 class Outbox:

@@ -19,9 +19,14 @@ LENGTH = struct.Struct("!I")
 
 
 class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
-    """The health of everything, or of one virtual service (its name or its address)."""
+    """The health of everything, or of one virtual service (its name or its address), or of one real server.
+
+    `real` as OverrideRequest has it. `books`: with what the checks' books hold, which the workers are asked for.
+    """
 
     service: str = ""
+    books: bool = False
+    real: str = ""
 
 
 class VrrpRequest(msgspec.Struct, frozen=True, tag="vrrp"):
@@ -96,6 +101,29 @@ Request = (
 )
 
 
+class PhaseRow(msgspec.Struct, frozen=True):
+    """What one phase of a check's probes took: how many, seconds that half and 99 of 100 did not exceed, the longest.
+
+    `counts`: how many in each step from step `first` on; the upper edges of all steps are StatusReply's `edges`. Long
+    series are halved now and then: what is long ago weighs less.
+    """
+
+    count: int
+    p50: float
+    p99: float
+    longest: float
+    first: int
+    counts: tuple[int, ...]
+
+
+class BooksRow(msgspec.Struct, frozen=True):
+    """A check's books since its worker runs it: failures by reason, probes that found nothing out, its phases."""
+
+    reasons: dict[str, int]
+    inconclusive: int
+    phases: dict[str, PhaseRow]
+
+
 class CheckRow(msgspec.Struct, frozen=True):
     """One of several checks of a real server; the fields mean what they mean there."""
 
@@ -113,6 +141,7 @@ class CheckRow(msgspec.Struct, frozen=True):
     probes: int
     failures: int
     shared: tuple[str, ...] = ()  # the services it is probed once for, where these are several
+    books: BooksRow | None = None  # where they were asked for
 
 
 class OverrideMark(msgspec.Struct, frozen=True):
@@ -166,6 +195,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     latency_share: int | None = None  # per cent of its weight, while it is slower than the others
     unanswered: bool = False  # its clients' packets say that it answers nobody
     shared: tuple[str, ...] = ()  # the services its one check is probed once for, where these are several
+    books: BooksRow | None = None  # of its one check
 
 
 class ServiceRow(msgspec.Struct, frozen=True):
@@ -192,6 +222,7 @@ class ProcessRow(msgspec.Struct, frozen=True):
     connected: bool
     age: float
     probes: int | None = None
+    late: PhaseRow | None = None  # of a worker whose books were asked for: how late its probes began
 
 
 class StatusReply(msgspec.Struct, frozen=True, tag="status"):
@@ -205,6 +236,7 @@ class StatusReply(msgspec.Struct, frozen=True, tag="status"):
     repairs: int
     repair_age: float | None
     table_error: str
+    edges: tuple[float, ...] = ()  # seconds; of the steps of all phases, where books were asked for
 
 
 class TrackRow(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ EVENTS_SHOWN = 20
 @click.pass_obj
 def explain(run_dir: Path, real: str, *, service: str) -> None:
     """Why the real server REAL (ADDRESS or ADDRESS:PORT) stands as it does, what would change it, what happened."""
-    status = asked(run_dir, StatusRequest(service))
+    status = asked(run_dir, StatusRequest(service, books=True, real=real))
     assert isinstance(status, StatusReply)  # noqa: S101  a contract of our own
     found = [
         explained(one, row) for one in status.services for row in one.real_servers if _means(real, row.real_server)

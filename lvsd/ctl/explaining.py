@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lvsd.control.messages import CheckRow, OverrideMark, RealServerRow, ServiceRow
+from lvsd.control.messages import BooksRow, CheckRow, OverrideMark, PhaseRow, RealServerRow, ServiceRow
 from lvsd.ctl.render import span
+
+TWO_DIGITS_BELOW = 0.1  # seconds
 
 _HOLDS = {
     "floor": "Its checks fail, and it is kept: without it fewer would be left than the floor of the service says.",
     "suspected": "It failed with so many others at once that the checker is suspected: until confirmed it serves.",
-    "unanswered": "Its checks pass, and it is held out, as it answered no clients.",
     "unanswered": "Its checks pass, and it is held out, as it answered no clients.",
     "flapping": "Its checks pass, and it is held out, as it failed too often of late.",
 }
@@ -75,7 +76,33 @@ def _check(one: RealServerRow | CheckRow) -> list[str]:
     if one.check == "follow":
         return [line, "It is as healthy as the real server that it follows; nothing is probed for it."]
     lines = [line, _next(one)]
-    return [*lines, f"It is probed once for {', '.join(one.shared)}."] if one.shared else lines
+    if one.shared:
+        lines.append(f"It is probed once for {', '.join(one.shared)}.")
+    return [*lines, *(_books(one.books) if one.books is not None else ())]
+
+
+_PHASES = {"late": "begun late", "first_byte": "first byte", "tls": "TLS"}
+_ORDER = ("connect", "tls", "first_byte", "whole", "late")
+
+
+def _books(books: BooksRow) -> list[str]:
+    """Why its probes failed and how long their parts took, since the worker runs it."""
+    reasons = sorted(books.reasons.items(), key=lambda item: (-item[1], item[0]))
+    failed = ", ".join(f"{count} {reason}" for reason, count in reasons)
+    lines = [f"Failures: {failed}."] if failed else []
+    if books.inconclusive:
+        lines.append(f"{books.inconclusive} of its probes found nothing out: the checker itself could not probe.")
+    return [*lines, *(_phase(name, books.phases[name]) for name in _ORDER if name in books.phases)]
+
+
+def _phase(name: str, row: PhaseRow) -> str:
+    times = (("p50", row.p50), ("p99", row.p99), ("longest", row.longest))
+    told = "".join(f"  {word} {_milliseconds(seconds):>10}" for word, seconds in times)
+    return f"  {_PHASES.get(name, name):<10}{told}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms" if seconds < TWO_DIGITS_BELOW else f"{seconds * 1000:.0f} ms"
 
 
 def _next(one: RealServerRow | CheckRow) -> str:

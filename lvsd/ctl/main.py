@@ -82,7 +82,8 @@ def status(run_dir: Path, service: str, *, watch: bool, of_processes: bool, as_o
     """Health: each real server, its standing, since when, its last result, weight held and wanted.
 
     SERVICE is a virtual service's name or its ADDRESS:PORT; all when left out. Where real servers have several checks,
-    the worst is shown; with SERVICE all of them.
+    the worst is shown; with SERVICE all of them. With --json also the books of every check: failures by reason, and how
+    long the parts of its probes took.
 
     \b
     Standing: serving   in the table with its weight
@@ -93,7 +94,7 @@ def status(run_dir: Path, service: str, *, watch: bool, of_processes: bool, as_o
     """
 
     def once() -> str:
-        reply = asked(run_dir, StatusRequest(service))
+        reply = asked(run_dir, StatusRequest(service, books=as_object))
         assert isinstance(reply, StatusReply)  # noqa: S101  a contract of our own
         if as_object:
             return as_json(reply)

@@ -18,13 +18,15 @@ from lvsd.control.messages import (
     ReloadRequest,
     Reply,
     Request,
+    StatusReply,
     StatusRequest,
     VrrpRequest,
 )
 from lvsd.control.portrait import Portrait
-from lvsd.core import views
+from lvsd.core import book_views, views
 from lvsd.core.datagrams import datagrams
 from lvsd.core.portrait import Machine, portrait
+from lvsd.runtime.book_desk import Found
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
 from lvsd.runtime.failovers import fail_over
@@ -47,8 +49,8 @@ class Answers:
         """The reply to a request of lvsctl, run by the user of that id."""
         now = time.monotonic()
         match request:
-            case StatusRequest(service):
-                return self._status(service, now)
+            case StatusRequest():
+                return await self._status(request)
             case VrrpRequest():
                 return views.vrrp(self._runtime.belief, now)
             case ReloadRequest():
@@ -83,12 +85,23 @@ class Answers:
         )
         return portrait(belief, machine)
 
-    def _status(self, service: str, now: float) -> Reply:
-        reply = views.status(self._runtime.belief, now, service)
-        if service and not reply.services:
-            known = ", ".join(virtual.name for virtual in self._runtime.belief.config.services[:20])
+    async def _status(self, request: StatusRequest) -> Reply:
+        service, services = request.service, self._runtime.belief.config.services
+        if service and not any(views.names(virtual, service) for virtual in services):
+            known = ", ".join(virtual.name for virtual in services[:20])
             return ErrorReply(f"no virtual service {service!r}", f"there are: {known}")
+        found = Found()
+        if request.books:
+            names = frozenset(one.name for one in services if not service or views.names(one, service))
+            found = await self._runtime.books(book_views.asked_for(self._runtime.belief, names, request.real))
+        return self._status_with(request, found, time.monotonic())
+
+    def _status_with(self, request: StatusRequest, found: Found, now: float) -> StatusReply:
+        belief = self._runtime.belief
+        reply = views.status(belief, now, request.service)
+        if request.books:
+            reply = book_views.with_books(belief, reply, found.books, found.lateness)
         notify = self._runtime.notify_row(now)
-        if notify is None:
-            return reply
-        return msgspec.structs.replace(reply, processes=(*reply.processes, notify))
+        if notify is not None:
+            reply = msgspec.structs.replace(reply, processes=(*reply.processes, notify))
+        return book_views.of_real(reply, request.real) if request.real else reply

@@ -15,6 +15,7 @@ from lvsd.control.hooks import Instruct, ScriptEnded
 from lvsd.control.messages import ProcessRow
 from lvsd.core import override_views, slices
 from lvsd.core.assignment import hurried
+from lvsd.core.book_views import Parcels
 from lvsd.core.crew import orders
 from lvsd.core.director import step
 from lvsd.core.effects import (
@@ -67,6 +68,7 @@ from lvsd.core.events import (
 from lvsd.core.pool_state import Connections, Override
 from lvsd.core.state import Director
 from lvsd.runtime import sysctls
+from lvsd.runtime.book_desk import BookDesk, Found
 from lvsd.runtime.channel import PacketListener, PacketPeer
 from lvsd.runtime.counters import Counters
 from lvsd.runtime.history import History
@@ -96,6 +98,7 @@ class Runtime:
         self.history = History()
         self._events: deque[Event] = deque()
         self._workers: WorkerLinks | None = None
+        self._books = BookDesk(self._ask_books)
         self._restarts: list[int] = []
         self._vrrp: PacketListener | None = None
         self._notify: NotifyLink | None = None
@@ -286,6 +289,13 @@ class Runtime:
                 self._restarts.append(worker)
                 self._workers.cut(worker)
 
+    def _ask_books(self, number: int, request: checker_messages.ShowBooks) -> bool:
+        return self._workers is not None and self._workers.ask_books(number, request)
+
+    async def books(self, parcels: Parcels) -> Found:
+        """What the workers' books hold, as far as they answer."""
+        return await self._books.collect(parcels)
+
     def orders(self) -> bytes:
         """What the supervisor is to do about workers."""
         restarts, self._restarts = tuple(dict.fromkeys(self._restarts)), []
@@ -303,6 +313,7 @@ class Runtime:
             lambda hello: self.feed(WorkerCame(hello)),
             lambda number, said: self.feed(VerdictsHeard(said, number)),
             lambda number: self.feed(WorkerWent(number)),
+            self._books.shown,
         )
         self._vrrp = PacketListener(vrrp, own, self._vrrp_peer, refused)
 
