@@ -18,6 +18,8 @@ import pytest
 CHILD = """
 import os, signal, sys, time
 name, log, mode = sys.argv[1:4]
+if "--number" in sys.argv:
+    name += "-" + sys.argv[-1]
 def note(word):
     with open(log, "a") as file:
         file.write(f"{name} {word} {os.getpid()}\\n")
@@ -36,6 +38,10 @@ os.write(descriptor, b"READY\\n")
 while True:
     if mode != "hung":
         os.write(descriptor, b"ALIVE\\n")
+    if name == "director" and os.path.exists(log + ".orders"):
+        with open(log + ".orders", "rb") as orders:
+            os.write(descriptor, orders.read())
+        os.unlink(log + ".orders")
     time.sleep(0.05)
 """
 
@@ -86,6 +92,18 @@ class Driven:
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.01)
+
+    def order(self, words: str) -> None:
+        """Have the director say this to its supervisor, once."""
+        orders = Path(f"{self.log}.orders")
+        self.until(lambda: not orders.exists())
+        written = orders.with_suffix(".new")
+        written.write_text(words)
+        written.rename(orders)
+
+    def running(self) -> set[str]:
+        """The children that are there."""
+        return {line[0] for line in self.lines() if "started" in line[1] and Path(f"/proc/{line[2]}").exists()}
 
     def up(self) -> None:
         self.until(lambda: all(self.count(name, "started") for name in NAMES))
@@ -213,3 +231,45 @@ def test_ctrl_c_at_a_terminal_keeps_the_order_of_the_end(drive: Callable[..., Dr
     os.killpg(driven.process.pid, signal.SIGINT)
     assert driven.process.wait(10) == 0
     assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker", "notify"]
+
+
+def test_workers_come_and_go_as_the_director_says_and_the_others_stay(drive: Callable[..., Driven]) -> None:
+    driven = drive()
+    driven.up()
+    driven.order("WORKERS 1 2 3 0\n")
+    driven.until(lambda: {"checker", "checker-2", "checker-3", "checker-0"} <= driven.running())
+    os.kill(driven.pid("checker-2"), signal.SIGKILL)
+    driven.until(lambda: driven.count("checker-2", "started") == 2)
+    driven.order("WORKERS 1 3\n")
+    driven.until(lambda: driven.count("checker-2", "ended") + driven.count("checker-0", "ended") == 2)
+    driven.order("WORKERS 1 2 3\n")
+    driven.until(lambda: driven.count("checker-2", "started") == 3)
+    driven.order("nonsense\nWORKERS\nWORKERS 2 3\nRESTART 99\nRESTART 0\n")
+    driven.order("WORKERS 1 2 3\n")
+    driven.until(lambda: not Path(f"{driven.log}.orders").exists())
+    counts = [driven.count(name, "started") for name in ("checker", "checker-3", "checker-0", "director", "vrrp")]
+    assert counts == [1, 1, 1, 1, 1]
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    ended = [line[0] for line in driven.lines() if line[1] == "ended"][2:]
+    assert ended[:2] == ["vrrp", "director"]
+    assert set(ended[2:5]) == {"checker", "checker-2", "checker-3"}
+    assert ended[5:] == ["notify"]
+
+
+def test_a_worker_that_the_director_distrusts_is_replaced_whatever_it_does(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "good", "deaf")
+    driven.up()
+    driven.order("RESTART 1\nWORKERS 1\n")
+    driven.until(lambda: driven.count("checker", "started") == 2)
+    assert driven.count("director", "started") == 1
+
+
+def test_a_surplus_worker_that_does_not_end_is_killed(drive: Callable[..., Driven]) -> None:
+    driven = drive("good", "good", "deaf")
+    driven.up()
+    driven.order("WORKERS 1 2\n")
+    driven.until(lambda: "checker-2" in driven.running())
+    driven.order("WORKERS 1\n")
+    driven.until(lambda: "checker-2" not in driven.running())
+    assert driven.count("checker-2", "started") == 1
