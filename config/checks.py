@@ -297,7 +297,8 @@ class Timing(msgspec.Struct, frozen=True):
 
 class Dial(msgspec.Struct, frozen=True):
     """How a check's packets leave: from which address, with which mark (SO_MARK, needs CAP_NET_RAW), behind which
-    version of the PROXY protocol's header (0: none; it says LOCAL or UNKNOWN: a check has no client).
+    version of the PROXY protocol's header (0: none; 1 names the connection's own ends, 2 says LOCAL: a check has no
+    client).
     """
 
     source: str = ""

@@ -9,7 +9,6 @@ from checkers.probes.octets import Octets
 LINE_LIMIT_BYTES = 2048  # the longest that Redis itself says, why it is in protected mode, has 900
 BULK_LIMIT_BYTES = 512
 ELEMENTS_LIMIT = 1024
-DIGITS_LIMIT = 10
 
 NOT_READY_WORDS = frozenset({b"LOADING", b"MASTERDOWN"})
 LOGIN_WORDS = frozenset({b"NOAUTH", b"WRONGPASS", b"NOPERM"})
@@ -47,7 +46,7 @@ async def _string(octets: Octets) -> bytes:
         raise _garbled(line)
     if size > BULK_LIMIT_BYTES:
         raise Failed(Reason.TOO_LARGE, f"a string of {size} bytes")
-    return (await octets.read_exactly(size + 2))[:size]
+    return await octets.read_exactly(size)
 
 
 def failure(words: bytes, refusal: Reason) -> Failed:
@@ -60,7 +59,7 @@ def failure(words: bytes, refusal: Reason) -> Failed:
 
 def _number(line: bytes) -> int:
     digits = line[1:]
-    return int(digits) if digits.isdigit() and len(digits) <= DIGITS_LIMIT else -1
+    return int(digits) if digits.isdigit() else -1  # no more of them than a line holds
 
 
 def _garbled(line: bytes) -> Failed:

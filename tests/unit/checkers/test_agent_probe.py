@@ -40,6 +40,17 @@ async def test_one_line_counts_up_to_its_first_end(line: bytes) -> None:
     assert await asked(saying(line)) == Healthy("up, weight 5", 5)
 
 
+async def test_what_follows_the_line_is_not_looked_at() -> None:
+    assert await asked(saying(b"up 50%\n" + b"down\n" * 100_000)) == Healthy("up, weight 5", 5)
+
+
+@pytest.mark.parametrize("size", [agent.LINE_LIMIT_BYTES - 1, agent.LINE_LIMIT_BYTES])
+async def test_a_line_has_a_limit(size: int) -> None:
+    found = await asked(saying(b"up".ljust(size - 3) + b"50%", b"\n"))
+    assert isinstance(found, Healthy)
+    assert found.weight == (5 if size < agent.LINE_LIMIT_BYTES else None)
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r"])
 async def test_a_line_in_pieces_and_an_agent_that_keeps_the_connection(end: bytes) -> None:
     assert await asked(saying(b"u", b"p 5", b"0%", end, then_close=False)) == Healthy("up, weight 5", 5)
@@ -105,7 +116,3 @@ async def test_a_closed_port_is_no_failure() -> None:
 async def test_our_own_fault_is_nobodys_opinion() -> None:
     finding = await servers.find(CHECK, 80, address="localhost")
     assert finding.outcome == Inconclusive("not an address: localhost")
-
-
-def test_the_allowance_bounds_the_line() -> None:
-    assert agent.LINE_LIMIT_BYTES < agent.ALLOWANCE_BYTES <= 4096
