@@ -3,133 +3,30 @@
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from config.model import VirtualAddress, VrrpInstance
-from lvsd.vrrp.messages import Cause, Role
-from tests.lab.topology import Attachment, Host, Network, Topology
-from tests.lab.vrrp_scene import HELD, PYTHON, Balancer, addresses_of, becomes, capture, start_keepalived
-from tests.lab.waiting import wait_until
-from tests.lab.world import LiveHost, World
-
-VIP4, VIP6 = "1.1.1.112", "2001:db8:1::112"
-MAC4, MAC6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"
-PARENT = ("arp_ignore", "arp_announce")
-
-TOPOLOGY = Topology(
-    "virtual-mac",
-    (Network("public", "1.1.1.0/24"),),
-    tuple(
-        Host(
-            name,
-            (Attachment("public", (f"1.1.1.{last}/24", f"2001:db8:1::{last}/64")),),
-            loopback=(f"{VIP4}/32", f"{VIP6}/128") if name.startswith("rs") else (),
-            sysctls=(("net.ipv4.conf.all.arp_ignore", "1"), ("net.ipv4.conf.all.arp_announce", "2"))
-            if name.startswith("rs")
-            else (),
-        )
-        for name, last in (("client", 50), ("lb1", 13), ("lb2", 14), ("rs1", 15))
-    ),
+from lvsd.vrrp.messages import Role
+from tests.lab.virtual_mac_scene import (
+    KEEPALIVED,
+    MAC4,
+    MAC6,
+    SERVER,
+    VIP4,
+    VIP6,
+    Scene,
+    holds,
+    instances,
+    scene,
+    serves,
+    stands_by,
 )
+from tests.lab.vrrp_scene import PYTHON, addresses_of, becomes, capture, start_keepalived
+from tests.lab.world import LiveHost
 
-KEEPALIVED = """\
-vrrp_instance four {{
-    interface eth0
-    virtual_router_id 51
-    version 3
-    priority {priority}
-    advert_int 0.2
-    use_vmac vrrp4
-    virtual_ipaddress {{
-        1.1.1.112/24
-    }}
-}}
-vrrp_instance six {{
-    interface eth0
-    virtual_router_id 51
-    version 3
-    priority {priority}
-    advert_int 0.2
-    use_vmac vrrp6
-    virtual_ipaddress {{
-        2001:db8:1::112/64
-    }}
-}}
-"""
-
-
-def instances(priority: int) -> tuple[VrrpInstance, VrrpInstance]:
-    def instance(name: str, address: str, prefix_length: int) -> VrrpInstance:
-        return VrrpInstance(
-            name=name,
-            interface="eth0",
-            virtual_router_id=51,
-            priority=priority,
-            version=3,
-            addresses=(VirtualAddress(address, prefix_length, "eth0"),),
-            advertisement_interval=0.2,
-            virtual_mac=f"vrrp{name[0]}",
-        )
-
-    return instance("four", VIP4, 24), instance("six", VIP6, 64)
-
-
-class Scene:
-    """Two balancers, a client and a real server."""
-
-    def __init__(self, world: World, stack: ExitStack) -> None:
-        self.world, self.stack = world, stack
-        self.client = world["client"]
-
-    def balancer(self, name: str, priority: int) -> Balancer:
-        made = Balancer(self.world[name], *instances(priority))
-        self.stack.callback(made.director.close)
-        made.start()
-        return made
-
-    def pair(self) -> tuple[Balancer, Balancer]:
-        lb1, lb2 = self.balancer("lb1", 200), self.balancer("lb2", 100)
-        serves(lb1)
-        stands_by(lb2)
-        return lb1, lb2
-
-    def neighbours(self) -> dict[str, str]:
-        """What the client believes, of the addresses that it reached just now."""
-        for address in (VIP4, VIP6):
-            self.client.run(["ping", "-c1", "-W2", "-n", address])
-        shown = self.client.run(["ip", "neigh", "show", "dev", "eth0"]).stdout
-        return dict(re.findall(r"^(\S+) lladdr (\S+)", shown, re.MULTILINE))
-
-    def sees_virtual(self) -> None:
-        neighbours = self.neighbours()
-        assert (neighbours[VIP4], neighbours[VIP6]) == (MAC4, MAC6)
-
-
-def serves(balancer: Balancer) -> None:
-    for name in ("four", "six"):
-        balancer.wait(Role.ACTIVE, name=name)
-
-
-def stands_by(balancer: Balancer) -> None:
-    for name in ("four", "six"):
-        balancer.wait(Role.BACKUP, name=name)
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    with World(TOPOLOGY) as world, ExitStack() as stack:
-        for host in world:
-            wait_until(lambda: "tentative" not in host.run(["ip", "addr"]).stdout, 10, "addresses")  # noqa: B023
-        yield Scene(world, stack)
-
-
-def holds(host: LiveHost) -> bool:
-    return {VIP4, VIP6} <= addresses_of(host)
+__all__ = ["scene"]  # the fixture
 
 
 def watch_neighbours(host: LiveHost) -> Callable[[], list[str]]:
@@ -141,10 +38,6 @@ def watch_neighbours(host: LiveHost) -> Callable[[], list[str]]:
         return [line for line in lines if line.split(" ")[0] in (VIP4, VIP6) and "lladdr" in line]
 
     return believed
-
-
-def settings(host: LiveHost, interface: str) -> list[str]:
-    return [host.read(f"/proc/sys/net/ipv4/conf/{interface}/{key}").strip() for key in PARENT]
 
 
 def test_the_client_sees_one_mac_over_failover_and_return(scene: Scene) -> None:
@@ -262,92 +155,6 @@ def test_a_backup_is_not_heard_with_the_virtual_mac(scene: Scene) -> None:
         assert 112 in (said[-1][20], said[-1][23]), said[-1].hex(" ")  # an advertisement was its last word
 
 
-def test_a_killed_process_resumes_and_the_address_never_goes(scene: Scene) -> None:
-    lb1, lb2 = scene.pair()
-    index = lb1.host.read("/sys/class/net/vrrpf/ifindex")
-    for _ in range(2):
-        lb1.end(signal.SIGKILL)
-        assert holds(lb1.host)
-        lb1.start("--restarted")
-        for name in ("four", "six"):
-            lb1.wait(Role.ACTIVE, Cause.RESUMED, name=name)
-        scene.sees_virtual()
-    assert lb1.host.read("/sys/class/net/vrrpf/ifindex") == index
-    assert lb2.status("four").transitions == lb2.status("six").transitions == 1
-
-
-def test_nothing_is_left_after_the_end(scene: Scene) -> None:
-    host = scene.world["lb1"]
-    before = settings(host, "eth0")
-    lb1 = scene.balancer("lb1", 200)
-    serves(lb1)
-    assert settings(host, "eth0") == ["1", "2"]
-    lb1.end()
-    assert "vrrp" not in host.run(["ip", "-o", "link"]).stdout
-    assert settings(host, "eth0") == before == ["0", "0"]
-
-
-@pytest.mark.parametrize("how", ["a fresh start", "--release"])
-def test_what_a_killed_process_left_is_removed(scene: Scene, how: str) -> None:
-    lb1 = scene.balancer("lb1", 200)
-    serves(lb1)
-    lb1.end(signal.SIGKILL)
-    if how == "--release":
-        lb1.host.run([PYTHON, "-I", "-m", "lvsd.runtime.vrrp_process", "--release", "--held-file", HELD])
-    else:
-        lb1.director.close()
-        lb1.start()
-        becomes(lambda: "vrrp" not in lb1.host.run(["ip", "-o", "link"]).stdout, "removed without any director")
-    assert "vrrp" not in lb1.host.run(["ip", "-o", "link"]).stdout
-    assert settings(lb1.host, "eth0") == ["0", "0"]
-
-
-def test_an_interface_of_somebody_elses_is_left_alone(scene: Scene) -> None:
-    host = scene.world["lb1"]
-    host.run(["ip", "-batch", "-"], input="link add vrrpf type dummy\nlink set vrrpf up\n")
-    lb1 = scene.balancer("lb1", 200)
-    lb1.wait(Role.ACTIVE, name="six")
-    assert "interface vrrpf exists and is no macvlan" in lb1.status("four").fault
-    host.run(["ip", "link", "del", "vrrpf"])
-    lb1.wait(Role.ACTIVE, name="four")
-    scene.sees_virtual()
-
-
-def test_one_that_is_removed_or_lowered_by_hand_comes_back(scene: Scene) -> None:
-    lb1, lb2 = scene.pair()
-    for command in (["ip", "link", "del", "vrrpf"], ["ip", "link", "set", "vrrps", "down"]):
-        lb1.host.run(command)
-        becomes(lambda: holds(lb1.host), f"after {command}")
-        scene.sees_virtual()
-    assert lb2.status("four").transitions == lb2.status("six").transitions == 1
-
-
-def test_a_reload_takes_the_addresses_to_the_macvlan_and_back(scene: Scene) -> None:
-    lb1, lb2 = scene.pair()
-    moved = tuple(msgspec.structs.replace(one, virtual_mac="") for one in instances(200))
-    lb1.director.configure(*moved)
-    becomes(lambda: {VIP4, VIP6} <= addresses_of(lb1.host, "eth0"), "on eth0")
-    becomes(lambda: "vrrpf" not in lb1.host.run(["ip", "-o", "link"]).stdout, "no macvlan")
-    assert scene.neighbours()[VIP4] == "02:00:00:00:00:02"
-    lb1.director.configure(*instances(200))
-    becomes(lambda: VIP4 in addresses_of(lb1.host, "vrrpf") and VIP6 in addresses_of(lb1.host, "vrrps"), "on macvlans")
-    becomes(lambda: VIP4 not in addresses_of(lb1.host, "eth0"), "not on eth0")
-    scene.sees_virtual()
-    assert lb1.status("four").transitions == 2
-    assert lb2.status("four").transitions == lb2.status("six").transitions == 1
-
-
-SERVER = """
-import socket, threading
-def serve(listener):
-    while True:
-        listener.accept()[0].close()
-for family in (socket.AF_INET, socket.AF_INET6):
-    listener = socket.create_server(("", 80), family=family, backlog=64)
-    threading.Thread(target=serve, args=(listener,)).start()
-"""
-
-
 def test_virtual_services_are_reached_through_it(scene: Scene) -> None:
     """Direct routing: the client's packets go to the virtual MAC, the real server's answers come from its own."""
     lb1, lb2 = scene.pair()
@@ -372,3 +179,62 @@ def test_virtual_services_are_reached_through_it(scene: Scene) -> None:
             lb1.end()
         serves(lb2)
     server.kill()
+
+
+@pytest.fixture
+def tagged(scene: Scene) -> Scene:
+    """The client, too, on a VLAN."""
+    for name, last in (("lb1", 13), ("lb2", 14), ("client", 50)):
+        scene.world[name].run(["ip", "-batch", "-"], input=VLAN.format(last=last))
+    return scene
+
+
+VLAN = """\
+link add link eth0 name eth0.10 type vlan id 10
+addr add 10.10.0.{last}/24 dev eth0.10
+link set eth0.10 up
+"""
+
+
+ON_VLAN = """\
+vrrp_instance vlan {
+    interface eth0.10
+    virtual_router_id 10
+    version 3
+    priority 100
+    advert_int 0.2
+    use_vmac vrrp.10
+    virtual_ipaddress {
+        10.10.0.112/24
+    }
+}
+"""
+
+
+def test_on_a_vlan_beside_keepalived_and_an_instance_on_another_interface(tagged: Scene) -> None:
+    config = VrrpInstance(
+        name="vlan",
+        interface="eth0.10",
+        virtual_router_id=10,
+        priority=200,
+        version=3,
+        addresses=(VirtualAddress("10.10.0.112", 24, "eth0.10"),),
+        advertisement_interval=0.2,
+        virtual_mac="vrrp.10",
+    )
+    keepalived = start_keepalived(tagged.world["lb2"], ON_VLAN)
+    becomes(lambda: "10.10.0.112" in addresses_of(tagged.world["lb2"]), "keepalived leads alone")
+    lb1 = tagged.balancer("lb1", 200)
+    lb1.director.configure(*instances(200), config)
+    lb1.wait(Role.ACTIVE, name="vlan")
+    serves(lb1)
+    becomes(lambda: "10.10.0.112" not in addresses_of(tagged.world["lb2"]), "keepalived has let go")
+    tagged.client.run(["ip", "neigh", "flush", "all"])
+    tagged.client.run(["ping", "-c1", "-W2", "-n", "10.10.0.112"])
+    shown = tagged.client.run(["ip", "neigh", "show", "10.10.0.112"]).stdout
+    assert "dev eth0.10 lladdr 00:00:5e:00:01:0a" in shown
+    tagged.sees_virtual()
+    lb1.end()
+    becomes(lambda: "10.10.0.112" in addresses_of(tagged.world["lb2"]), "keepalived takes over")
+    keepalived.terminate()
+    keepalived.wait(10)
