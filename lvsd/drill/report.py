@@ -8,9 +8,11 @@ import msgspec
 
 from lvsd.control.messages import FailoverRow
 from lvsd.drill.comparison import Finding
+from lvsd.drill.observation import ObservedService, words
 from lvsd.drill.outage import Outage
 
 GRACEFUL, FREEZE, KILL = "graceful", "freeze", "kill"
+OWN_VIEW = "seen from the balancer itself; `lvsctl drill watch` on a third machine is a client, and holds connections"
 REFUSED, REHEARSED, FAILED, COMPARED = "refused", "rehearsed", "failed", "compared"
 
 
@@ -39,7 +41,7 @@ class Connections(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A whole drill. `began`: seconds since 1970."""
+    """A whole drill. `began` and `ended`: seconds since 1970."""
 
     result: str  # compared, refused, rehearsed, failed
     why: str
@@ -57,6 +59,8 @@ class Report(msgspec.Struct, frozen=True):
     connections: tuple[Connections, ...] = ()
     announcements: tuple[Announcement, ...] = ()
     timeline: tuple[Moment, ...] = ()
+    ended: float = 0.0
+    observed: tuple[ObservedService, ...] = ()  # by clients on other machines
 
     @property
     def good(self) -> bool:
@@ -76,16 +80,22 @@ def _lines(report: Report) -> Iterator[str]:
         yield "there:"
         yield from (f"  {_moved(row)}" for row in report.moved)
     yield from (f"  {_outage(one)}" for one in report.there)
-    yield from (f"  {one.service}: {one.kept} of {one.before} connections kept" for one in report.connections)
-    for one in report.announcements:
-        when = f"{one.times} times, first after {one.first_milliseconds} ms"
-        what = "neighbour advertisement" if ":" in one.address else "gratuitous ARP"
-        yield f"  {what} for {one.address} from {one.mac}: {when}"
+    for one in report.connections:
+        yield f"  {one.service}: {one.kept} of {one.before} connections known to the other kernel"
+    for heard in report.announcements:
+        when = f"{heard.times} times, first after {heard.first_milliseconds} ms"
+        what = "neighbour advertisement" if ":" in heard.address else "gratuitous ARP"
+        yield f"  {what} for {heard.address} from {heard.mac}: {when}"
     if report.returned or report.back:
         yield "back:"
         yield from (f"  {_moved(row)}" for row in report.returned)
         yield from (f"  {_outage(one)}" for one in report.back)
     yield from (f"not watched: {one}" for one in report.unwatched)
+    if report.there and not report.observed:
+        yield OWN_VIEW
+    for node in dict.fromkeys(one.node for one in report.observed):
+        yield f"seen by {node}, a client:"
+        yield from (f"  {words(one)}" for one in report.observed if one.node == node)
     if report.timeline:
         yield "time line (ms):"
         yield from (f"  {one.milliseconds:>9.1f}  {one.text}" for one in report.timeline)

@@ -42,7 +42,7 @@ QUESTION = b"are you there?"
 def config(host: str) -> str:
     own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
     instance = f"interface: eth0, priority: {priority}, version: 3, advertisement_interval: 100ms"
-    check = f"{{type: udp, send: '{QUESTION.decode()}', reply_needed: true}}"
+    check = f"{{type: udp, send: '{QUESTION.decode()}', receive: there}}"
     return f"""
 daemon:
   peer: {{listen: "192.0.2.{own}:8853", peers: ["192.0.2.{other}:8853"], secret: {SECRET}}}
@@ -51,11 +51,11 @@ vrrp:
   lb6: {{virtual_router_id: 51, addresses: ["fe80::100/64", "{VIP6}/64"], {instance}, sync_group: both}}
 defaults: {{check: {{interval: 1s, timeout: 1s, fall: 2}}, scheduler: rr}}
 services:
-  four: {{virtual: "udp {VIP}:{PORT}", check: {check}, real_servers: [192.0.2.11]}}
-  six: {{virtual: "udp [{VIP6}]:{PORT}", check: {check}, real_servers: ["2001:db8::b"]}}
+  four: {{virtual: {VIP}:{PORT}, protocol: udp, check: {check}, real_servers: [192.0.2.11]}}
+  six: {{virtual: "[{VIP6}]:{PORT}", protocol: udp, check: {check}, real_servers: ["2001:db8::b"]}}
   six_tcp: {{virtual: "[{VIP6}]:{PORT}", check: {{type: tcp}}, real_servers: ["2001:db8::b"]}}
-  silent: {{virtual: "udp {VIP}:9", check: {{type: udp, send: x}}, real_servers: [192.0.2.11]}}
-  marked: {{virtual: fwmark 7, check: {{type: none}}, real_servers: [192.0.2.11]}}
+  silent: {{virtual: {VIP}:9, protocol: udp, check: {{type: udp, send: x}}, real_servers: [192.0.2.11]}}
+  marked: {{fwmark: 7, check: {{type: none}}, real_servers: [192.0.2.11]}}
 """
 
 
@@ -140,7 +140,7 @@ def up(world: World) -> tuple[Balancer, Balancer]:
 def test_udp_and_ipv6_are_watched_as_clients_see_them(world: World, how: str) -> None:
     first, _ = up(world)
     asks = {
-        f"udp {VIP}:{PORT}": datagram(VIP),
+        f{VIP}:{PORT}, protocol: udp: datagram(VIP),
         f"udp [{VIP6}]:{PORT}": datagram(VIP6),
         f"tcp [{VIP6}]:{PORT}": connection,
     }
@@ -156,7 +156,7 @@ def test_udp_and_ipv6_are_watched_as_clients_see_them(world: World, how: str) ->
         assert abs(max(map(float, seen)) - prober.outage_seconds() * 1000) < TOLERANCE_MS, name
     assert {one["address"] for one in report["announcements"]} == {VIP, VIP6, "fe80::100"}
     reasons = dict(one.split(": ", 1) for one in report["unwatched"])
-    assert "silence tells nothing" in reasons[f"udp {VIP}:9"]
+    assert "silence tells nothing" in reasons[f{VIP}:9, protocol: udp]
     assert "--watch" in reasons["fwmark 7"]
     assert f"tcp {VIP}:{PORT}" in {one["service"] for one in report["there"]}
     assert {row.role for row in first.vrrp().instances} == {"active"}

@@ -17,6 +17,7 @@ from lvsd.control.messages import (
     FailoverRow,
     PeerPortrait,
     PortraitsReply,
+    PortraitsRequest,
     Reply,
     Request,
 )
@@ -159,3 +160,33 @@ def test_lengths_of_time_as_in_the_configuration() -> None:
     for word in ("", "s", "5 s", "-1s", "5d", "1e3", "²s", "3h", "99ms"):
         with pytest.raises(click.BadParameter):
             read(word)
+
+
+def test_short_words_for_how(desk: Desk) -> None:
+    for words, how in ((("--freeze",), "freeze"), (("--kill",), "kill"), ((), "graceful")):
+        assert desk.drill(*words).exit_code == 0
+        assert desk.rehearsed[-1].how == how
+
+
+def test_a_peer_named_by_hand_is_asked_instead(desk: Desk) -> None:
+    words = ("--peer", "192.0.2.2", "--peer", "192.0.2.3:99", "--peer", "2001:db8::2", "--peer", "[2001:db8::3]:99")
+    assert desk.drill(*words).exit_code == 0
+    wanted = (("192.0.2.2", 8853), ("192.0.2.3", 99), ("2001:db8::2", 8853), ("2001:db8::3", 99))
+    assert desk.requests == [PortraitsRequest(wanted)]
+    assert desk.rehearsed[-1].peers == wanted
+    assert desk.drill("--peer", "lb2.example.net").exit_code == 2
+
+
+def test_without_a_peer_what_to_write_is_told(desk: Desk) -> None:
+    desk.reply = PortraitsReply(OWN, ())
+    done = desk.drill()
+    assert done.exit_code == 1
+    assert 'daemon: {peer: {listen: "OWN:8853"' in done.stderr
+
+
+def test_what_is_watched_beside_the_services_has_to_move(desk: Desk) -> None:
+    assert desk.drill("--watch", "192.0.2.100:443").exit_code == 0
+    assert desk.rehearsed[-1].further == (("192.0.2.100", 443),)
+    done = desk.drill("--watch", "192.0.2.9:443")
+    assert done.exit_code == 1
+    assert done.stdout.endswith("refused: 192.0.2.9 does not move with lb0: it is not watched\n")

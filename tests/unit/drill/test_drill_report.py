@@ -9,6 +9,7 @@ from lvsd.drill.comparison import Finding
 from lvsd.drill.outage import Outage
 from lvsd.drill.report import (
     COMPARED,
+    OWN_VIEW,
     REFUSED,
     REHEARSED,
     Announcement,
@@ -46,12 +47,13 @@ def test_everything_is_told() -> None:
         "  lb0: handed over to 192.0.2.2 in 11.5 ms\n"
         "  tcp 192.0.2.100:80: outage 12.5 ms (300 probes, 2 unanswered)\n"
         "  tcp 192.0.2.100:25: cannot be told from here (300 probes, 300 unanswered)\n"
-        "  tcp 192.0.2.100:80: 198 of 200 connections kept\n"
+        "  tcp 192.0.2.100:80: 198 of 200 connections known to the other kernel\n"
         "  gratuitous ARP for 192.0.2.100 from 02:00:00:00:00:03: 5 times, first after 10.7 ms\n"
         "back:\n"
         "  lb0: active here again after 3001.0 ms\n"
         "  tcp 192.0.2.100:80: outage at least 900.0 ms, to the end (300 probes, 40 unanswered)\n"
         "not watched: udp 192.0.2.100:53\n"
+        f"{OWN_VIEW}\n"
         "time line (ms):\n"
         "        0.0  failover ordered\n"
         "rehearsed\n"
