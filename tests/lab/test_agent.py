@@ -60,6 +60,14 @@ LINES: tuple[tuple[bytes, int], ...] = (
     (b"22%x 23%\n", 23),
 )
 
+# Where they differ, as docs/operating.md says: what HAProxy and what lvsd make of it, after `up ready 100%`.
+DIFFERENCES: tuple[tuple[bytes, int, int], ...] = (
+    (b"35%", 100, 35),  # the line has no end but the connection's
+    (b"300%\n", 256, 300),
+    (b"weight:12\n", 100, 12),  # later versions of HAProxy know it
+    (b"failed\n", 100, OUT),  # what HAProxy's manual said before it said `fail`
+)
+
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
@@ -105,27 +113,39 @@ def of_lvsd(balancer: Balancer) -> int:
 
 
 def say(world: World, line: bytes) -> None:
-    """Have the agent say so, until both have heard it."""
+    """Have the agent say so, until both have heard it twice: by then they have thought about it once."""
     rs1, both = world["rs1"], {world["lb1"].address(), world["lb2"].address()}
-    agent.say(rs1, line)
-    wait_until(lambda: agent.said(rs1, line) >= both, 10, f"both have heard {line!r}")
+    for _ in range(2):
+        agent.say(rs1, line)
+        wait_until(lambda: agent.said(rs1, line) >= both, 10, f"both have heard {line!r}")
 
 
-def until_both(world: World, balancer: Balancer, line: bytes, weight: int) -> None:
+def until_both(world: World, balancer: Balancer, line: bytes, *weights: int) -> None:
+    """Until HAProxy and lvsd hold these weights, or both the one."""
+    wanted = (weights[0], weights[-1])
+
     def seen() -> tuple[int, int]:
         return of_haproxy(world["lb2"]), of_lvsd(balancer)
 
     try:
-        wait_until(lambda: seen() == (weight, weight), 10, f"{line!r}")
+        wait_until(lambda: seen() == wanted, 10, f"{line!r}")
     except AssertionError as error:
         state = told_by_haproxy(world["lb2"], f"show servers state {agent.BACKEND}")
-        raise AssertionError(f"{line!r}: {weight} wanted, HAProxy and lvsd: {seen()}\n{state}") from error
+        raise AssertionError(f"{line!r}: {wanted} wanted, HAProxy and lvsd: {seen()}\n{state}") from error
 
 
 def test_both_make_the_same_of_what_an_agent_says(world: World, balancer: Balancer) -> None:
     for line, weight in LINES:
         say(world, line)
         until_both(world, balancer, line, weight)
+
+
+@pytest.mark.parametrize(("line", "by_haproxy", "by_lvsd"), DIFFERENCES)
+def test_where_they_differ(world: World, balancer: Balancer, line: bytes, by_haproxy: int, by_lvsd: int) -> None:
+    say(world, b"up ready 100%\n")
+    until_both(world, balancer, line, 100)
+    say(world, line)
+    until_both(world, balancer, line, by_haproxy, by_lvsd)
 
 
 @pytest.mark.parametrize(("line", "weight"), [(b"down\n", OUT), (b"up ready 45%\n", 45)])
