@@ -273,6 +273,9 @@ class VrrpRow(msgspec.Struct, frozen=True):
     yielded: bool = False  # a person had it hand over, and it does not preempt
     standbys: tuple[str, ...] = ()  # as active router: who said that it stands by
     tracks: tuple[TrackRow, ...] = ()
+    virtual_mac: str = ""  # the interface with the virtual router's MAC that the addresses live on, where there is one
+    mac: str = ""  # that MAC
+    accept: bool = True  # whether it answers on the addresses itself
 
 
 class LatenessRow(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
 from lvsd.vrrp.messages import LATENESS_BOUNDS_SECONDS, InstanceStatus, Lateness
+from lvsd.vrrp.virtual_mac import mac_of
 from netlink.table import DestinationKey, Entry, Table
 
 
@@ -301,6 +302,9 @@ def _instance(director: Director, instance: VrrpInstance, heard: InstanceStatus 
         yielded=heard is not None and heard.yielded,
         standbys=heard.standbys if heard is not None else (),
         tracks=_tracks(director, instance),
+        virtual_mac=instance.virtual_mac,
+        mac=mac_of(instance.virtual_router_id, ipv6=instance.ipv6).hex(":") if instance.virtual_mac else "",
+        accept=instance.accept,
     )
 
 

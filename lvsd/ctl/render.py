@@ -200,22 +200,31 @@ def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:
     colours = [{}, *({3: _ROLE_COLOURS.get(one.role, "white")} for one in reply.instances)]
     lines = columns(rows, colours, paint)
     for one in reply.instances:
-        if one.fault:
-            lines.append(paint(f"{one.name}: {one.fault}", "red"))
-        lines.extend(_track(one.name, track, paint) for track in one.tracks)
-        if one.yielded:
-            text = "was handed over and does not preempt: `lvsctl failover --back` lets it"
-            lines.append(paint(f"{one.name}: {text}", "yellow"))
-        if one.standbys:
-            lines.append(f"{one.name}: {', '.join(one.standbys)} standing by")
-        if one.dropped:
-            counts = ", ".join(f"{kind} {number}" for kind, number in sorted(one.dropped.items()))
-            lines.append(paint(f"{one.name}: advertisements dropped: {counts}", "yellow"))
+        lines.extend(_instance_remarks(one, paint))
     if any(number for _, number in reply.lateness.counts):
         lines.append(_lateness(reply.lateness))
     if not reply.connected:
         lines.append(paint(f"the vrrp process is gone since {span(reply.age)}: this is what it last said", "red"))
     return "\n".join(lines) + "\n"
+
+
+def _instance_remarks(one: VrrpRow, paint: Paint) -> list[str]:
+    """What is to be said of an instance below the table."""
+    lines = [paint(f"{one.name}: {one.fault}", "red")] if one.fault else []
+    lines.extend(_track(one.name, track, paint) for track in one.tracks)
+    if one.yielded:
+        text = "was handed over and does not preempt: `lvsctl failover --back` lets it"
+        lines.append(paint(f"{one.name}: {text}", "yellow"))
+    if one.virtual_mac:
+        lines.append(f"{one.name}: addresses on {one.virtual_mac} with the MAC {one.mac}")
+    if not one.accept:
+        lines.append(f"{one.name}: does not accept packets for itself on its addresses")
+    if one.standbys:
+        lines.append(f"{one.name}: {', '.join(one.standbys)} standing by")
+    if one.dropped:
+        counts = ", ".join(f"{kind} {number}" for kind, number in sorted(one.dropped.items()))
+        lines.append(paint(f"{one.name}: advertisements dropped: {counts}", "yellow"))
+    return lines
 
 
 def _lateness(row: LatenessRow) -> str:
