@@ -123,6 +123,9 @@ def without_weights(tracks: Sequence[At[AnyTrack]], reading: Reading) -> tuple[A
                 message = f"the script {shown(at.value.name)} is not tracked: it has a weight in a sync group"
                 hint = "keepalived does not track it either; `sync_group_tracking_weight` in the group"
                 reading.warning(codes.LEFT_OUT, at.place, message, hint)
+            case TrackedInterface(inverted=True, weight=weight) if weight:
+                message = "a reversed weight of an interface is not carried over in a sync group"
+                reading.error(codes.NOT_YET, at.place, message, "`sync_group_tracking_weight` in the group")
             case (TrackedInterface() | TrackedFile()) as track if track.weight:
                 message = "the weight does not count in a sync group: while this is bad, none of the group runs"
                 hint = "so is it with keepalived; `sync_group_tracking_weight` in the group"

@@ -319,6 +319,13 @@ def test_members_of_a_sync_group_do_not_weigh() -> None:
     assert [one.split()[1] for one in codes_of(text)] == ["CFG205w", "CFG204w", "CFG204w"]
 
 
+def test_a_members_reversed_weight_is_refused() -> None:
+    member = with_line("track_interface {\neth1 weight 3 reverse\n}") + OTHER
+    assert codes_of(member + GROUP) == ["7:1 CFG202"]
+    weighs = put(GROUP, " }\n", " }\n sync_group_tracking_weight\n")
+    assert tracks(member + weighs) == (TrackedInterface(-3, "eth1", inverted=True),)
+
+
 def test_members_weigh_where_the_group_says_so() -> None:
     text = WEIGHTED + SCRIPT + with_line(TRACKING) + OTHER + put(GROUP, " }\n", " }\n sync_group_tracking_weight\n")
     assert [one.weight for one in tracks(text)] == [9, 0, 1, 5, 3]
