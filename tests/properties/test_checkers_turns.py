@@ -11,16 +11,21 @@ from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.core.turns import connection_of, connects_left, turn
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     Credentials,
     DnsCheck,
     ExternalCheck,
+    FollowCheck,
     HttpCheck,
     NoCheck,
+    NtpCheck,
     PingCheck,
     PopCheck,
     RadiusCheck,
+    RedisCheck,
     SipCheck,
+    SynCheck,
     TcpCheck,
     Timing,
     UdpCheck,
@@ -91,6 +96,11 @@ def test_fewer_connects_after_a_reload_count_at_once() -> None:
         (PingCheck(3), PingCheck(3)),
         (NoCheck(), NoCheck()),
         (ExternalCheck(("/bin/true",)), ExternalCheck(("/bin/true",))),
+        (RedisCheck(), TcpCheck()),
+        (NtpCheck(), PingCheck()),
+        (AgentCheck(weight=7), AgentCheck(weight=7)),
+        (SynCheck(), SynCheck()),
+        (FollowCheck("web"), FollowCheck("web")),
     ],
 )
 def test_the_connection_of_a_check(check: AnyCheck, connection: AnyCheck) -> None:

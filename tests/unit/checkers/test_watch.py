@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from checkers.core.messages import AssignedCheck, State, Target
@@ -14,7 +15,7 @@ from checkers.probes.memory import Memory
 from checkers.runtime import watch as watch_module
 from checkers.runtime.crashes import CRASH_LINES_A_MINUTE
 from checkers.runtime.watch import Watch
-from config.checks import HttpCheck, TcpCheck, Timing
+from config.checks import Dial, HttpCheck, TcpCheck, Timing
 
 DOWN = Unhealthy(Reason.REFUSED)
 FAST = Timing(interval=0.01, timeout=1.0, rise=1, fall=2)
@@ -154,9 +155,29 @@ async def test_other_timing_leaves_a_running_probe_alone() -> None:
     await world.watch.stop(1.0)
 
 
+async def test_memory_outlives_probes_and_timing_but_not_the_question() -> None:
+    world = World()
+    world.watch.assign([check("a", known=State.DOWN)])
+    await until(lambda: world.probes("a") > 1)
+    first = world.fake.memories[-1]
+    assert first.known is State.DOWN
+    world.watch.assign([check("a", timing=Timing(interval=0.02))])
+    probes = world.probes("a")
+    await until(lambda: world.probes("a") > probes)
+    assert all(memory is first for memory in world.fake.memories)
+    world.watch.assign([check("a", port=81)])
+    await until(lambda: world.fake.memories[-1] is not first)
+    assert world.fake.memories[-1].known is State.UP
+    await world.watch.stop(1.0)
+
+
 @pytest.mark.parametrize(
     "other",
-    [check("a", port=81), AssignedCheck("a", Target("192.0.2.1", 80), HttpCheck(), FAST)],
+    [
+        check("a", port=81),
+        AssignedCheck("a", Target("192.0.2.1", 80), HttpCheck(), FAST),
+        msgspec.structs.replace(check("a"), dial=Dial(source="192.0.2.9")),
+    ],
 )
 async def test_another_question_keeps_what_is_believed_until_it_is_answered(other: AssignedCheck) -> None:
     world = World()
