@@ -57,6 +57,11 @@ class SynWatch:
         asker = self._askers.get(identity)
         return asker.course.books.page() if asker is not None else None
 
+    def page(self, identity: str) -> Page | None:
+        """The books of a check; None when it is not run (any more)."""
+        asker = self._askers.get(identity)
+        return asker.course.books.page() if asker is not None else None
+
     def assign(
         self, checks: Iterable[AssignedCheck], beliefs: Mapping[str, Health] = MappingProxyType({})
     ) -> Difference:
@@ -73,7 +78,8 @@ class SynWatch:
         for check in change.replaced:
             before = self._askers[check.id]
             self._engine.let_go(before)
-            self._start(check, msgspec.structs.replace(before.course.health, streak=0), now)
+            given = before.course
+            self._start(check, msgspec.structs.replace(given.health, streak=0), now, given.books.renewed())
         for check in change.retimed:
             self._engine.retime(self._askers[check.id], check, now)
         self._engine.tidy()
@@ -94,6 +100,6 @@ class SynWatch:
         self._askers.clear()
         self._engine.close()
 
-    def _start(self, check: AssignedCheck, health: Health, now: float) -> None:
-        asker = self._askers[check.id] = Asker(course(check, health, now), self._engine.lateness)
+    def _start(self, check: AssignedCheck, health: Health, now: float, books: Books | None = None) -> None:
+        asker = self._askers[check.id] = Asker(course(check, health, now, books), self._engine.lateness)
         self._engine.plan(asker)

@@ -1,4 +1,4 @@
-"""A network of our own, in a thread of our own: loopback, a device whose neighbours never answer, and root's rights."""
+"""A network of our own, in a thread of our own: loopback, a cable with nobody at its other end, and root's rights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ SETUP = (
     "ip link set lo up",
     "ip address add 10.77.0.1/32 dev lo",
     "ip address add fd77::1/128 dev lo nodad",
-    "ip link add silent0 type dummy",
-    "ip link set silent0 arp on up",
+    "ip link add silent0 type veth peer name silent1",
+    "ip link set silent0 up",
+    "ip link set silent1 up",
     "ip address add 10.78.0.1/16 dev silent0",
     "ip route add 10.79.0.0/16 via 10.78.0.2",
     "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0",
