@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from checkers.core.books import Histogram, Page
+from checkers.core.books import Books, Histogram, Page
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
@@ -51,11 +51,6 @@ class SynWatch:
         """The health of a check now; None when it is not run (any more)."""
         asker = self._askers.get(identity)
         return asker.course.health if asker is not None else None
-
-    def page(self, identity: str) -> Page | None:
-        """The books of a check; None when it is not run (any more)."""
-        asker = self._askers.get(identity)
-        return asker.course.books.page() if asker is not None else None
 
     def page(self, identity: str) -> Page | None:
         """The books of a check; None when it is not run (any more)."""
