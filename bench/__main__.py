@@ -9,7 +9,7 @@ from tests.lab.backend import LabError
 from tests.lab.machine import CHECKOUT, boot
 
 LIMIT_SECONDS = 1800.0
-IN_THE_LAB = ("table", "reload", "failover", "connections")
+IN_THE_LAB = ("table", "reload", "detection", "failover", "connections")
 NATIVE = ("handover", "takeovers", "checks")
 """These need no IPVS, and measure on this machine itself, in network namespaces of their own."""
 

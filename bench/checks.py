@@ -7,6 +7,7 @@ CPU time is the scheduler's (/proc/PID/schedstat), memory the proportional set s
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -16,14 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent / "native"
 CHECKOUT = NATIVE.parents[1]
 INSIDE = "LVSD_BENCH_INSIDE"
-TCP_PORT, HTTP_PORT = 8001, 8002
+PORTS = {"tcp": 8001, "http": 8002, "https": 8003}
 WINDOW_SECONDS, WINDOWS, START_LIMIT_SECONDS, STOP_SECONDS = 10.0, 3, 90.0, 10.0
 
 
@@ -46,7 +48,7 @@ class Farm:
         lines = ["global_defs {", " router_id bench", "}"]
         for number in range(self.services):
             kind = self.kinds[number % len(self.kinds)]
-            port = TCP_PORT if kind == "tcp" else HTTP_PORT
+            port = PORTS[kind]
             lines.append(f"virtual_server 10.1.{number // 250}.{1 + number % 250} {port} {{")
             lines += [" delay_loop 1", " lb_algo wrr", " lb_kind DR", " protocol TCP"]
             for place in range(number * self.reals_each, (number + 1) * self.reals_each):
@@ -60,7 +62,7 @@ class Farm:
         lines = ["services:"]
         for number in range(self.services):
             kind = self.kinds[number % len(self.kinds)]
-            port = TCP_PORT if kind == "tcp" else HTTP_PORT
+            port = PORTS[kind]
             places = range(number * self.reals_each, (number + 1) * self.reals_each)
             reals = ", ".join(f"10.{2 + place // 62500}.{place // 250 % 250}.{1 + place % 250}" for place in places)
             lines.append(f"  s{number}: {{virtual: 10.1.{number // 250}.{1 + number % 250}:{port},")
@@ -72,7 +74,15 @@ def _checker(kind: str) -> list[str]:
     limits = ["   connect_timeout 1", "   retry 0", "   delay_before_retry 1"]
     if kind == "tcp":
         return ["  TCP_CHECK {", *limits, "  }"]
-    return ["  HTTP_GET {", "   url {", "    path /", "    status_code 200", "   }", *limits, "  }"]
+    return [
+        "  SSL_GET {" if kind == "https" else "  HTTP_GET {",
+        "   url {",
+        "    path /",
+        "    status_code 200",
+        "   }",
+        *limits,
+        "  }",
+    ]
 
 
 @dataclass(frozen=True)
@@ -130,9 +140,9 @@ def memory_mib(pid: int) -> float:
 
 
 def connections() -> int:
-    """How many this machine has taken, so far."""
+    """How many were begun here, so far; whether they became whole is the check's affair."""
     rows = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:")]
-    return int(rows[1][rows[0].index("PassiveOpens")])
+    return int(rows[1][rows[0].index("ActiveOpens")])
 
 
 def name_of(pid: int) -> str:
@@ -216,15 +226,61 @@ def build(folder: Path) -> None:
     subprocess.run([*compiler, folder / "stub.so", "-shared", "-fPIC", NATIVE / "ipvs_stub.c"], check=True)
 
 
+@contextlib.contextmanager
+def secure_farm(folder: Path) -> Iterator[None]:
+    """nginx with a key on P-256, for all real servers that speak TLS."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(folder / "key.pem")]
+    made = ["openssl", "req", "-x509", *key, "-out", str(folder / "cert.pem"), "-days", "2", "-subj", "/CN=bench"]
+    subprocess.run(made, check=True, stderr=subprocess.DEVNULL)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=PORTS["https"]))
+    with running(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "log")], folder):
+        yield
+
+
+def limit_of_crypto(folder: Path) -> None:
+    """CPU-s that `openssl s_time` takes for 10,000 full handshakes, connections included."""
+    command = ["openssl", "s_time", "-connect", f"10.2.0.1:{PORTS['https']}", "-new", "-time", str(int(WINDOW_SECONDS))]
+    before = os.times()
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    [made] = [int(line.split()[0]) for line in told.splitlines() if "connections in" in line and "real" in line]
+    print(f"  openssl s_time -new: {spent / made * 10_000:.2f} CPU-s for 10,000 handshakes", flush=True)
+
+
+def secure(folder: Path) -> None:
+    """TLS: both programs, and what the handshakes cost by themselves."""
+    ours = compare(Farm("200 x 1, HTTPS", 200, 1, ("https",)), folder)
+    worker = sum(cpu for who, (cpu, _) in ours.shares.items() if who.startswith("worker"))
+    print(f"  lvsd's worker: {worker / 60 / ours.probes_a_second * 10_000:.2f} CPU-s for 10,000 checks")
+    limit_of_crypto(folder)
+
+
+def scale(folder: Path) -> None:
+    """What it costs as the farm grows."""
+    for reals in (100, 300, 1000, 3000, 10_000):
+        services = max(1, reals // 10)
+        compare(Farm(f"{services} x {reals // services}, TCP", services, reals // services, ("tcp",)), folder)
+
+
 FARMS = {
     "tcp": Farm("1,000 x 1, TCP", 1000, 1, ("tcp",)),
     "http": Farm("1,000 x 1, HTTP", 1000, 1, ("http",)),
     "mixed": Farm("1,000 x 10, TCP and HTTP", 1000, 10, ("tcp", "http")),
 }
+NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/log crit; worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; ssl_session_cache off; ssl_session_tickets off;
+  server {{ listen {port} ssl backlog=4096; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
+           location / {{ return 200 "ok\n"; }} }}
+}}
+"""
 
 
-def compare(farm: Farm, folder: Path) -> None:
-    """One row for each, and their ratio."""
+def compare(farm: Farm, folder: Path) -> Cost:
+    """One row for each, and their ratio. Returns ours."""
     print(f"{farm.name}, interval 1 s; CPU-s a minute (lowest to highest), probes a second, memory (PSS)")
     costs = {name: program(farm, folder) for name, program in (("keepalived", keepalived), ("lvsd", lvsd))}
     for name, one in costs.items():
@@ -241,10 +297,23 @@ def compare(farm: Farm, folder: Path) -> None:
         f"memory {ours.memory_mib / peer.memory_mib:.2f}",
         flush=True,
     )
+    return ours
+
+
+BENCHES: dict[str, Callable[[Path], object]] = {
+    **{name: partial(compare, farm) for name, farm in FARMS.items()},
+    "tls": secure,
+    "scale": scale,
+}
 
 
 def main() -> int:
     """Those named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.checks", description=__doc__)
+    parser.add_argument("bench", nargs="*", help=f"{', '.join(BENCHES)}; all unless named")
+    chosen = parser.parse_args().bench or [*BENCHES]
+    if unknown := [name for name in chosen if name not in BENCHES]:
+        parser.error(f"no bench {', '.join(unknown)} (there are: {', '.join(BENCHES)})")
     if INSIDE not in os.environ:
         command = ["unshare", "--net", sys.executable, "-m", "bench.checks", *sys.argv[1:]]
         return subprocess.run(command, env={**os.environ, INSIDE: "1"}, cwd=CHECKOUT, check=False).returncode
@@ -254,9 +323,9 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         build(folder)
-        with running([str(folder / "farm"), str(TCP_PORT), str(HTTP_PORT)], folder):
-            for chosen in sys.argv[1:] or FARMS:
-                compare(FARMS[chosen], folder)
+        with running([str(folder / "farm"), str(PORTS["tcp"]), str(PORTS["http"])], folder), secure_farm(folder):
+            for bench in chosen:
+                BENCHES[bench](folder)
     return 0
 
 
