@@ -17,7 +17,7 @@ from config.pool_rules import (
 )
 from config.reading import Reading
 from config.sections import Fields
-from config.words import HASHING_SCHEDULERS
+from config.words import HASHING_SCHEDULERS, WEIGHING_SCHEDULERS
 
 
 def build_pool_rules(
@@ -52,13 +52,13 @@ def _passive(fields: Fields) -> Passive | None:
 def _latency_weights(
     fields: Fields, scheduler: str, real_servers: tuple[RealServer, ...], reading: Reading
 ) -> LatencyWeights | None:
-    """As with slow_start: weights of 1 cannot shrink, and each change would move a hashing scheduler's clients."""
+    """Where weights are shares of the load; of 1 they cannot shrink."""
     said = fields.value(keys.LATENCY_WEIGHTS, None)
     if said is None:
         return None
     place = fields.place_of(keys.LATENCY_WEIGHTS)
-    if scheduler in HASHING_SCHEDULERS:
-        message = f"`latency_weights` has no effect with {scheduler}: every change would move clients"
+    if scheduler and scheduler not in WEIGHING_SCHEDULERS:
+        message = f"`latency_weights` has no effect with {scheduler}: a weight is no share of the load there"
         reading.warning(codes.NO_EFFECT, place, message, "latency_weights: false")
         return None
     if real_servers and all(one.weight <= 1 for one in real_servers):

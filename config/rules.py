@@ -13,6 +13,8 @@ from config.model import FirewallMark, TrackedService, VirtualEndpoint, VrrpGrou
 from config.nodes import At, Place
 from config.reading import Reading, did_you_mean, nearest
 
+FOLLOWED_LIMIT: Final = 7
+"""Services that follow one another, each the next."""
 INSTANCES_LIMIT: Final = 64
 ADDRESSES_LIMIT: Final = 512
 """VRRP instances and all their addresses: so many fit into one message, and a level is told in one."""
@@ -39,7 +41,9 @@ def check_follows(services: Sequence[Built], reading: Reading) -> None:
             for check in server.checks:
                 if isinstance(check.kind, FollowCheck) and check.kind.service:
                     _check_follow(built, server.address, check.kind.service, check.port, by_name, reading)
-    _check_circles(by_name, reading)
+    followed = {name: sorted(_followed(built) & by_name.keys() - {name}) for name, built in by_name.items()}
+    _check_circles(by_name, followed, reading)
+    _check_chains(by_name, followed, reading)
 
 
 def _check_follow(
@@ -64,9 +68,20 @@ def _place_of_follow(built: Built, name: str) -> Place:
     return next((at.place for at in built.follows if at.value == name), built.place)
 
 
-def _check_circles(services: Mapping[str, Built], reading: Reading) -> None:
+def _check_chains(services: Mapping[str, Built], followed: Mapping[str, Sequence[str]], reading: Reading) -> None:
+    """A verdict is not believed over more services than that, and every one of them is a turn later."""
+    pending = {name for name, others in followed.items() if others}
+    for _ in range(FOLLOWED_LIMIT):
+        pending = {name for name in pending if not pending.isdisjoint(followed[name])}
+    if pending and not reading.failed:  # a circle is told already
+        first = next(name for name in services if name in pending)
+        message = f"service `{first}` follows more than {FOLLOWED_LIMIT} others, one by one"
+        place = _place_of_follow(services[first], followed[first][0])
+        reading.error(codes.FOLLOW, place, message, "follow the last of them")
+
+
+def _check_circles(services: Mapping[str, Built], followed: Mapping[str, Sequence[str]], reading: Reading) -> None:
     """Services that follow each other in a circle have nothing to follow; each circle is told once."""
-    followed = {name: sorted(_followed(built) & services.keys() - {name}) for name, built in services.items()}
     done: set[str] = set()
     for start in followed:
         path: list[str] = []

@@ -84,6 +84,9 @@ SCHEDULERS = (
 HASHING_SCHEDULERS = ("sh", "mh")
 """Schedulers that map a client by hash: a real server's absence moves other servers' clients."""
 
+WEIGHING_SCHEDULERS = ("wrr", "wlc", "sed", "nq", "lblc", "lblcr", "twos")
+"""Schedulers to which a weight is a share of the load: to sh and mh it is one of the clients, to fo and ovf a rank."""
+
 SCHEDULER_FLAGS = {
     "sh-fallback": 0x8,
     "sh-port": 0x10,

@@ -8,7 +8,7 @@ from checkers.core.messages import State, Verdict
 from config.checks import AgentCheck, Check, ExternalCheck, FollowCheck, NoCheck
 from config.model import RealServer, VirtualService
 from config.pool_rules import WHOLE
-from config.words import Initial
+from config.words import WEIGHING_SCHEDULERS, Initial
 from lvsd.core import latency, slow_start
 from lvsd.core.identity import check_id, endpoint_text, real_id, service_key
 from lvsd.core.pool_state import Hold, OverrideKind, Ramp
@@ -199,7 +199,7 @@ def latency_share(director: Director, virtual: VirtualService, real: RealServer)
     """Per cent of its weight, less than all while it is slower than the others."""
     pool = director.pools.get(service_key(virtual.virtual)) if director.pools else None
     speed = pool.speeds.get(real_id(virtual, real)) if pool is not None and pool.speeds else None
-    return WHOLE if speed is None or virtual.scheduler not in latency.SCHEDULERS else speed.share
+    return WHOLE if speed is None or virtual.scheduler not in WEIGHING_SCHEDULERS else speed.share
 
 
 def greatest_weight(real: RealServer) -> int:

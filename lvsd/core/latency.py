@@ -15,9 +15,6 @@ from statistics import median_low
 
 from config.pool_rules import WHOLE, LatencyWeights
 
-SCHEDULERS = ("wrr", "wlc", "sed", "nq", "lblc", "lblcr", "twos")
-"""Those whose weights are shares of the load: under sh and mh another weight moves clients, fo and ovf rank by it."""
-
 PART = 0.25  # of the average that the last latency makes up
 NOISE_SECONDS = 0.005  # within so much of the median nobody is slow
 PACE_SECONDS = 15.0  # a share is set this often at most

@@ -9,6 +9,7 @@ from checkers.core.messages import State, Verdict, Verdicts
 from checkers.core.outcome import Healthy
 from config.model import VirtualService
 from config.pool_rules import WHOLE
+from config.words import WEIGHING_SCHEDULERS
 from lvsd.core import latency
 from lvsd.core.health import ramp_of, standing_state
 from lvsd.core.identity import real_id, service_key
@@ -42,7 +43,7 @@ def heard(director: Director, message: Verdicts, now: float) -> tuple[Director, 
 
 def follows(virtual: VirtualService) -> bool:
     """Whether its weights follow latencies."""
-    return virtual.rules.latency_weights is not None and virtual.scheduler in latency.SCHEDULERS
+    return virtual.rules.latency_weights is not None and virtual.scheduler in WEIGHING_SCHEDULERS
 
 
 def _measured(director: Director, virtual: VirtualService, before: Pool, verdicts: list[Verdict], now: float) -> Pool:

@@ -82,6 +82,7 @@ from config.secret import Secret
 from config.words import (
     HASHING_SCHEDULERS,
     SCHEDULERS,
+    WEIGHING_SCHEDULERS,
     Forwarding,
     Initial,
     OnFailure,
@@ -247,7 +248,7 @@ AMOUNTS = st.builds(Amount, st.integers(1, 100), st.booleans())
 @st.composite
 def rules(draw: st.DrawFn, scheduler: str, *, real_servers: int, fallback: bool) -> PoolRules:
     """Rules that do not contradict the rest of the service."""
-    hashed = scheduler in HASHING_SCHEDULERS
+    hashed, weighing = scheduler in HASHING_SCHEDULERS, scheduler in WEIGHING_SCHEDULERS
     minimum, restored = draw(AMOUNTS), draw(st.none() | AMOUNTS)
     if restored is not None and restored.of(real_servers) < minimum.of(real_servers):
         restored = None
@@ -268,7 +269,7 @@ def rules(draw: st.DrawFn, scheduler: str, *, real_servers: int, fallback: bool)
             st.none()
             | st.builds(Passive, st.integers(1, 20), st.sampled_from([1.0, 5.0]), st.sampled_from(PassiveAction))
         ),
-        latency_weights=None if hashed else draw(st.none() | slow),
+        latency_weights=draw(st.none() | slow) if weighing else None,
     )
 
 

@@ -254,6 +254,20 @@ def test_services_do_not_follow_each_other_in_a_circle() -> None:
     ]
 
 
+def test_seven_services_may_follow_one_another() -> None:
+    def chain(links: int) -> str:
+        own = "{address: 1.1.1.15, check: {type: follow, service: s%d}}"
+        last = "services:\n  s0: {virtual: '1.1.1.12:80', real_servers: [1.1.1.15]}\n"
+        numbers = range(1, links + 1)
+        return last + "".join(
+            f"  s{one}: {{virtual: '1.1.1.12:{80 + one}', real_servers: [{own % (one - 1)}]}}\n" for one in numbers
+        )
+
+    assert len(good(chain(7)).services) == 8
+    (line,) = told(chain(8))
+    assert line.startswith("10:98: service `s8` follows more than 7 others, one by one")
+
+
 def test_an_agents_weight_is_the_real_servers() -> None:
     servers = service(text("type: agent, port: 9", real="{address: 1.1.1.15, weight: 5}, 1.1.1.16")).real_servers
     assert [one.check.kind for one in servers] == [AgentCheck("", 5), AgentCheck("", 1)]

@@ -103,10 +103,18 @@ def test_latency_weights(written: str, rule: LatencyWeights | None) -> None:
     assert found.rules.latency_weights == rule
 
 
-def test_latency_weights_have_no_effect_on_a_hash() -> None:
-    config = load_text(text("weight: 100, scheduler: sh, latency_weights: true")).config
+@pytest.mark.parametrize("scheduler", ["sh", "mh", "rr", "lc", "dh", "fo", "ovf"])
+def test_latency_weights_need_weights_that_are_shares_of_the_load(scheduler: str) -> None:
+    written = f"weight: 100, scheduler: {scheduler}, →latency_weights: true"
+    assert_told_at_the_marks(text(written), "CFG034")
+    config = load_text(text(written.replace("→", ""))).config
     assert config is not None
     assert config.services[0].rules.latency_weights is None
+
+
+def test_a_weight_of_one_cannot_shrink() -> None:
+    assert_told_at_the_marks(text("→latency_weights: true"), "CFG034")
+    assert_told_at_the_marks(text("latency_weights: true, weight: 2"), "")
 
 
 def test_priority_groups() -> None:

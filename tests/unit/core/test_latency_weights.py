@@ -9,10 +9,11 @@ from checkers.core.messages import State, Verdicts
 from checkers.core.outcome import Reason, Unhealthy
 from config.model import VirtualService
 from config.pool_rules import LatencyWeights, PoolRules
+from config.words import WEIGHING_SCHEDULERS
 from lvsd.core import views
 from lvsd.core.events import ConfigChanged, OverridesSet, Ticked, VerdictsHeard
 from lvsd.core.identity import check_id, real_id
-from lvsd.core.latency import NOISE_SECONDS, PACE_SECONDS, SCHEDULERS, Speed, measured, shared, weight
+from lvsd.core.latency import NOISE_SECONDS, PACE_SECONDS, Speed, measured, shared, weight
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.ctl import render
 from tests.unit.core.world import Bench, config, real, virtual
@@ -101,7 +102,7 @@ def test_a_failure_says_nothing_of_speed() -> None:
 
 @pytest.mark.parametrize("scheduler", ["sh", "mh", "dh", "rr", "lc", "fo", "ovf"])
 def test_only_where_weights_are_shares(scheduler: str) -> None:
-    assert scheduler not in SCHEDULERS
+    assert scheduler not in WEIGHING_SCHEDULERS
     service = replace(WEB, scheduler=scheduler, flags=8 if scheduler in ("sh", "mh") else 0)
     bench = settled(service)
     hear(bench, {**EVEN, A: 5.0}, 10)
