@@ -59,21 +59,26 @@ services:
 """
 
 
+def _bound(address: str, port: int) -> socket.socket:
+    one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    one.bind((address, port))
+    return one
+
+
 class Answering:
     """A host that answers datagrams from whichever address they came to, and takes connections over IPv6."""
 
     def __init__(self, host: LiveHost) -> None:
         self._ended = threading.Event()
         self._sockets = host.call(self._open)
+        self._silent = host.call(lambda: _bound("192.0.2.11", 9))
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     @staticmethod
     def _open() -> list[socket.socket]:
         opened = [socket.create_server(("::", PORT), family=socket.AF_INET6, backlog=512)]
         for address in ("192.0.2.11", VIP, "2001:db8::b", VIP6):
-            one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-            one.bind((address, PORT))
-            opened.append(one)
+            opened.append(_bound(address, PORT))
         return opened
 
     def __enter__(self) -> None:
@@ -82,7 +87,7 @@ class Answering:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join(5)
-        for one in self._sockets:
+        for one in (*self._sockets, self._silent):
             one.close()
 
     def _run(self) -> None:
@@ -127,10 +132,17 @@ def world(make_world: MakeWorld) -> Iterator[World]:
         yield world
 
 
+def serving(one: Balancer) -> None:
+    try:
+        wait_until(lambda: set(one.standings().values()) == {"serving"}, 20, one.host.name)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {one.results()}\n{one.log()}") from error
+
+
 def up(world: World) -> tuple[Balancer, Balancer]:
     both = [Balancer(world[name], config(name)).start() for name in ("lb1", "lb2")]
     for one in both:
-        wait_until(lambda one=one: set(one.standings().values()) == {"serving"}, 20, one.host.name)  # type: ignore[misc]
+        serving(one)
     wait_until(lambda: {row.role for row in both[0].vrrp().instances} == {"active"}, 20, "lb1 is active")
     wait_until(lambda: all(row.standbys for row in both[0].vrrp().instances), 20, "the standby is known")
     return both[0], both[1]
@@ -140,7 +152,7 @@ def up(world: World) -> tuple[Balancer, Balancer]:
 def test_udp_and_ipv6_are_watched_as_clients_see_them(world: World, how: str) -> None:
     first, _ = up(world)
     asks = {
-        f{VIP}:{PORT}, protocol: udp: datagram(VIP),
+        f"udp {VIP}:{PORT}": datagram(VIP),
         f"udp [{VIP6}]:{PORT}": datagram(VIP6),
         f"tcp [{VIP6}]:{PORT}": connection,
     }
@@ -156,7 +168,7 @@ def test_udp_and_ipv6_are_watched_as_clients_see_them(world: World, how: str) ->
         assert abs(max(map(float, seen)) - prober.outage_seconds() * 1000) < TOLERANCE_MS, name
     assert {one["address"] for one in report["announcements"]} == {VIP, VIP6, "fe80::100"}
     reasons = dict(one.split(": ", 1) for one in report["unwatched"])
-    assert "silence tells nothing" in reasons[f{VIP}:9, protocol: udp]
+    assert "silence tells nothing" in reasons[f"udp {VIP}:9"]
     assert "--watch" in reasons["fwmark 7"]
     assert f"tcp {VIP}:{PORT}" in {one["service"] for one in report["there"]}
     assert {row.role for row in first.vrrp().instances} == {"active"}
