@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason
 from checkers.probes.agent_words import Standing, fold, judged, parse
 from checkers.probes.failures import Failed, outcome_of
@@ -31,20 +30,16 @@ async def probe(session: Session, check: AgentCheck) -> Outcome:
     words = parse(line)
     if not words.tell:
         return _unasked(session, f"nothing that is understood: {words.strange or 'an empty line'}")
-    session.memory.agent = fold(_before(session), words)
-    return judged(session.memory.agent, check.weight, words.strange)
-
-
-def _before(session: Session) -> Standing:
-    """What it has said; another worker may have heard it, then only that it is out is known."""
-    return session.memory.agent or Standing(inherited_out=session.memory.known is State.DOWN)
+    standing = fold(session.memory.agent or Standing(), words)
+    session.memory.agent = standing
+    return judged(standing, check.weight, words.strange)
 
 
 def _unasked(session: Session, words: str) -> Outcome:
     text = f"the agent tells nothing: {words}"
-    if session.memory.agent is None and session.memory.known is State.UNKNOWN:
-        return Healthy(text)
-    return Inconclusive(text)
+    if session.memory.agent is not None or session.memory.believed:
+        return Inconclusive(text)
+    return Healthy(text)
 
 
 async def _line(session: Session, check: AgentCheck) -> bytes:

@@ -63,16 +63,12 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """All that the agent has said so far.
-
-    `inherited_out`: the real server is out by a word that another worker heard, so it is not known which.
-    """
+    """All that the agent has said so far."""
 
     admin: Admin = Admin.READY
     operation: Operation = Operation.UP
     share: Share | None = None
     remark: str = ""
-    inherited_out: bool = False
 
 
 def parse(line: bytes) -> Words:
@@ -116,14 +112,12 @@ def _share(word: str) -> Share | None:
 
 def fold(before: Standing, words: Words) -> Standing:
     """The standing after these words."""
-    reverted = words.operation is Operation.UP or words.admin is Admin.READY
     told = words.operation is not None or words.admin is not None
     return Standing(
         before.admin if words.admin is None else words.admin,
         before.operation if words.operation is None else words.operation,
         before.share if words.share is None else words.share,
         words.remark if told else before.remark,
-        before.inherited_out and not reverted,
     )
 
 
@@ -138,8 +132,6 @@ def judged(standing: Standing, whole: int, strange: str = "") -> Outcome:
         return Unhealthy(Reason.AGENT_DOWN, escaped(f"maint{about}{note}"))
     if standing.operation is not Operation.UP:
         return Unhealthy(Reason.AGENT_DOWN, escaped(f"{standing.operation.value}{about}{note}"))
-    if standing.inherited_out:
-        return Unhealthy(Reason.AGENT_DOWN, escaped(f"out, and not taken back since{note}"))
     weight = _weight(standing, whole)
     asked = "" if weight is None else f", weight {weight}"
     word = "drain" if standing.admin is Admin.DRAIN else "up"

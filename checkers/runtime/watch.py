@@ -17,7 +17,7 @@ from checkers.core.hosts import Host, Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.probes.attempt import Finding
 from checkers.probes.failures import a_fault
-from checkers.probes.memory import Memory
+from checkers.probes.memory import Memory, memory_of, passed_on
 from checkers.runtime.crashes import Crashes
 from checkers.runtime.places import place
 
@@ -92,11 +92,15 @@ class Watch:
         for identity in change.ended:
             self._let_go(self._watched.pop(identity))
         for check in change.started:
-            self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), None)
+            if check.id in beliefs:  # another question was answered
+                self._start(check, beliefs[check.id], None, Memory())
+            else:
+                self._start(check, unproven(check.known, now, check.weight), None, memory_of(check))
         for check in change.replaced:
             before = self._watched[check.id]
             health = msgspec.structs.replace(before.course.health, streak=0)
-            self._start(check, health, self._let_go(before), books=before.course.books.renewed())
+            memory = passed_on(before.memory, before.course.assigned, check)
+            self._start(check, health, self._let_go(before), memory, before.course.books.renewed())
         for check in change.retimed:
             self._retime(self._watched[check.id], check)
         return change
@@ -124,11 +128,11 @@ class Watch:
         check: AssignedCheck,
         health: Health,
         after: asyncio.Task[None] | None,
-        memory: Memory | None = None,
+        memory: Memory,
         books: Books | None = None,
     ) -> None:
         host = self._hosts.host(check.target.address)
-        watched = Watched(course(check, health, self._loop.time(), books), memory or Memory(health.state), host)
+        watched = Watched(course(check, health, self._loop.time(), books), memory, host)
         self._watched[check.id] = watched
         watched.task = self._loop.create_task(self._keep(watched, after))
 

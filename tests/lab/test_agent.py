@@ -162,15 +162,16 @@ def test_an_agent_that_falls_silent_leaves_its_last_word(
     until_both(world, balancer, b"up ready 100%\n", 100)
 
 
-def test_the_workers_death_loses_no_word(world: World, balancer: Balancer) -> None:
-    say(world, b"down\n")
+def test_a_new_worker_goes_on_from_what_the_old_one_heard(world: World, balancer: Balancer) -> None:
+    say(world, b"maint\n")
     wait_until(lambda: of_lvsd(balancer) == OUT, 10, "out")
-    say(world, b"50%\n")
+    world["rs1"].stop(agent.Agent())
     pid = balancer.kill("checker")
     wait_until(lambda: balancer._up() and balancer.pid("checker") != pid, 20, "another worker")
-    wait_until(lambda: "not taken back" in details(balancer), 10, "asked again")
+    wait_until(lambda: "agent tells nothing" in details(balancer), 10, "which asks in vain")
     assert of_lvsd(balancer) == OUT
-    say(world, b"up\n")
+    world["rs1"].start(agent.Agent())
+    say(world, b"ready 50%\n")
     wait_until(lambda: of_lvsd(balancer) == 50, 10, "taken back")
 
 

@@ -8,7 +8,6 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Inconclusive, Reason, Unhealthy
 from checkers.probes import redis_reply
 from checkers.probes.agent_words import Admin, Operation, Standing, Words, fold, judged, parse
@@ -96,9 +95,9 @@ def test_redis_commands_hold_their_words_and_no_others(words: list[str]) -> None
     assert rest == b""
 
 
-@given(st.lists(LINES, max_size=6), st.integers(0, 1000), st.booleans())
-def test_an_agents_words_come_to_something_whatever_they_are(lines: list[bytes], whole: int, out: bool) -> None:
-    standing = Standing(inherited_out=out)
+@given(st.lists(LINES, max_size=6), st.integers(0, 1000))
+def test_an_agents_words_come_to_something_whatever_they_are(lines: list[bytes], whole: int) -> None:
+    standing = Standing()
     for line in lines:
         standing = fold(standing, parse(line))
     found = judged(standing, whole)
@@ -155,9 +154,8 @@ def test_a_header_fits_into_what_receivers_allow(version: int, address: object, 
     assert made == LOCAL or (made.endswith(b"\r\n") and made.count(b"\r\n") == 1 and len(made.split(b" ")) == 6)
 
 
-@given(st.sampled_from(State), LINES)
-def test_nothing_said_means_nothing(known: State, line: bytes) -> None:
-    words = parse(line)
+@given(LINES, LINES)
+def test_nothing_said_means_nothing(before: bytes, line: bytes) -> None:
+    standing, words = fold(Standing(), parse(before)), parse(line)
     if not words.tell:
-        standing = Standing(inherited_out=known is State.DOWN)
         assert fold(standing, words) == standing

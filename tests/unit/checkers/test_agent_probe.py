@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes import agent
 from checkers.probes.agent_words import Standing, fold, parse
@@ -84,7 +83,7 @@ SILENCES = {
 
 @pytest.mark.parametrize("name", SILENCES)
 async def test_an_agent_that_tells_nothing_leaves_its_last_word_standing(name: str) -> None:
-    memory = Memory(State.UNKNOWN, fold(Standing(), parse(b"down")))
+    memory = Memory(agent=fold(Standing(), parse(b"down")))
     assert isinstance(await asked(SILENCES[name], memory, timeout=0.3), Inconclusive)
     assert memory.agent == fold(Standing(), parse(b"down"))
 
@@ -97,19 +96,16 @@ async def test_an_agent_that_never_told_anything_says_nothing_against_its_real_s
     assert found.detail.startswith("the agent tells nothing: ")
 
 
-@pytest.mark.parametrize("known", [State.UP, State.DOWN])
-async def test_what_another_worker_knew_stands_until_the_agent_speaks(known: State) -> None:
-    memory = Memory(known)
+async def test_what_another_worker_heard_stands_until_the_agent_speaks() -> None:
+    memory = Memory(believed=True)
     assert isinstance(await asked(saying(), memory), Inconclusive)
-    found = await asked(saying(b"50%\n"), memory)
-    assert isinstance(found, Healthy if known is State.UP else Unhealthy)
-    assert await asked(saying(b"up\n"), memory) == Healthy("up, weight 5", 5)
+    assert await asked(saying(b"50%\n"), memory) == Healthy("up, weight 5", 5)
 
 
 async def test_a_closed_port_is_no_failure() -> None:
     finding = await servers.find(CHECK, servers.closed_port())
     assert finding.outcome == Healthy("the agent tells nothing: Connection refused")
-    finding = await servers.find(CHECK, servers.closed_port(), memory=Memory(State.UP))
+    finding = await servers.find(CHECK, servers.closed_port(), memory=Memory(believed=True))
     assert finding.outcome == Inconclusive("the agent tells nothing: Connection refused")
 
 

@@ -95,9 +95,3 @@ def test_a_small_weight_is_not_none(whole: int, percent: int, weight: int) -> No
     found = judged(Standing(share=Share(percent, True)), whole)
     assert isinstance(found, Healthy)
     assert found.weight == weight
-
-
-@pytest.mark.parametrize(("line", "out"), [(b"75%", True), (b"drain", True), (b"up", False), (b"ready", False)])
-def test_who_is_out_by_a_word_another_worker_heard_stays_out_until_it_is_taken_back(line: bytes, out: bool) -> None:
-    found = judged(fold(Standing(inherited_out=True), parse(line)), 10)
-    assert isinstance(found, Unhealthy) is out

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from checkers.core.health import unproven
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes.attempt import Finding
@@ -15,7 +16,7 @@ from checkers.probes.memory import Memory
 from checkers.runtime import watch as watch_module
 from checkers.runtime.crashes import CRASH_LINES_A_MINUTE
 from checkers.runtime.watch import Watch
-from config.checks import Dial, HttpCheck, TcpCheck, Timing
+from config.checks import AgentCheck, Dial, HttpCheck, TcpCheck, Timing
 
 DOWN = Unhealthy(Reason.REFUSED)
 FAST = Timing(interval=0.01, timeout=1.0, rise=1, fall=2)
@@ -155,19 +156,54 @@ async def test_other_timing_leaves_a_running_probe_alone() -> None:
     await world.watch.stop(1.0)
 
 
-async def test_memory_outlives_probes_and_timing_but_not_the_question() -> None:
+def agent(port: int, weight: int, timing: Timing = FAST) -> AssignedCheck:
+    return AssignedCheck("a", Target("192.0.2.1", port), AgentCheck(weight=weight), timing)
+
+
+async def test_memory_outlives_probes_timing_and_another_weight_but_no_other_question() -> None:
     world = World()
-    world.watch.assign([check("a", known=State.DOWN)])
-    await until(lambda: world.probes("a") > 1)
-    first = world.fake.memories[-1]
-    assert first.known is State.DOWN
-    world.watch.assign([check("a", timing=Timing(interval=0.02))])
-    probes = world.probes("a")
-    await until(lambda: world.probes("a") > probes)
-    assert all(memory is first for memory in world.fake.memories)
-    world.watch.assign([check("a", port=81)])
-    await until(lambda: world.fake.memories[-1] is not first)
-    assert world.fake.memories[-1].known is State.UP
+
+    async def after(assigned: AssignedCheck) -> Memory:
+        world.watch.assign([assigned])
+        await until(lambda: world.fake.ran[-1:] == [assigned])
+        return world.fake.memories[-1]
+
+    first = await after(agent(9, 1))
+    assert await after(agent(9, 1, Timing(interval=0.02))) is first
+    assert await after(agent(9, 2)) is first
+    assert await after(agent(10, 2)) is not first
+    tcp = await after(check("a", port=10))
+    assert tcp is not world.fake.memories[-2]
+    assert await after(agent(10, 2)) is not tcp
+    await world.watch.stop(1.0)
+
+
+@pytest.mark.parametrize(
+    ("known", "unseen", "believed"),
+    [
+        (State.UNKNOWN, False, False),
+        (State.UP, False, True),
+        (State.DOWN, False, True),
+        (State.UP, True, False),
+        (State.DOWN, True, False),
+    ],
+)
+async def test_what_another_worker_was_answered_is_told_from_what_is_presumed(
+    known: State, unseen: bool, believed: bool
+) -> None:
+    world = World()
+    world.watch.assign([msgspec.structs.replace(agent(9, 1), known=known, unseen=unseen)])
+    await until(lambda: bool(world.fake.memories))
+    assert world.fake.memories[0] == Memory(believed)
+    await world.watch.stop(1.0)
+
+
+async def test_what_was_believed_of_another_question_is_no_answer_to_this_one() -> None:
+    world = World()
+    world.watch.assign([msgspec.structs.replace(agent(9, 1), known=State.DOWN)], {"a": unproven(State.DOWN, 0.0)})
+    await until(lambda: bool(world.fake.memories))
+    assert world.state("a") is State.UP  # the fake's answer
+    assert world.fake.memories[0] == Memory(believed=False)
     await world.watch.stop(1.0)
 
 
