@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+import pytest
+
 from checkers.core.books import Page, Phase
 from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Reason
+from checkers.lean import knock
 from checkers.lean.watch import LeanWatch
 from checkers.probes.attempt import attempt
 from checkers.runtime.watch import Watch
@@ -111,6 +114,23 @@ async def test_tls_is_a_part_of_its_own_in_both_ways() -> None:
         page = await page_of(LdapCheck(mode=TlsMode.IMPLICIT), port)
     assert parts(page) == {"whole", "late", "connect", "tls"}
     assert set(page.reasons) == {Reason.REPLY_TIMEOUT}
+
+
+async def test_the_parts_lie_one_behind_the_other() -> None:
+    async with servers.serving(answering, servers.server_context()) as port:
+        once = AssignedCheck("a", Target(servers.HOST, port), HttpCheck(tls=Tls()), Timing(interval=1000.0))
+        async with running(once) as ways:
+            await until(lambda: Phase.WHOLE in (ways.page("a") or Page()).phases)
+            found = (ways.page("a") or Page()).phases
+    took = {phase: one.longest for phase, one in found.items()}
+    assert {sum(one.counts) for one in found.values()} == {1}
+    assert took[Phase.CONNECT] + took[Phase.TLS] + took[Phase.FIRST_BYTE] <= took[Phase.WHOLE] + 1e-6
+
+
+async def test_a_connection_that_lasts_has_no_parts_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knock, "PATIENCE_SECONDS", -1.0)  # as if nobody was near
+    async with servers.serving(servers.silent) as port:
+        assert parts(await page_of(TcpCheck(), port)) == {"whole", "late"}
 
 
 async def test_who_connects_and_says_nothing_has_no_first_byte() -> None:

@@ -103,13 +103,16 @@ def identity(number: int = 1, at: int = 0, service: object = WEB) -> str:
     return check_id(virtual_service, virtual_service.real_servers[at], number)
 
 
+SHARED = Shared({identity(at=1): (identity(at=1, service=TLS),)}, {identity(at=1, service=TLS): identity(at=1)})
+
+
 def test_what_is_probed_is_asked_for_once() -> None:
     bench = Bench(config(WEB, TLS))
     both = frozenset({"web", "tls"})
     director = replaced(
         bench.director,
         workers=Workers(sharing=(1,)),
-        shared=Shared({identity(at=1): (identity(at=1, service=TLS),)}, {identity(at=1, service=TLS): identity(at=1)}),
+        shared=SHARED,
     )
     asked = book_views.asked_for(director, both, "")
     assert asked == {1: [(identity(), identity(2), identity(at=1))]}
@@ -131,6 +134,7 @@ def test_books_stand_with_their_checks() -> None:
     bench = Bench(config(WEB, TLS))
     bench.greet()
     bench.hear({A: State.UP, B: State.UP})
+    bench.director = replaced(bench.director, shared=SHARED)
     reply = shown(bench)
     web, tls = reply.services
     assert [one.books is not None for one in web.real_servers[0].checks] == [True, True, False]
@@ -146,6 +150,7 @@ def test_books_stand_with_their_checks() -> None:
     assert sum(whole.counts) == 103
     assert len(reply.edges) == STEPS - 1
     assert tls.real_servers[0].books is None
+    assert tls.real_servers[1].books == books  # probed once for both
     assert any(one.late is not None for one in reply.processes)
     assert msgspec.json.decode(msgspec.json.encode(reply), type=StatusReply) == reply
 
