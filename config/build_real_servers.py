@@ -111,6 +111,8 @@ def _real_server(
     weight = fields.value(keys.WEIGHT, 1)
     probes, checks = _own_checks(said, frame, reading) if _says_checks(said) else shared
     _check_sources(probes, checks, address.value, reading)
+    needed = _needed(fields, len(checks), reading)
+    _check_agents(probes, checks, needed, reading)
     if port == 0 == frame.port and frame.virtual is not None:
         _check_probe_port(said, checks, reading)
     checks = tuple(_weighed(check, weight) for check in checks)
@@ -128,7 +130,7 @@ def _real_server(
         on_failure=on_failure.value if on_failure else None,
         on_up=fields.value(keys.ON_UP, ()),
         on_down=fields.value(keys.ON_DOWN, ()),
-        needed=_needed(fields, len(checks), reading),
+        needed=needed,
         initial=fields.value(keys.INITIAL, Initial.ADOPT),
         priority_group=said.value(keys.PRIORITY_GROUP, 1),
     )
@@ -152,6 +154,15 @@ def _needed(fields: Fields, checks: int, reading: Reading) -> int:
         message = f"{needed} checks must be healthy, and there {'is' if checks == 1 else 'are'} {checks}"
         reading.error(codes.OUT_OF_RANGE, fields.place_of(keys.CHECKS_NEEDED), message, "checks_needed: all")
     return needed
+
+
+def _check_agents(probes: Probes, checks: tuple[Check, ...], needed: int, reading: Reading) -> None:
+    """An agent that cannot be asked is no failure: where nothing else is needed, nobody looks after the service."""
+    agents = [said for said, check in zip(probes.each(), checks, strict=True) if isinstance(check.kind, AgentCheck)]
+    if agents and (len(agents) == len(checks) or 0 < needed <= len(agents)):
+        message = "the agent's word alone is enough, and one that cannot be asked is no failure"
+        hint = "another check beside it under `checks:`, and `checks_needed: all`"
+        reading.warning(codes.AGENT_ALONE, agents[0].place_of(shape_checks.TYPE), message, hint)
 
 
 def _check_sources(probes: Probes, checks: tuple[Check, ...], address: str, reading: Reading) -> None:

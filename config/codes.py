@@ -52,6 +52,7 @@ QUORUM: Final = "CFG052"
 SYNC: Final = "CFG053"
 FLOOR: Final = "CFG054"
 FOLLOW: Final = "CFG055"
+AGENT_ALONE: Final = "CFG056"
 
 VRRP_DUPLICATE: Final = "CFG061"
 VRRP_AUTHENTICATION: Final = "CFG062"
@@ -137,6 +138,7 @@ CODES: Final = {
     QUORUM: "a quorum that cannot be reached, or a hysteresis that is not below it",
     FLOOR: "a floor that cannot be kept, or contradicts the fallback servers",
     FOLLOW: "a check follows a service or a real server that is not there, or itself",
+    AGENT_ALONE: "an agent's word alone is enough for a real server to serve",
     SYNC: "the connection sync daemon cannot do what is asked of it",
     VRRP_DUPLICATE: "two VRRP instances share a virtual router id or an address",
     VRRP_AUTHENTICATION: "a VRRP password that does not do what it seems to",

@@ -160,7 +160,6 @@ KINDS: list[tuple[str, AnyCheck]] = [
     ),
     ("type: ntp", NtpCheck()),
     ("type: ntp, stratum: 3", NtpCheck(3)),
-    ('type: agent, port: 9999, send: "x\\n"', AgentCheck("x\n", weight=1)),
     ("type: syn", SynCheck()),
     ("type: follow, service: other", FollowCheck("other")),
 ]
@@ -175,9 +174,36 @@ def test_kinds(written: str, kind: AnyCheck) -> None:
     assert server.check.kind == kind
 
 
-def test_every_type_is_shown_above() -> None:
+def test_every_type_is_shown_here() -> None:
     shown = {written.partition("type: ")[2].partition(",")[0].lower() for written, _kind in KINDS}
-    assert shown >= set(shape_checks.CHECK_TYPE_WORDS)
+    assert shown | {"agent"} >= set(shape_checks.CHECK_TYPE_WORDS)
+
+
+AGENT = '{type: agent, port: 9999, send: "x\\n"}'
+
+
+def test_an_agent() -> None:
+    """Its percentages are those of the real server's weight."""
+    reals = "real_servers: [{address: 1.1.1.15, weight: 5}, 1.1.1.16]"
+    written = f"services: {{web: {{virtual: '1.1.1.12:80', checks: [{{type: tcp}}, {AGENT}], {reals}}}}}\n"
+    found = [one.further_checks[0] for one in service(written).real_servers]
+    assert found == [Check(AgentCheck("x\n", weight), port=9999) for weight in (5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("check: {→type: agent, port: 9}", "CFG056"),
+        ("checks: [{→type: agent, port: 9}, {type: agent, port: 10}]", "CFG056"),
+        ("checks: [{type: tcp}, {→type: agent, port: 9}], checks_needed: any", "CFG056"),
+        ("checks: [{type: tcp}, {type: agent, port: 9}], checks_needed: 2", ""),
+        ("checks: [{type: tcp}, {type: agent, port: 9}]", ""),
+        ("checks: [{type: tcp}, {type: ping}, {type: agent, port: 9}], checks_needed: 2", ""),
+    ],
+)
+def test_an_agent_is_not_enough(keys: str, expected: str) -> None:
+    reals = "real_servers: [1.1.1.15, 1.1.1.16]"
+    assert_told_at_the_marks(f"services: {{web: {{virtual: '1.1.1.12:80', {keys}, {reals}}}}}\n", expected)
 
 
 def test_timing_and_where_to_dial() -> None:
@@ -223,7 +249,7 @@ def test_a_type_leaves_behind_what_means_nothing_to_it() -> None:
         ("→source: '2001:db8::1'", "CFG043"),
         ("→source: 1.1.1.1, address: '2001:db8::1'", "CFG043"),
         ("source: →224.0.0.1", "CFG050"),
-        ("@type: agent", "CFG012"),
+        ("@→type: agent", "CFG012 CFG056"),
         ("type: redis, →login: x", "CFG032"),
         ("type: redis, →starttls: true", "CFG030"),
         ("type: ntp, stratum: →16", "CFG015"),
@@ -266,11 +292,6 @@ def test_seven_services_may_follow_one_another() -> None:
     assert len(good(chain(7)).services) == 8
     (line,) = told(chain(8))
     assert line.startswith("10:98: service `s8` follows more than 7 others, one by one")
-
-
-def test_an_agents_weight_is_the_real_servers() -> None:
-    servers = service(text("type: agent, port: 9", real="{address: 1.1.1.15, weight: 5}, 1.1.1.16")).real_servers
-    assert [one.check.kind for one in servers] == [AgentCheck("", 5), AgentCheck("", 1)]
 
 
 def test_each_level_goes_over_the_one_above_key_by_key() -> None:

@@ -37,7 +37,7 @@ def test_a_fallback_server_is_told_like_a_real_one() -> None:
 
 
 def test_an_agents_weight_is_told_once() -> None:
-    check = "check: {type: agent, port: 9}"
+    check = "checks: [{type: tcp}, {type: agent, port: 9}]"
     web = "services: {web: {virtual: '1.1.1.12:80', weight: %s, " + check + ", real_servers: [1.1.1.17]}}\n"
     assert list(changes(good(web % 1), good(web % 5))) == ["service web: real server 1.1.1.17:80: weight 1 -> 5"]
 
