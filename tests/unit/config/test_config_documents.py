@@ -90,6 +90,15 @@ def test_the_schema_takes_every_example(path: str) -> None:
         "vrrp: {lb0: {interface: eth0, virtual_router_id: 256, addresses: [1.1.1.12]}}",
         "defaults: {check: {type: mysql, password: 1234}}",
         "services: {'a b': {virtual: '1.1.1.12:80', real_servers: []}}",
+        "defaults: {check: {type: ping, proxy_protocol: 1}}",
+        "defaults: {check: {type: follow, service: x, interval: 1s}}",
+        "defaults: {check: {source: 5}}",
+        "defaults: {checks_needed: 0}",
+        "defaults: {latency_weights: 50%}",
+        "daemon: {workers: many}",
+        "ipvs: {conn_reuse_mode: 4}",
+        "vrrp: {lb0: {interface: eth0, virtual_router_id: 1, addresses: [1.1.1.12], virtual_mac: a/b}}",
+        "vrrp: {lb0: {interface: eth0, virtual_router_id: 1, addresses: [1.1.1.12], track: [{route: x, table: 0}]}}",
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(text: str) -> None:
@@ -168,6 +177,7 @@ def test_every_example_in_the_manual_loads() -> None:
         files = FilesInMemory({"lvsd.yaml": block, **SECRETS}, {"MYSQL_PASSWORD": "x"})
         problems = [one for one in load(["lvsd.yaml"], files).problems if one.code != "CFG070"]
         assert problems == [], block
+        assert violations(yaml.safe_load(block), json_schema()) == [], block
 
 
 def test_many_mistakes_are_told_at_once_each_at_its_place() -> None:
