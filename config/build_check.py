@@ -25,6 +25,7 @@ from config.checks import (
 from config.nodes import At, Place
 from config.reading import Reading
 from config.sections import Fields
+from config.strangers import CHECK_STRANGERS
 
 NO_CHECK_SAID: Final = Fields(Place(""))
 _SPECIFIC: Final = frozenset(key.name for specific in keys.TYPE_KEYS.values() for key in specific)
@@ -101,6 +102,7 @@ def _refuse_foreign_keys(inner: Fields, kinds: list[str], reading: Reading) -> N
             message = f"`{name}` is unknown for type {' and '.join(dict.fromkeys(kinds))}"
             types = ", ".join(other for other, own in _KNOWN.items() if name in own)
             hint = f"it belongs to {types}" + ("" if inner.said(keys.TYPE) else "; no `type` is said here")
+            hint += f"; {CHECK_STRANGERS[name]}" if name in CHECK_STRANGERS else ""
             reading.error(codes.KEY_OF_OTHER_TYPE, place, message, hint)
 
 

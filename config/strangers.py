@@ -6,6 +6,7 @@ from typing import Final
 
 CHECK_STRANGERS: Final = {
     "checktype": "ldirectord's; here `type`",
+    "service": "ldirectord's; here `type`",
     "checkinterval": "ldirectord's; here `interval`",
     "delay_loop": "keepalived's; here `interval`",
     "checktimeout": "ldirectord's; here `timeout`",
@@ -57,7 +58,6 @@ _IN_CHECK: Final = {
 SERVICE_STRANGERS: Final = {
     **_IN_CHECK,
     **{key: f"{words}, inside `check:`" for key, words in CHECK_STRANGERS.items()},
-    "service": "ldirectord's; here `type`, inside `check:`",
     "real": "ldirectord's; here `real_servers`, a list",
     "real_server": "here `real_servers`, a list",
     "servers": "here `real_servers`",

@@ -352,6 +352,8 @@ def test_a_foreign_key_is_told_where_it_belongs() -> None:
     (line,) = told(text("type: tcp", defaults="verify: true"))
     assert line.startswith("1:20: `verify` is unknown for type tcp (it belongs to https, imap")
     assert "no `type` is said here" in line
+    (line,) = told(text("service: http"))
+    assert line.endswith("(it belongs to follow; no `type` is said here; ldirectord's; here `type`) [CFG030]")
 
 
 def test_a_foreign_key_in_the_defaults_is_told_once() -> None:
