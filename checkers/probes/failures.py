@@ -60,12 +60,19 @@ class TooLarge(OSError):
     """A real server sent more than a probe reads."""
 
 
-OWN_ERRORS = frozenset(
+OUT_OF_MEANS = frozenset(
     {
         errno.EMFILE,  # no descriptor left in this process
         errno.ENFILE,  # nor in this machine
         errno.ENOMEM,
         errno.ENOBUFS,
+        errno.ENOSPC,  # epoll_ctl(2): this user watches as many as it may
+    }
+)
+"""What this machine lacks at any stage: no real server can make the system say so."""
+
+OWN_ERRORS = OUT_OF_MEANS | frozenset(
+    {
         errno.EAGAIN,  # connect(2): no entry left in the routing cache
         errno.EADDRNOTAVAIL,  # connect(2): no local port left
         errno.EACCES,  # connect(2): a local rule forbids it; a route of type "prohibit"
@@ -79,8 +86,10 @@ OWN_ERRORS = frozenset(
 )
 """What connect(2) or socket(2) says that tells nothing about the real server."""
 
-OWN_ERRORS_AT_ONCE = OWN_ERRORS | {errno.ENETUNREACH}
-"""ENETUNREACH given by connect(2) itself: we have no route. Given later, a router said so: the server's."""
+OWN_ERRORS_AT_ONCE = OWN_ERRORS | {errno.ENETUNREACH, errno.EHOSTUNREACH}
+"""Given by connect(2) itself: we have no route, or one of type "unreachable". Given later, a router said so, or nobody
+answered to the address: the server's.
+"""
 
 _CONNECT_REASONS = {
     errno.ECONNREFUSED: Reason.REFUSED,
@@ -123,6 +132,8 @@ def _system_outcome(error: OSError, stage: Stage) -> Outcome:
         if number in OWN_ERRORS:
             return Inconclusive(escaped(f"cannot connect: {words}"))
         return Unhealthy(_CONNECT_REASONS.get(number, Reason.UNREACHABLE), escaped(words))
+    if number in OUT_OF_MEANS:
+        return Inconclusive(escaped(f"cannot go on: {words}"))
     return Unhealthy(_TALK_REASONS.get(number, Reason.CLOSED), escaped(words))
 
 
