@@ -134,6 +134,12 @@ async def test_only_what_answers_something_else_is_told_at_the_timeout(wrong: Ca
     assert found.reason is Reason.GARBLED
 
 
+async def test_a_flood_of_datagrams_is_not_looked_at_for_ever() -> None:
+    async with answering(lambda _: (b"x" * 48,) * 300) as (port, _):
+        found = await outcome(CHECK, port)
+    assert found == Unhealthy(Reason.TOO_LARGE, "256 datagrams, none of which is the answer")
+
+
 async def test_a_lost_datagram_is_no_failure() -> None:
     asked_before: list[bytes] = []
 
