@@ -240,9 +240,9 @@ class StatusReply(msgspec.Struct, frozen=True, tag="status"):
 
 
 class TrackRow(msgspec.Struct, frozen=True):
-    """Something a VRRP instance depends on. Interfaces are not among these: their trouble is the instance's `fault`."""
+    """Something a VRRP instance depends on."""
 
-    kind: str  # script, file, process, service
+    kind: str  # interface, route, script, file, process, service
     name: str
     state: str  # good, bad, unknown, or the number of a file
     weight: int  # what it adds to the priority now

@@ -301,13 +301,19 @@ def _instance(director: Director, instance: VrrpInstance, heard: InstanceStatus 
         fault=heard.fault if heard is not None else "",
         yielded=heard is not None and heard.yielded,
         standbys=heard.standbys if heard is not None else (),
-        tracks=_tracks(director, instance),
+        tracks=_tracks(director, instance, heard),
         virtual_mac=instance.virtual_mac,
         mac=mac_of(instance.virtual_router_id, ipv6=instance.ipv6).hex(":") if instance.virtual_mac else "",
         accept=instance.accept,
     )
 
 
-def _tracks(director: Director, instance: VrrpInstance) -> tuple[TrackRow, ...]:
+def _tracks(director: Director, instance: VrrpInstance, heard: InstanceStatus | None) -> tuple[TrackRow, ...]:
+    """What we follow, and what the vrrp process says it follows itself."""
     found = ((track, tracking.standing(director, instance, track)) for track in instance.tracks)
-    return tuple(TrackRow(*tracking.named(track), one.state, one.delta, one.fault) for track, one in found if one.state)
+    ours = (TrackRow(*tracking.named(track), one.state, one.delta, one.fault) for track, one in found if one.state)
+    near = (
+        TrackRow(one.kind, one.name, "good" if one.good else "bad", one.delta, one.words if one.bad else "")
+        for one in (heard.near if heard is not None else ())
+    )
+    return (*near, *ours)

@@ -14,6 +14,7 @@ from lvsd.vrrp.messages import InstanceStatus
 from lvsd.vrrp.packet import Wire
 from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.state import Instance
+from lvsd.vrrp.tracks import standings
 from lvsd.vrrp.virtual_mac import Macvlan
 from lvsd.vrrp.whispers import fresh
 from netlink.routes import Destination
@@ -91,7 +92,7 @@ def bare(address: VirtualAddress) -> VirtualAddress:
     return msgspec.structs.replace(address, advertised=True)
 
 
-def status_of(router: Router, now: float) -> InstanceStatus:
+def status_of(router: Router, now: float, sight: Sight) -> InstanceStatus:
     """The instance as it is, for the director."""
     instance = router.instance
     held = sorted(router.held, key=lambda address: address.address)
@@ -111,4 +112,5 @@ def status_of(router: Router, now: float) -> InstanceStatus:
         yielded=instance.yielded,
         standbys=tuple(one.source for one in fresh(instance, now)),
         fault=instance.link.fault,
+        near=standings(instance.config, sight),
     )

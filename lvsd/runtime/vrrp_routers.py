@@ -104,7 +104,7 @@ class Routers:
         for key in [key for key in self._routers if key not in configs]:
             self._step(self._routers[key], Shutdown(Cause.RELOAD), now)
             del self._routers[key]
-        found = self._survey(configs.values())
+        found = self._survey(configs.values(), now)
         for key, config in reversed(configs.items()):
             if key in self._routers:
                 self._change(self._routers[key], config, found[key], now)
@@ -155,7 +155,7 @@ class Routers:
     def look(self, now: float) -> None:
         """Something about links or addresses has changed: see what is so now."""
         self._look_at = inf
-        found = self._survey(router.instance.config for router in self._routers.values())
+        found = self._survey((router.instance.config for router in self._routers.values()), now)
         for key, router in self._routers.items():
             config = router.instance.config
             self._see(router, LinkChanged(found[key]), now)
@@ -166,13 +166,14 @@ class Routers:
                 self._step(router, AddressLost(lost), now)
         self._settle(now)
 
-    def _survey(self, configs: Iterable[VrrpInstance]) -> dict[Key, Link]:
+    def _survey(self, configs: Iterable[VrrpInstance], now: float) -> dict[Key, Link]:
         """See what is there, and listen where these instances live. What each of them stands on."""
         listed = tuple(configs)
         self._network.follow(destinations(listed))
         self._sight = self._network.look()
-        if self._macs.keep(listed, self._sight):
+        if self._macs.keep(listed, self._sight, now):
             self._sight = self._network.look()
+        self._look_at = min(self._look_at, self._macs.again_at)
         self._network.listen_on({place_of(config) for config in listed})
         found = links(listed, self._sight, self._weights)
         return {key_of(config): found[config.name] for config in listed}
@@ -250,7 +251,7 @@ class Routers:
 
     def status(self, now: float = -inf) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
-        instances = tuple(status_of(router, now) for router in self._routers.values())
+        instances = tuple(status_of(router, now, self._sight) for router in self._routers.values())
         return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read())
 
     def _step(self, router: Router, event: Event, now: float) -> None:

@@ -75,6 +75,20 @@ class Failover(msgspec.Struct, frozen=True, tag="failover"):
 ToVrrp = Configure | Weights | Failover
 
 
+class NearTrack(msgspec.Struct, frozen=True):
+    """An interface or a route that an instance depends on, as it stands, and what it adds to the priority.
+
+    `words`: how it is; `bad`: the instance cannot run because of it.
+    """
+
+    kind: str
+    name: str
+    good: bool
+    delta: int
+    words: str
+    bad: bool = False
+
+
 class InstanceStatus(msgspec.Struct, frozen=True):
     """One instance as it is."""
 
@@ -93,6 +107,7 @@ class InstanceStatus(msgspec.Struct, frozen=True):
     yielded: bool = False  # it was told to hand over, and does not preempt
     standbys: tuple[str, ...] = ()  # routers that told us they stand by
     fault: str = ""  # why it cannot run (interface missing ...), empty when well
+    near: tuple[NearTrack, ...] = ()  # interfaces and routes it tracks
 
 
 LATENESS_BOUNDS_SECONDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from config.model import AnyTrack, TrackedInterface, TrackedRoute, VrrpInstance
+from lvsd.vrrp.messages import NearTrack
 from lvsd.vrrp.sight import Sight
 from netlink.routes import Destination, Hop
 
@@ -28,14 +29,21 @@ def destinations(configs: Iterable[VrrpInstance]) -> frozenset[Destination]:
 
 def near_weight(config: VrrpInstance, sight: Sight) -> tuple[int, str]:
     """What these add to the priority, and why the instance cannot run (empty: it can)."""
-    delta, faults = 0, []
-    for track in near(config.tracks):
-        stands, words = _standing(track, sight)
-        good = stands is not track.inverted
-        if track.weight == 0 and not good:
-            faults.append(words)
-        delta += track.weight if good is (track.weight > 0) else 0
-    return delta, next(iter(faults), "")
+    found = standings(config, sight)
+    return sum(one.delta for one in found), next((one.words for one in found if one.bad), "")
+
+
+def standings(config: VrrpInstance, sight: Sight) -> tuple[NearTrack, ...]:
+    """Each of them."""
+    return tuple(_stands(track, sight) for track in near(config.tracks))
+
+
+def _stands(track: TrackedInterface | TrackedRoute, sight: Sight) -> NearTrack:
+    there, words = _standing(track, sight)
+    good = there is not track.inverted
+    delta = track.weight if good is (track.weight > 0) else 0
+    kind, name = ("interface", track.name) if isinstance(track, TrackedInterface) else ("route", _named(track))
+    return NearTrack(kind, name, good, delta, words, bad=track.weight == 0 and not good)
 
 
 def _standing(track: TrackedInterface | TrackedRoute, sight: Sight) -> tuple[bool, str]:

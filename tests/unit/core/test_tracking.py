@@ -11,16 +11,18 @@ from config.model import (
     TrackedFile,
     TrackedInterface,
     TrackedProcess,
+    TrackedRoute,
     TrackedScript,
     TrackedService,
 )
+from lvsd.control.messages import TrackRow
 from lvsd.core import tracked_services
 from lvsd.core.effects import ConfigureVrrp, InstructNotify, Level, Tell, WeighVrrp
 from lvsd.core.events import ConfigChanged, ScriptHeard, TracksSeen, VrrpCame, VrrpWent
 from lvsd.core.tracked_scripts import PATIENCE_SECONDS, wanted
 from lvsd.core.tracking import HOLD_SECONDS
 from lvsd.core.views import vrrp
-from lvsd.vrrp.messages import Role, Weight
+from lvsd.vrrp.messages import NearTrack, Role, Weight
 from tests.unit.core.vrrp_world import config, connected, instance, report, result, role, sent, status, ticks, weight
 from tests.unit.core.world import Bench, real, table, virtual
 
@@ -378,3 +380,16 @@ def test_an_inverted_service_yields_while_it_is_well() -> None:
         track = TrackedService(-20, "web", inverted=True)
         found[gained] = tracked_services.worth(track, tracked_services.Sight(gained, 0)) or 0
     assert found == {True: -20, False: 0}
+
+
+def test_interfaces_and_routes_are_shown_as_the_vrrp_process_reports_them() -> None:
+    bench = connected(config(instance(TrackedInterface(-5, "eth1"), TrackedRoute(0, "10.0.0.0/8"))))
+    near = (
+        NearTrack("interface", "eth1", good=True, delta=0, words="up"),
+        NearTrack("route", "10.0.0.0/8", good=False, delta=0, words="tracked route 10.0.0.0/8 is missing", bad=True),
+    )
+    report(bench, replace(status("lb0", Role.BACKUP), near=near))
+    assert vrrp(bench.director, bench.now).instances[0].tracks == (
+        TrackRow("interface", "eth1", "good", 0, ""),
+        TrackRow("route", "10.0.0.0/8", "bad", 0, "tracked route 10.0.0.0/8 is missing"),
+    )
