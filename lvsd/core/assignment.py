@@ -60,11 +60,12 @@ def place(checked: Checked, sharing: tuple[int, ...]) -> int:
     """The number of the worker that runs a check. `sharing`: between whom ordinary ones are divided."""
     if needs_raw(checked.check):
         return RAW_WORKER
-    return sharing[0] if len(sharing) == 1 else _chosen(host_of(checked), sharing)
+    return sharing[0] if len(sharing) == 1 else chosen(host_of(checked), sharing)
 
 
 @lru_cache(NAMES_KEPT)
-def _chosen(host: str, sharing: tuple[int, ...]) -> int:
+def chosen(host: str, sharing: tuple[int, ...]) -> int:
+    """Whoever of them is first for this address: rendezvous hashing."""
     return max(sharing, key=lambda number: blake2b(f"{number} {host}".encode(), digest_size=8).digest())
 
 
