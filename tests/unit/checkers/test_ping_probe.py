@@ -168,10 +168,10 @@ async def test_what_this_machine_refuses_is_nobodys_fault(wire: Callable[..., Wi
 
 async def test_no_way_to_the_host(wire: Callable[..., Wire]) -> None:
     def refuse(*_: object) -> list[tuple[bytes, tuple[object, ...]]]:
-        raise OSError(113, "No route to host")
+        raise OSError(112, "Host is down")
 
     wire(refuse)
-    assert await pinged() == Unhealthy(Reason.UNREACHABLE, "No route to host")
+    assert await pinged() == Unhealthy(Reason.UNREACHABLE, "Host is down")
 
 
 @pytest.fixture

@@ -146,7 +146,8 @@ async def test_over_ipv6() -> None:
     [
         (errno.ECONNREFUSED, False, Reason.REFUSED),
         (errno.ENOPROTOOPT, False, Reason.REFUSED),
-        (errno.EHOSTUNREACH, True, Reason.UNREACHABLE),
+        (errno.EHOSTUNREACH, False, Reason.UNREACHABLE),
+        (errno.EHOSTUNREACH, True, None),
         (errno.ENETUNREACH, False, Reason.UNREACHABLE),
         (errno.ENETUNREACH, True, None),
         (errno.EPERM, True, None),
