@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from config.model import VrrpInstance
 from lvsd.runtime.journal import tell
@@ -11,6 +12,8 @@ from lvsd.vrrp.sight import Sight
 from lvsd.vrrp.virtual_mac import Macvlan, before_of, fits, is_ours, is_ready, noted_below, unwanted, wanted
 from netlink.errors import NetlinkError
 
+AGAIN_SECONDS = 5.0
+
 
 class VirtualMacs:
     """Of all instances, on one Network."""
@@ -18,9 +21,14 @@ class VirtualMacs:
     def __init__(self, network: Network) -> None:
         """Nothing is made yet."""
         self._network = network
-        self._unmade: set[str] = set()  # could not be made, and that was told
+        self._unmade: dict[str, float] = {}  # could not be made, which was told, and when to try again
 
-    def keep(self, configs: Iterable[VrrpInstance], sight: Sight) -> bool:
+    @property
+    def again_at(self) -> float:
+        """When to call `keep` again, whatever happens."""
+        return min(self._unmade.values(), default=inf)
+
+    def keep(self, configs: Iterable[VrrpInstance], sight: Sight, now: float) -> bool:
         """Have what these need. Whether anything was changed, so that there is something new to see."""
         changed = False
         for needed in wanted(configs).values():
@@ -31,26 +39,29 @@ class VirtualMacs:
                 if not is_ours(there):
                     continue  # a stranger's: the instance has a fault
                 self._remove(needed.name, sight)
-            changed |= self._make(needed, sight)
+            if now >= self._unmade.get(needed.name, now):  # what is taken away again is news, and brings us back here
+                changed |= self._make(needed, sight, now)
         return changed
 
-    def _make(self, needed: Macvlan, sight: Sight) -> bool:
+    def _make(self, needed: Macvlan, sight: Sight, now: float) -> bool:
         try:
             self._network.make_macvlan(needed, noted_below(sight.interfaces[needed.parent].index, sight, needed.name))
         except (NetlinkError, OSError, ValueError) as error:
             if needed.name not in self._unmade:
                 tell("error", "virtual_mac_not_made", interface=needed.name, error=str(error))
-            self._unmade.add(needed.name)
+            self._unmade[needed.name] = now + AGAIN_SECONDS
             return False
-        self._unmade.discard(needed.name)
+        self._unmade.pop(needed.name, None)
         tell("info", "virtual_mac_made", interface=needed.name, on=needed.parent, mac=needed.mac.hex(":"))
         return True
 
     def prune(self, configs: Iterable[VrrpInstance]) -> None:
         """Remove ours, also a predecessor's, that none of these needs."""
+        needed = wanted(configs)
+        self._unmade = {name: at for name, at in self._unmade.items() if name in needed}
         try:
             sight = self._network.look()
-            for name in unwanted(wanted(configs), sight):
+            for name in unwanted(needed, sight):
                 self._remove(name, sight)
                 sight = self._network.look()
         except NetlinkError as error:

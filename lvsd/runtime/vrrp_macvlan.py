@@ -31,14 +31,24 @@ def make(routes: RouteSocket, needed: Macvlan, noted: tuple[int, int] | None) ->
     `noted`: what others upon the same interface know of its settings before all of us.
     """
     links = routes.links()
-    if needed.name not in links:
-        if needed.parent not in links:
-            text = f"interface {needed.parent} does not exist"
-            raise NetlinkError(text, errno=errno.ENODEV)
-        routes.add_macvlan(needed.name, links[needed.parent].index, needed.mac)
-        links = routes.links()
+    if needed.name in links:
+        _settle(routes, links[needed.name].index, needed, noted)
+        return
+    if needed.parent not in links:
+        text = f"interface {needed.parent} does not exist"
+        raise NetlinkError(text, errno=errno.ENODEV)
+    routes.add_macvlan(needed.name, links[needed.parent].index, needed.mac)
+    made = routes.links()[needed.name].index
+    try:
+        _settle(routes, made, needed, noted)
+    except (NetlinkError, OSError):
+        routes.delete_link(made)
+        raise
+
+
+def _settle(routes: RouteSocket, index: int, needed: Macvlan, noted: tuple[int, int] | None) -> None:
+    """Its settings, those below it, and last the mark: what bears it is complete."""
     before = (noted or (_read(needed.parent, _BELOW[0]), _read(needed.parent, _BELOW[1]))) if needed.quiet else None
-    routes.set_alias(links[needed.name].index, alias_of(before))
     for key, value in OWN4:
         _write("ipv4", needed.name, key, value)
     for key, value in OWN6:
@@ -48,6 +58,7 @@ def make(routes: RouteSocket, needed: Macvlan, noted: tuple[int, int] | None) ->
         for key, value in zip(_BELOW, QUIET, strict=True):
             if _read(needed.parent, key) < value:
                 _write("ipv4", needed.parent, key, value)
+    routes.set_alias(index, alias_of(before))
 
 
 def restore(parent: str, before: tuple[int, int]) -> None:

@@ -76,10 +76,9 @@ def fault(config: VrrpInstance, sight: Sight) -> str:
     """Why the instance cannot have its virtual MAC; empty: it can."""
     if not config.virtual_mac:
         return ""
-    there = sight.interfaces.get(config.virtual_mac)
-    if there is None:
+    needed, there = _macvlan(config), sight.interfaces.get(config.virtual_mac)
+    if there is None or (fits(needed, there, sight) and not is_ours(there)):
         return f"interface {config.virtual_mac} could not be made"
-    needed = _macvlan(config)
     if fits(needed, there, sight):
         return ""
     return (

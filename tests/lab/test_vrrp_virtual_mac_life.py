@@ -25,7 +25,7 @@ __all__ = ["scene"]  # the fixture
 
 
 def test_a_killed_process_resumes_and_the_address_never_goes(scene: Scene) -> None:
-    lb1, lb2 = scene.pair()
+    lb1, lb2 = scene.pair(1.0)  # a process takes a while to start where many share a processor
     index = lb1.host.read("/sys/class/net/vrrpf/ifindex")
     for _ in range(2):
         lb1.end(signal.SIGKILL)
@@ -136,3 +136,19 @@ def test_an_instance_whose_interface_is_not_tracked_serves_without_it(scene: Sce
     lb1.director.configure(*instances(150))
     for name in ("four", "six"):
         lb1.wait(Role.INITIALIZE, Cause.LINK_DOWN, name=name)
+
+
+def test_what_cannot_be_set_up_is_told_and_taken_away_again(scene: Scene) -> None:
+    """As in a container with a read-only /proc/sys. As it is by default, every interface would answer for the address."""
+    host = scene.world["lb1"]
+    host.run(["mount", "-o", "bind", "/proc/sys", "/proc/sys"])
+    host.run(["mount", "-o", "remount,bind,ro", "/proc/sys"])
+    lb1 = scene.balancer("lb1", 200)
+    for name, interface in (("four", "vrrpf"), ("six", "vrrps")):
+        lb1.wait(Role.INITIALIZE, name=name)
+        assert lb1.status(name).fault == f"interface {interface} could not be made"
+    assert lb1.log().count("virtual_mac_not_made") == 2
+    assert "vrrp" not in host.run(["ip", "-o", "link"]).stdout
+    host.run(["umount", "/proc/sys"])
+    serves(lb1)
+    scene.sees_virtual()

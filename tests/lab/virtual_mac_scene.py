@@ -74,7 +74,7 @@ for family in (socket.AF_INET, socket.AF_INET6):
 """
 
 
-def instances(priority: int) -> tuple[VrrpInstance, VrrpInstance]:
+def instances(priority: int, interval: float = 0.2) -> tuple[VrrpInstance, VrrpInstance]:
     def instance(name: str, address: str, prefix_length: int) -> VrrpInstance:
         return VrrpInstance(
             name=name,
@@ -83,7 +83,7 @@ def instances(priority: int) -> tuple[VrrpInstance, VrrpInstance]:
             priority=priority,
             version=3,
             addresses=(VirtualAddress(address, prefix_length, "eth0"),),
-            advertisement_interval=0.2,
+            advertisement_interval=interval,
             virtual_mac=f"vrrp{name[0]}",
         )
 
@@ -97,14 +97,14 @@ class Scene:
         self.world, self.stack = world, stack
         self.client = world["client"]
 
-    def balancer(self, name: str, priority: int) -> Balancer:
-        made = Balancer(self.world[name], *instances(priority))
+    def balancer(self, name: str, priority: int, interval: float = 0.2) -> Balancer:
+        made = Balancer(self.world[name], *instances(priority, interval))
         self.stack.callback(made.director.close)
         made.start()
         return made
 
-    def pair(self) -> tuple[Balancer, Balancer]:
-        lb1, lb2 = self.balancer("lb1", 200), self.balancer("lb2", 100)
+    def pair(self, interval: float = 0.2) -> tuple[Balancer, Balancer]:
+        lb1, lb2 = self.balancer("lb1", 200, interval), self.balancer("lb2", 100, interval)
         serves(lb1)
         stands_by(lb2)
         return lb1, lb2

@@ -10,6 +10,7 @@ import pytest
 
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.runtime.vrrp_held import HeldFile
+from lvsd.runtime.vrrp_macs import AGAIN_SECONDS
 from lvsd.runtime.vrrp_routers import Routers
 from lvsd.vrrp import frames, packet
 from lvsd.vrrp.ip import open_packet
@@ -73,7 +74,7 @@ def test_ipv6_addresses_alone_ask_nothing_of_arp() -> None:
         (replace(OURS, parent=0), "interface vrrp.51 exists and is no macvlan"),
         (replace(OURS, parent=3), "interface vrrp.51 exists and is no macvlan"),
         (replace(OURS, mac=ETH0.mac), "with the MAC 00:00:5e:00:01:33: remove it"),
-        (replace(OURS, alias=""), ""),
+        (replace(OURS, alias=""), "interface vrrp.51 could not be made"),
     ],
 )
 def test_a_strangers_interface_is_a_fault(there: Interface | None, text: str) -> None:
@@ -247,12 +248,18 @@ def test_one_of_ours_for_another_virtual_router_is_made_anew(machine: Machine) -
 def test_what_cannot_be_made_is_told_once_and_tried_again(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.network.refusing = True
     machine.configure(CONFIG)
-    machine.routers.look(1.0)
     assert machine.status().fault == "interface vrrp.51 could not be made"
+    machine.network.refusing = False
+    machine.routers.look(1.0)  # its coming and going is news, which must not bring it back at once
+    assert machine.routers.wake_at == AGAIN_SECONDS
+    machine.network.refusing = True
+    machine.routers.wake(AGAIN_SECONDS)
+    assert machine.routers.wake_at == 2 * AGAIN_SECONDS
     assert capfd.readouterr().err.count("virtual_mac_not_made") == 1
     machine.network.refusing = False
-    machine.routers.look(2.0)
+    machine.routers.wake(2 * AGAIN_SECONDS)
     assert (machine.status().fault, machine.status().role) == ("", Role.BACKUP)
+    assert machine.routers.wake_at == 2 * AGAIN_SECONDS + TAKES_OVER_AT
 
 
 def test_one_removed_by_hand_comes_back_with_its_addresses(machine: Machine) -> None:
