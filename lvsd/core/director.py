@@ -230,6 +230,8 @@ def _worker(director: Director, event: WorkerCame | WorkerWent | VerdictsHeard |
             return _settled(suspicious, told, now)
         case VerdictsHeard(said, number):
             listening, message, answers = workers.heard(director, number, said, now)
+            if not message.verdicts:
+                return listening, tuple(answers)
             followed = (*answers, *monitor.lines(director, message))
             heard, changed = verdicts.heard(listening, message)
             heard, reweighed = speeds.heard(heard, message, now)
