@@ -120,8 +120,8 @@ def _expires(word: bytes) -> int:
     return int(word)
 
 
-Waiting = Mapping[tuple[str, int, str, int], int]
-"""Connections that wait for an answer, by virtual address and port, destination and its port."""
+Waiting = Mapping[tuple[str, int, str, int, int], int]
+"""Connections that wait for an answer, by virtual address and port, destination and its port, and seconds to go."""
 
 _HALF_OPEN = b" SYN_RECV"
 
@@ -131,7 +131,7 @@ def waiting(chunks: Iterable[bytes]) -> Waiting:
 
     Only lines in that state are looked at; those that read like none are left out.
     """
-    found: Counter[tuple[str, int, str, int]] = Counter()
+    found: Counter[tuple[str, int, str, int, int]] = Counter()
     rest = b""
     for chunk in chunks:
         text = rest + chunk
@@ -141,13 +141,13 @@ def waiting(chunks: Iterable[bytes]) -> Waiting:
     return found
 
 
-def _half_open(text: bytes, end: int) -> Iterator[tuple[str, int, str, int]]:
+def _half_open(text: bytes, end: int) -> Iterator[tuple[str, int, str, int, int]]:
     at = text.find(_HALF_OPEN, 0, end)
     while at >= 0:
         stop = text.find(b"\n", at, end)
         try:
             one = parse(text[text.rfind(b"\n", 0, at) + 1 : stop])
-            yield one.virtual, one.virtual_port, one.destination, one.destination_port
+            yield one.virtual, one.virtual_port, one.destination, one.destination_port, one.expires
         except NetlinkError:
             pass
         at = text.find(_HALF_OPEN, stop, end)

@@ -1,10 +1,11 @@
 """What clients' packets tell of a real server: whether it answers anybody. Pure.
 
 With direct routing and tunnels IPVS sees the clients' half alone. Of a connection that is never answered that is the
-SYN and its repeats: packets of a SYN's size, and none of it ever becomes an active connection (ESTABLISHED needs the
-client's ACK; net/netfilter/ipvs/ip_vs_proto_tcp.c, the table of IP_VS_DIR_INPUT_ONLY). Small packets of short
-conversations may look like that in the counters, so the connection table has the last word: as many connections wait in
-SYN_RECV as were made. With masquerading the server's half is seen, and nothing from it is proof enough.
+SYN and its repeats: packets of a SYN's size. Those of a short conversation are no larger on average (and the kernel
+counts connections that wait in SYN_RECV among the active ones), so where the counters leave a doubt the connection
+table has the last word: as many connections wait in SYN_RECV, which a client's ACK would have ended
+(net/netfilter/ipvs/ip_vs_proto_tcp.c, the table of IP_VS_DIR_INPUT_ONLY), as were made. With masquerading the server's
+half is seen, and nothing from it is proof enough.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from config.pool_rules import Passive
 
 SYN_BYTES = (48, 68)  # of IPv4: headers of 40, and the options that systems send with a SYN
 IPV6_MORE = 20  # bytes of header
+SYN_RECV_SECONDS = 60.0  # how long a connection waits in that state from its last packet (tcp_timeouts)
 WAITING_SHARE = 0.9  # of the new connections must wait for an answer: the oldest may be gone
 SPAN_LEAST, SPAN_MOST = 0.75, 2.0  # windows between two samples that are compared
 SAMPLES_KEPT = 4
@@ -31,7 +33,6 @@ class Sample:
     packets_in: int
     packets_out: int
     bytes_in: int
-    active: int
 
 
 class Finding(Enum):
@@ -91,7 +92,7 @@ def _compared(rule: Passive, before: Sample, after: Sample, *, masquerade: bool,
         went_on = after.packets_out > before.packets_out
     else:
         mean = (after.bytes_in - before.bytes_in) / packets - (IPV6_MORE if ipv6 else 0)
-        went_on = after.active > before.active or not SYN_BYTES[0] <= mean <= SYN_BYTES[1]
+        went_on = not SYN_BYTES[0] <= mean <= SYN_BYTES[1]
     if went_on:
         return Seen(Finding.ANSWERED, connections)
     if connections < rule.connections:

@@ -149,12 +149,15 @@ def _settled(virtual: VirtualService, found: dict[str, Seen], table: Waiting) ->
 
 
 def _waiting_for(virtual: VirtualService, real: RealServer, table: Waiting) -> int:
+    """So many whose last packet is of the last window: others may have been given up while all was bad."""
+    window = virtual.rules.passive.window if virtual.rules.passive is not None else 0.0
     endpoint = virtual.virtual
     wanted = (endpoint.address, endpoint.port) if isinstance(endpoint, VirtualEndpoint) else None
     return sum(
         number
-        for (address, port, destination, destination_port), number in table.items()
-        if destination == real.address
+        for (address, port, destination, destination_port, left), number in table.items()
+        if left >= passive.SYN_RECV_SECONDS - window - 1.0
+        and destination == real.address
         and real.port in (0, destination_port)
         and (wanted is None or (address == wanted[0] and wanted[1] in (0, port)))
     )
@@ -167,7 +170,7 @@ def _is_ipv6(virtual: VirtualService) -> bool:
 
 def _sample(status: DestinationStatus, now: float) -> Sample:
     stats = status.stats
-    return Sample(now, stats.connections, stats.packets_in, stats.packets_out, stats.bytes_in, status.active)
+    return Sample(now, stats.connections, stats.packets_in, stats.packets_out, stats.bytes_in)
 
 
 def _connections(status: ServiceStatus) -> dict[DestinationKey, Connections]:

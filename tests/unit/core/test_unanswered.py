@@ -178,11 +178,11 @@ def test_it_is_shown() -> None:
 
 
 def samples(
-    connections: int, packets: int, size: float, *, active: int = 0, packets_out: int = 0, span: float = 5.0
+    connections: int, packets: int, size: float, *, packets_out: int = 0, span: float = 5.0
 ) -> tuple[Sample, ...]:
-    begin = Sample(100.0, 1000, 5000, 7, 900_000, 3)
+    begin = Sample(100.0, 1000, 5000, 7, 900_000)
     return begin, Sample(
-        100.0 + span, 1000 + connections, 5000 + packets, 7 + packets_out, 900_000 + int(packets * size), 3 + active
+        100.0 + span, 1000 + connections, 5000 + packets, 7 + packets_out, 900_000 + int(packets * size)
     )
 
 
@@ -191,10 +191,8 @@ def samples(
     [
         (samples(10, 25, 60), Finding.DOUBTFUL),  # SYNs and their repeats
         (samples(10, 10, 52), Finding.DOUBTFUL),  # a system that sends fewer options
-        (samples(10, 25, 60, active=-3), Finding.DOUBTFUL),  # old connections end meanwhile
         (samples(9, 25, 60), QUIET),
         (samples(0, 0, 0), QUIET),
-        (samples(10, 25, 60, active=1), ANSWERED),
         (samples(10, 60, 90), ANSWERED),  # conversations
         (samples(10, 10, 40), ANSWERED),  # bare SYNs: no system's
         (samples(1, 6, 90), ANSWERED),

@@ -99,6 +99,7 @@ class Traffic:
         self.dead = dead
         self.reads = 0
         self.tables = 0
+        self.left = 58
 
     def read_status(self, key: ServiceKey | None = None) -> tuple[ServiceStatus, ...]:
         assert key is not None
@@ -111,9 +112,13 @@ class Traffic:
         stats = Stats(made, packets, 0, packets * (60 if address == self.dead else 100))
         return DestinationStatus(Destination(DestinationKey(address, 80), 3, 1), stats=stats)
 
-    def waiting(self) -> dict[tuple[str, int, str, int], int]:
+    def waiting(self) -> dict[tuple[str, int, str, int, int], int]:
         self.tables += 1
-        return {("1.1.1.12", 80, self.dead, 80): 10 * self.reads}
+        return {
+            ("1.1.1.12", 80, self.dead, 80, self.left): 10 * self.reads,
+            ("1.1.1.12", 81, self.dead, 80, 59): 1000,
+            ("1.1.1.12", 80, "1.1.1.18", 80, 53): 1000,
+        }
 
 
 def watched(kernel: Traffic, looks: int) -> list[Event]:
@@ -143,6 +148,12 @@ def test_clients_that_wait_are_found_and_told() -> None:
     found = {names[0]: Seen(Finding.UNANSWERED, 20), names[1]: Seen(Finding.ANSWERED, 20)}
     assert heard == [ClientsSeen({service_key(PASSIVE.virtual): found})] * 2
     assert (kernel.reads, kernel.tables) == (4, 2)
+
+
+def test_connections_that_were_given_up_before_are_no_sign() -> None:
+    kernel = Traffic(dead=A)
+    kernel.left = 53
+    assert watched(kernel, 4) == []
 
 
 def test_where_all_are_answered_nothing_is_told_and_no_connection_is_read() -> None:
