@@ -17,7 +17,7 @@ from tests.lab.world import World
 
 NETWORK = "lan"
 LB, SOURCE, RS1, VIP = "192.0.2.1", "192.0.2.9", "192.0.2.11", "192.0.2.100"
-SOURCE6, RS1_6 = "2001:db8::9", "2001:db8::11"
+LB6, SOURCE6, RS1_6 = "2001:db8::1", "2001:db8::9", "2001:db8::11"
 MARKED, MARKED6 = "192.0.2.77", "2001:db8::77"
 UNANSWERED, UNANSWERED6 = "192.0.2.8", "2001:db8::8"
 MARK, NOWHERE = 7, 9
@@ -31,7 +31,7 @@ LAN = Topology(
                 Attachment(
                     NETWORK,
                     tuple(f"{four}/24" for four in (LB, SOURCE, MARKED, UNANSWERED))
-                    + tuple(f"{six}/64" for six in ("2001:db8::1", SOURCE6, MARKED6, UNANSWERED6)),
+                    + tuple(f"{six}/64" for six in (LB6, SOURCE6, MARKED6, UNANSWERED6)),
                 ),
             ),
         ),
@@ -42,6 +42,7 @@ VERIFY = f"verify: true, ca_file: {certificates.CA}"
 STRICT = {
     # name: port, check, results without the header
     "nginx": (behind.HTTP, "type: http", {"garbled", "closed", "status"}),
+    "nginx_six": (behind.HTTP, f"type: http, source: '{LB6}'", {"garbled", "closed", "status"}),
     "nginx_tls": (behind.HTTPS, f"type: https, {VERIFY}", {"tls", "closed"}),
     "haproxy": (behind.FRONTEND, "type: http", {"closed"}),
     "dovecot_imap": (behind.IMAP, "type: imap", {"closed", "reply_timeout"}),
@@ -60,9 +61,10 @@ def config() -> str:
     for number, (name, (port, check, _)) in enumerate(STRICT.items()):
         for version in range(3):
             said = f", proxy_protocol: {version}" if version else ""
+            virtual, real = ("[2001:db8::100]", RS1_6) if name.endswith("_six") else (VIP, RS1)
             lines.append(
-                f"  {name}_{version}: {{virtual: '{VIP}:{1000 * (1 + version) + number}',"
-                f" check: {{{check}, port: {port}{said}}}, real_servers: [{RS1}]}}"
+                f"  {name}_{version}: {{virtual: '{virtual}:{1000 * (1 + version) + number}',"
+                f" check: {{{check}, port: {port}{said}}}, real_servers: ['{real}']}}"
             )
     return "\n".join(lines) + "\n"
 
@@ -77,17 +79,17 @@ DIALS = {
     "source_nobody": (RS1, f"type: http, {PLAIN}, source: 192.0.2.99", "inconclusive", ""),
     "mark": (RS1, f"type: http, {PLAIN}, mark: {MARK}", "ok", MARKED),
     "mark_six": (RS1_6, f"type: http, {PLAIN}, mark: {MARK}", "ok", MARKED6),
-    "mark_nowhere": (RS1, f"type: http, {PLAIN}, mark: {NOWHERE}", "unreachable", ""),
+    "mark_nowhere": (RS1, f"type: http, {PLAIN}, mark: {NOWHERE}", "inconclusive", ""),
     "time": (RS1, f"{NTP}, source: {SOURCE}", "ok", ""),
     "time_unanswered": (RS1, f"{NTP}, source: {UNANSWERED}", "reply_timeout", ""),
-    "time_nowhere": (RS1, f"{NTP}, mark: {NOWHERE}", "unreachable", ""),
+    "time_nowhere": (RS1, f"{NTP}, mark: {NOWHERE}", "inconclusive", ""),
     "ping": (RS1, f"type: ping, source: {SOURCE}, mark: {MARK}", "ok", ""),
     "ping_unanswered": (RS1, f"type: ping, source: {UNANSWERED}", "reply_timeout", ""),
-    "ping_nowhere": (RS1, f"type: ping, mark: {NOWHERE}", "unreachable", ""),
+    "ping_nowhere": (RS1, f"type: ping, mark: {NOWHERE}", "inconclusive", ""),
     "ping_nobody": (RS1, "type: ping, source: 192.0.2.99", "inconclusive", ""),
     "ping_six": (RS1_6, f"type: ping, source: '{SOURCE6}', mark: {MARK}", "ok", ""),
     "ping_six_unanswered": (RS1_6, f"type: ping, source: '{UNANSWERED6}'", "reply_timeout", ""),
-    "ping_six_nowhere": (RS1_6, f"type: ping, mark: {NOWHERE}", "unreachable", ""),
+    "ping_six_nowhere": (RS1_6, f"type: ping, mark: {NOWHERE}", "inconclusive", ""),
 }
 ROUTES = {
     "lb1": (
@@ -151,10 +153,20 @@ def test_who_stands_behind_a_proxy_is_healthy_with_the_header_and_not_without(wo
 def test_the_servers_see_the_balancer_and_no_client(world: World, balancer: Balancer) -> None:
     """Version 1 says that the balancer comes for itself; version 2 names nobody."""
     wait_until(
-        lambda: {"nginx_1", "nginx_2"} <= {name for name, found in results(balancer).items() if found == "ok"}, 40, "ok"
+        lambda: (
+            {"nginx_1", "nginx_2", "nginx_six_1", "nginx_six_2"}
+            <= {name for name, found in results(balancer).items() if found == "ok"}
+        ),
+        40,
+        "ok",
     )
     seen = {line for line in world["rs1"].read(behind.ACCESS).splitlines() if line.endswith(f"{behind.HTTP} /")}
-    assert seen >= {f'{LB} "{LB}" {behind.HTTP} /', f'{LB} "-" {behind.HTTP} /'}
+    assert seen >= {
+        f'{LB} "{LB}" {behind.HTTP} /',
+        f'{LB} "-" {behind.HTTP} /',
+        f'{LB6} "{LB6}" {behind.HTTP} /',
+        f'{LB6} "-" {behind.HTTP} /',
+    }
 
 
 def test_no_check_is_a_fault_to_the_mail_server(world: World, balancer: Balancer) -> None:

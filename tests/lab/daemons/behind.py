@@ -23,6 +23,7 @@ http {{
     access_log {ACCESS} who;
     server {{
         listen {HTTP} proxy_protocol;
+        listen [::]:{HTTP} proxy_protocol ipv6only=on;
         listen {HTTPS} ssl proxy_protocol;
         listen {PLAIN};
         listen [::]:{PLAIN} ipv6only=on;
