@@ -139,7 +139,7 @@ def test_an_instance_whose_interface_is_not_tracked_serves_without_it(scene: Sce
 
 
 def test_what_cannot_be_set_up_is_told_and_taken_away_again(scene: Scene) -> None:
-    """As in a container with a read-only /proc/sys. As it is by default, every interface would answer for the address."""
+    """As in a container with a read-only /proc/sys: unchanged, every interface would answer for the address."""
     host = scene.world["lb1"]
     host.run(["mount", "-o", "bind", "/proc/sys", "/proc/sys"])
     host.run(["mount", "-o", "remount,bind,ro", "/proc/sys"])
