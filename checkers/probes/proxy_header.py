@@ -1,7 +1,7 @@
 """The PROXY protocol's header of a check: what comes first on a connection that nobody is proxied over. Pure.
 
-Version 1 names the connection's own two ends, as the protocol's specification asks of health checks: some servers
-refuse its word UNKNOWN. Version 2 says LOCAL. So does HAProxy.
+Version 1 names the connection's own two ends, as the protocol's specification asks of health checks: Postfix
+refuses its word UNKNOWN. Version 2 says LOCAL. So does HAProxy.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Unhealthy
 from checkers.lean.way import lean
 from checkers.probes import dialling, echo
-from checkers.probes.dialling import ancillary
+from checkers.probes.dialling import ancillary, settle
 from checkers.probes.echo import Echoes
 from checkers.probes.failures import Stuck
 from checkers.probes.proxy_header import LOCAL, header
@@ -102,6 +102,14 @@ async def test_a_datagram_comes_from_the_source() -> None:
         assert isinstance(await found(NtpCheck(), sock.getsockname()[1], Dial(source=ELSEWHERE)), Healthy)
         asyncio.get_running_loop().remove_reader(sock)
     assert sources == [ELSEWHERE]
+
+
+@pytest.mark.parametrize(("family", "source"), [(socket.AF_INET, ELSEWHERE), (socket.AF_INET6, "::1")])
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_no_port_is_taken_before_the_peer_is_known(family: int, source: str, kind: int) -> None:
+    with socket.socket(family, kind) as sock:
+        settle(sock, Dial(source=source))
+        assert sock.getsockname()[:2] == (source, 0)
 
 
 @pytest.mark.parametrize("check", [TcpCheck(), NtpCheck()])
