@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from array import array
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from checkers.core.schedule import Rhythm, grain
 from checkers.probes.session import numeric
 from checkers.syn.batch import ASLEEP, NOT_OUT, TICK_SECONDS, Peer
 from checkers.syn.channel import PORTS, Channel, Line, line_to, peer_of
-from checkers.syn.packet import Form
+from checkers.syn.packet import NUMBERS, RST, Form
 
 ANSWERED = Healthy("SYN answered by SYN and ACK")
 
@@ -146,6 +147,12 @@ class Asker:
         except BlockingIOError:
             channel.send_elsewhere(self._form.fill(port, number), self._address)
         return port
+
+    def reset(self, our_port: int, number: int) -> None:
+        """End what the real server half opened, in place of the kernel, whose resets bear no mark and may go astray."""
+        if self.channel is not None:
+            with contextlib.suppress(OSError):  # it ends by itself some time
+                self.channel.send(self._form.fill(our_port, (number + 1) % NUMBERS, RST), self._address)
 
     def lose_way(self) -> None:
         """Look before the next probe: the address it leaves from may be this machine's no more."""

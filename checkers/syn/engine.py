@@ -23,7 +23,7 @@ from checkers.syn.asker import ANSWERED, Asker
 from checkers.syn.batch import NOT_OUT, TICK_SECONDS, Batch
 from checkers.syn.channel import Channel, Line, Objection
 from checkers.syn.mailbox import PACKETS
-from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS
+from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS, SYN
 
 PROBES_A_TURN = 256  # then answers are read, and the loop's others have their turn
 MANY = 8  # probes of a turn after which nobody wakes for the first answer
@@ -174,6 +174,8 @@ class Engine:
             if asker is None:
                 self.strays += 1
                 continue
+            if channel.line.mark and flags & SYN:
+                asker.reset(our_port, number - 1)
             came_at = moment - since
             if not asker.asked_at <= came_at <= now:  # a clock was set
                 came_at = now if came_at > now else asker.asked_at

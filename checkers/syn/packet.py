@@ -34,7 +34,7 @@ _QUOTE = struct.Struct("!HHI")  # two ports, sequence number: all that an ICMP e
 _PLAIN_4 = 0x45  # version 4, no options
 _SHORTEST_IPV4_BYTES = 20
 _TCP_BYTES = 20
-_FLAGS = (_TCP.size // 4) << 12 | SYN
+_LENGTH = (_TCP.size // 4) << 12
 _WINDOW = 64240
 _SEGMENT_4, _SEGMENT_6 = 1460, 1440  # what every host that speaks over Ethernet says
 _SEGMENT_OPTION = 0x0204 << 16  # kind 2, 4 bytes
@@ -72,16 +72,16 @@ class Form:
         self._at = len(head)
         self._port = port
         self._segment = _SEGMENT_OPTION | (_SEGMENT_6 if six else _SEGMENT_4)
-        blank = _TCP.pack(0, port, 0, 0, _FLAGS, _WINDOW, 0, 0, self._segment)
+        blank = _TCP.pack(0, port, 0, 0, _LENGTH, _WINDOW, 0, 0, self._segment)
         self._sum = _words(source + target + _PSEUDO.pack(TCP, _TCP.size) + blank)
 
-    def fill(self, our_port: int, number: int) -> bytearray:
-        """The packet of one probe; the same buffer each time."""
-        total = self._sum + our_port + (number >> 16) + (number & 0xFFFF)
+    def fill(self, our_port: int, number: int, flags: int = SYN) -> bytearray:
+        """The packet of one probe, or with RST the one that ends it; the same buffer each time."""
+        total = self._sum + our_port + (number >> 16) + (number & 0xFFFF) + flags
         total = (total & 0xFFFF) + (total >> 16)
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
         _TCP.pack_into(
-            self.bytes, self._at, our_port, self._port, number, 0, _FLAGS, _WINDOW, checksum, 0, self._segment
+            self.bytes, self._at, our_port, self._port, number, 0, _LENGTH | flags, _WINDOW, checksum, 0, self._segment
         )
         return self.bytes
 

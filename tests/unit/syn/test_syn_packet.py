@@ -16,6 +16,7 @@ from checkers.syn.packet import (
     ANSWERS,
     NAME_BYTES,
     REFUSED,
+    RST,
     STRIDE,
     Form,
     Malformed,
@@ -58,6 +59,17 @@ def verifies(covered: bytes) -> bool:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total == 0xFFFF
+
+
+def test_a_reset_differs_in_its_flag_alone() -> None:
+    form = Form(bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 80)
+    syn, reset = IP(bytes(form.fill(40000, 7))), IP(bytes(form.fill(40000, 7, RST)))
+    assert (syn[TCP].flags, reset[TCP].flags) == ("S", "R")
+    for packet in (syn, reset):
+        checksum = packet[TCP].chksum
+        packet.len = len(packet)
+        del packet[TCP].chksum
+        assert IP(bytes(packet))[TCP].chksum == checksum
 
 
 def test_a_form_is_filled_again_and_again() -> None:
