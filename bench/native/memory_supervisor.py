@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lvsd.runtime import supervisor
+from lvsd.runtime.children import Child
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DIRECTOR = (
@@ -15,7 +16,7 @@ DIRECTOR = (
 )
 
 
-def _children(arguments: argparse.Namespace, real=supervisor.children_of) -> list[supervisor.Child]:  # type: ignore[no-untyped-def] # noqa: ANN001
+def _children(arguments: argparse.Namespace, real=supervisor.children_of) -> list[Child]:  # type: ignore[no-untyped-def] # noqa: ANN001
     children = list(real(arguments))
     for child in children:
         if "lvsd.runtime.director_process" in child.command:

@@ -21,15 +21,15 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import IO
 
 from lvsd.core.crew import name_of, read_orders
-from lvsd.core.respawn import Record, ended, started
+from lvsd.core.respawn import ended, started
+from lvsd.runtime.children import Child, is_checker, spawn
 from lvsd.runtime.journal import tell
-from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV, PERMANENT_EXIT, name_process
+from lvsd.runtime.process import PERMANENT_EXIT, name_process
 
 START_LIMIT_SECONDS = 60.0  # without READY that long, a process is taken for hung
 HANG_LIMIT_SECONDS = 20.0  # without ALIVE that long, too
@@ -39,30 +39,6 @@ VRRP_STOP_SECONDS = 2.0
 STOP_SECONDS = 5.0
 NOTIFY_STOP_SECONDS = 7.0  # more than it takes to finish: it has limits of its own
 NOTICE_LIMIT_BYTES = 4096
-
-
-@dataclass
-class Child:
-    """One process: how it is started, how it fares."""
-
-    name: str
-    command: tuple[str, ...]
-    told_of_restart: bool = False  # whether it takes --restarted: its predecessor died, the service never stopped
-    vital: bool = True  # the service is not ready without it, and ends when it can never work
-    process: subprocess.Popen[bytes] | None = None
-    notify: int = -1  # our end of its notify pipe
-    record: Record = field(default_factory=Record)
-    start_at: float | None = 0.0  # when to start it; None: it runs or must not
-    ready: bool = False
-    ever_ready: bool = False
-    reload_owed: bool = False  # a SIGHUP came before it could take one
-    heard_at: float = 0.0
-    end_by: float | None = None  # it is surplus, and has until then to end
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and has not been seen to end."""
-        return self.process is not None
 
 
 class Supervisor:
@@ -312,31 +288,6 @@ class Supervisor:
             self._close_notify(child)
             child.process = None
         return good
-
-
-def is_checker(child: Child) -> bool:
-    """Whether it is one of the workers."""
-    return child.name.startswith("checker")
-
-
-def spawn(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a child: the process, and our end of its notify pipe. Raises OSError.
-
-    It gets a process group of its own: Ctrl-C at a terminal reaches us alone, and the end keeps its order.
-    """
-    ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    environment = {**os.environ, NOTIFY_ENV: str(theirs), PARENT_ENV: str(os.getpid())}
-    environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
-    try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env=environment, pass_fds=(theirs,), process_group=0
-        )
-    except OSError:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
-    return process, ours
 
 
 def sd_notify(message: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,3 +197,21 @@ async def test_results_are_heard_and_what_is_none_ends_the_connection(path: Path
     link.close()
     connection.close()
     listener.close()
+
+
+async def test_which_process_it_is_and_whether_it_is_there_is_known(path: Path) -> None:
+    link = NotifyLink(path)
+    link.tick()
+    assert link.row(time.monotonic()) is None
+    with bind_unix(path, socket.SOCK_SEQPACKET, 0o600) as listener:
+        link.tick()
+        row = link.row(time.monotonic())
+        assert row is not None
+        assert (row.name, row.pid, row.connected) == ("notify", os.getpid(), True)
+        accepted(listener).close()
+        async with asyncio.timeout(5):
+            while (row := link.row(time.monotonic())) is not None and row.connected:
+                await asyncio.sleep(0.01)
+    assert row is not None
+    assert row.pid == os.getpid()
+    link.close()
