@@ -1,99 +1,23 @@
-"""One check of the lean engine, from probe to probe, and what all of them share."""
+"""One check of the lean engine, from probe to probe."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections import deque
-from collections.abc import Callable
 
-from checkers.core.books import CONNECT, FIRST_BYTE, TLS, Books, Histogram
+from checkers.core.books import CONNECT, FIRST_BYTE, TLS, Books
 from checkers.core.course import Course, course
-from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Outcome
 from checkers.core.schedule import grain
 from checkers.lean.call import CONNECTED, Call, Dial
-from checkers.lean.knock import Knocks
-from checkers.lean.reactor import Reactor
+from checkers.lean.engine import Engine
 from checkers.lean.way import CONNECTION, manner_of, secured_of
 from checkers.lean.wheel import ASLEEP, TICK_SECONDS
 from checkers.probes.attempt import STALLED_SHARE
 from checkers.probes.failures import Stage, Stuck, a_fault, outcome_of
 from checkers.probes.session import numeric
 
-CALLS_AT_ONCE = 4096  # so many may hang until their timeout before others have to wait
 HURRY_SECONDS = 0.5  # who was probed so lately is not hurried
-
-Probed = Callable[[str, bool], None]
-"""A check of that identity was probed, and whether the director must hear of it at once."""
-
-Crashed = Callable[[str, Exception], None]
-"""A fault of our own code came up in the probe of that check."""
-
-
-class Engine:
-    """What all checks of the engine share."""
-
-    def __init__(
-        self, on_probed: Probed, crashed: Crashed, stalled: Callable[[], float], hosts: Hosts | None = None
-    ) -> None:
-        """`stalled`: the seconds in which the loop did not turn, so far."""
-        self.hosts = hosts or Hosts()
-        self.reactor = Reactor()
-        self.knocks = Knocks(self.reactor, asyncio.get_running_loop().call_later)
-        self.on_probed = on_probed
-        self.stalled = stalled
-        self.crashed = crashed
-        self.lateness = Histogram()  # how long after its moment each probe began
-        self.running = 0
-        self._waiting: deque[Runner] = deque()
-        self._admitting = False
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def admit(self, runner: Runner) -> bool:
-        """Whether there is room for one more call, at its address and at all. Who finds none waits in a row."""
-        if not runner.placed and not runner.host.take(runner):
-            runner.queued = True
-            return False
-        runner.placed = True
-        if self.running >= CALLS_AT_ONCE:
-            runner.queued = True
-            self._waiting.append(runner)
-            return False
-        self.running += 1
-        self._idle.clear()
-        return True
-
-    async def idle(self) -> None:
-        """Until no call is out."""
-        await self._idle.wait()
-
-    def release(self, runner: Runner) -> None:
-        """A call is over: the next may begin."""
-        self.running -= 1
-        if not self.running:
-            self._idle.set()
-        runner.leave()
-        if self._waiting:
-            self._turns()
-
-    def next(self, runner: Runner) -> None:
-        """It has a place at its address: it is its turn as soon as there is room."""
-        self._waiting.append(runner)
-        self._turns()
-
-    def _turns(self) -> None:
-        """Those that end at once make no recursion."""
-        if self._admitting:
-            return
-        self._admitting = True
-        try:
-            while self._waiting and self.running < CALLS_AT_ONCE:
-                self._waiting.popleft().turn(self.reactor.now())
-        finally:
-            self._admitting = False
 
 
 class Runner:

@@ -15,7 +15,8 @@ from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
 from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck, Verdict
-from checkers.lean.runner import Crashed, Engine, Probed, Runner
+from checkers.lean.engine import Crashed, Engine, Probed
+from checkers.lean.runner import Runner
 
 
 class LeanWatch:

@@ -17,7 +17,8 @@ from checkers.core.health import unproven
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Outcome
 from checkers.core.schedule import Rhythm
-from checkers.lean.runner import Engine, Runner
+from checkers.lean.engine import Engine
+from checkers.lean.runner import Runner
 from checkers.lean.way import lean
 from checkers.probes.attempt import Finding, attempt
 from checkers.probes.memory import Memory

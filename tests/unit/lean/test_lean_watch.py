@@ -12,6 +12,7 @@ import pytest
 from checkers.core.messages import AssignedCheck, State, Target, Verdict
 from checkers.core.outcome import Inconclusive, Reason, Unhealthy
 from checkers.lean import call as call_module
+from checkers.lean import engine as engine_module
 from checkers.lean import knock as knock_module
 from checkers.lean import runner as runner_module
 from checkers.lean.watch import LeanWatch
@@ -140,7 +141,7 @@ async def test_a_check_is_never_out_twice_even_when_replaced() -> None:
 
 
 async def test_so_many_are_out_at_once_and_everybody_has_his_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "CALLS_AT_ONCE", 3)
+    monkeypatch.setattr(engine_module, "CALLS_AT_ONCE", 3)
     out: set[int] = set()
     async with a_world() as world, servers.serving(servers.silent) as port:
         names = [f"c{number}" for number in range(12)]
@@ -163,7 +164,7 @@ async def test_many_that_end_at_once_when_there_is_room_make_no_recursion(monkey
         else:
             begin(call, now)
 
-    monkeypatch.setattr(runner_module, "CALLS_AT_ONCE", 1)
+    monkeypatch.setattr(engine_module, "CALLS_AT_ONCE", 1)
     monkeypatch.setattr(call_module.Call, "begin", begin_or_end)
     async with a_world() as world, servers.serving(servers.silent) as port:
         world.watch.assign([check("a", port, PopCheck(), Timing(0.02, 1.5))])
@@ -210,7 +211,7 @@ async def test_a_fault_before_the_call_stops_nobody_and_keeps_no_place(monkeypat
     def fault(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(runner_module, "CALLS_AT_ONCE", 1)
+    monkeypatch.setattr(engine_module, "CALLS_AT_ONCE", 1)
     async with a_world() as world, servers.serving(servers.silent) as port:
         monkeypatch.setattr(runner_module, "secured_of", fault)
         world.watch.assign([check(name, port) for name in ("a", "b", "c")])
