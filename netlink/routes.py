@@ -9,8 +9,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from socket import inet_ntop  # bytes to text, no socket
+from socket import inet_ntop, inet_pton  # bytes to text and back, no socket
 
 from netlink.family import Family
 from netlink.wire import Attributes, Message, attribute, attributes, garbled, number
@@ -35,13 +34,15 @@ _WHOLE = 0xFFFFFFFF
 
 
 @cache
-def _parsed(prefix: str) -> IPv4Network | IPv6Network:
-    return ip_network(prefix)  # a table's dump asks thousands of times
+def _parsed(prefix: str) -> tuple[bytes, int]:
+    """Address and length, once: a table's dump asks for them thousands of times."""
+    address, _, length = prefix.partition("/")
+    return inet_pton(Family.INET6 if ":" in address else Family.INET, address), int(length)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What a route leads to: `prefix` as `192.0.2.0/24`, in table `table`. Raises ValueError for no prefix."""
+    """What a route leads to: `prefix` in canonical form, as `192.0.2.0/24`, in table `table`."""
 
     prefix: str
     table: int = MAIN_TABLE
@@ -54,12 +55,12 @@ class Destination:
     @property
     def length(self) -> int:
         """The prefix's length."""
-        return _parsed(self.prefix).prefixlen
+        return _parsed(self.prefix)[1]
 
     @property
     def packed(self) -> bytes:
         """The prefix's address."""
-        return _parsed(self.prefix).network_address.packed
+        return _parsed(self.prefix)[0]
 
 
 @dataclass(frozen=True, slots=True)

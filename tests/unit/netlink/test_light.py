@@ -11,8 +11,9 @@ FORBIDDEN = ("asyncio", "pyroute2", "yaml", "ssl", "logging", "ipaddress", "subp
 
 
 def test_what_route_socket_does_not_load() -> None:
-    program = f"import sys; sys.path.append({CHECKOUT!r}); import netlink.route_socket; print(*sys.modules)"
+    ours = "netlink.route_socket, netlink.route_watch"
+    program = f"import sys; sys.path.append({CHECKOUT!r}); import {ours}; print(*sys.modules)"
     bare = [sys.executable, "-I", "-S", "-c", program]  # without what site and the editable installation load
     run = subprocess.run(bare, check=True, capture_output=True, text=True, timeout=60)
-    assert "netlink.route_socket" in run.stdout.split()
+    assert {"netlink.route_socket", "netlink.route_watch"} <= set(run.stdout.split())
     assert set(run.stdout.split()).isdisjoint(FORBIDDEN)
