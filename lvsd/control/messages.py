@@ -215,7 +215,9 @@ class ServiceRow(msgspec.Struct, frozen=True):
 
 
 class ProcessRow(msgspec.Struct, frozen=True):
-    """One process of ours. `age` tells since when it is connected, or gone; `probes`, how many a worker runs."""
+    """One process of ours. `age` tells since when it is connected, or gone (a process id of 0: it was never there);
+    `probes`, how many a worker runs.
+    """
 
     name: str
     pid: int

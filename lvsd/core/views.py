@@ -43,7 +43,7 @@ from lvsd.core.identity import check_id, endpoint_text, service_key, virtual_tex
 from lvsd.core.override_views import mark
 from lvsd.core.quorum import floor_action
 from lvsd.core.slow_start import STEPS
-from lvsd.core.state import Director
+from lvsd.core.state import Director, Worker
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
 from lvsd.vrrp.messages import LATENESS_BOUNDS_SECONDS, InstanceStatus, Lateness
@@ -254,12 +254,14 @@ def _age(moment: float | None, now: float) -> float | None:
     return None if moment is None else now - moment
 
 
+def _worker(number: int, worker: Worker, now: float) -> ProcessRow:
+    pid = worker.hello.pid if worker.hello is not None else 0
+    return ProcessRow(name_of(number), pid, worker.connected, now - worker.changed_at, worker.probes)
+
+
 def _processes(director: Director, now: float) -> tuple[ProcessRow, ...]:
     vrrp = director.vrrp
-    rows = [
-        ProcessRow(name_of(number), hello.pid, worker.connected, now - worker.changed_at, worker.probes)
-        for number, worker, hello in workers.seen(director.workers)
-    ]
+    rows = [_worker(number, worker, now) for number, worker in workers.seen(director.workers)]
     if vrrp.status is not None:
         rows.append(ProcessRow("vrrp", vrrp.status.pid, vrrp.connected, now - vrrp.changed_at))
     return tuple(rows)

@@ -26,11 +26,11 @@ SPARE_VERDICTS = 2000.0
 Change = tuple[Director, list[Effect]]
 
 
-def seen(workers: Workers) -> Iterator[tuple[int, Worker, Hello]]:
-    """Those that have come at any time, the raw one last; surplus ones only while they are there."""
+def seen(workers: Workers) -> Iterator[tuple[int, Worker]]:
+    """Those that are to be there or are, the raw one last."""
     for number, worker in sorted(workers.known.items(), key=lambda item: (item[0] == RAW_WORKER, item[0])):
-        if worker.hello is not None and (worker.connected or takes_part(workers, number)):
-            yield number, worker, worker.hello
+        if worker.connected or takes_part(workers, number):
+            yield number, worker
 
 
 def missing(workers: Workers) -> Iterator[str]:
@@ -55,13 +55,13 @@ def configured(director: Director, now: float) -> Change:
     all_wanted = range(1, wanted + 1)
     here = {*workers.sharing, *_connected(workers)}
     sharing = tuple(number for number in all_wanted if number in here) or tuple(all_wanted)
-    expected = {number: Worker(heard_at=now) for number in sharing if number not in workers.known}
+    expected = (number for number in (*all_wanted, *((RAW_WORKER,) if raw else ())) if number not in workers.known)
     changed = replace(
         workers,
         wanted=wanted,
         raw=raw,
         sharing=sharing,
-        known={**workers.known, **expected},
+        known={**workers.known, **{number: Worker(changed_at=now, heard_at=now) for number in expected}},
         kept=max(wanted, workers.kept),
         kept_until=now + MOVE_SECONDS,
     )

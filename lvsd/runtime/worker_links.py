@@ -26,7 +26,9 @@ from lvsd.runtime.unix_socket import peer_pid, peer_uid
 
 UNNAMED_LIMIT = 8  # connections without a Hello
 HELLO_SECONDS = 5.0  # until which it must come
-AGAIN_SECONDS = 0.25  # a worker that comes back waits longer
+AGAIN_SECONDS = 0.25  # a worker that comes back waits longer; one that comes again and again, twice as long each time
+AGAIN_LIMIT_SECONDS = 8.0
+CALM_SECONDS = 10.0  # who stayed that long begins anew
 
 
 class WorkerLinks:
@@ -52,7 +54,7 @@ class WorkerLinks:
         self._unnamed: dict[PacketPeer, tuple[int, asyncio.TimerHandle]] = {}
         self._names: dict[PacketPeer, int] = {}
         self._peers: dict[int, PacketPeer] = {}
-        self._came_at: dict[int, float] = {}
+        self._visits: dict[int, tuple[float, float]] = {}  # when it came last, after how long it may again
         self._troubles = Sparingly()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._accept)
@@ -131,19 +133,24 @@ class WorkerLinks:
 
         A worker that died has left; one that hangs is killed by the supervisor, and leaves then.
         """
-        again = time.monotonic() - self._came_at.get(hello.worker, -AGAIN_SECONDS) < AGAIN_SECONDS
+        came_at, pause = self._visits.get(hello.worker, (0.0, 0.0))
         return (
             RAW_WORKER <= hello.worker <= WORKERS_LIMIT
             and hello.pid == self._unnamed[peer][0]
             and hello.worker not in self._peers
-            and not again
+            and time.monotonic() - came_at >= pause
         )
 
     def _name(self, peer: PacketPeer, hello: Hello) -> None:
         self._unnamed.pop(peer)[1].cancel()
         self._names[peer], self._peers[hello.worker], self._asked[hello.worker] = hello.worker, peer, 0
-        self._came_at[hello.worker] = time.monotonic()
+        self._visited(hello.worker, time.monotonic())
         self._came(hello)
+
+    def _visited(self, number: int, now: float) -> None:
+        came_at, pause = self._visits.get(number, (-CALM_SECONDS, 0.0))
+        calm = now - came_at >= CALM_SECONDS
+        self._visits[number] = now, AGAIN_SECONDS if calm else min(AGAIN_LIMIT_SECONDS, 2 * pause)
 
     def _ended(self, peer: PacketPeer) -> None:
         waiting = self._unnamed.pop(peer, None)

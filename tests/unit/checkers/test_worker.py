@@ -24,8 +24,11 @@ from checkers.core.messages import (
     Assign,
     AssignedCheck,
     Hello,
+    Hurry,
+    Resend,
     State,
     Target,
+    ToWorker,
     Verdict,
     Verdicts,
     decode_from_worker,
@@ -71,6 +74,7 @@ class Director:
         self.generation = -1
         self.known: dict[str, Verdict] = {}
         self.sizes: list[int] = []
+        self.numbers: list[int] = []
         self._connection: socket.socket | None = None
         self._listener: socket.socket | None = None
         self.listen()
@@ -100,6 +104,10 @@ class Director:
         for part, some in enumerate(parts):
             self._connection.send(encode(Assign(generation, part, len(parts), tuple(some))))
 
+    def say(self, order: ToWorker) -> None:
+        assert self._connection is not None
+        self._connection.send(encode(order))
+
     def until(self, condition: Callable[[], bool]) -> None:
         """Hear verdicts until the condition holds."""
         assert self._connection is not None
@@ -110,6 +118,7 @@ class Director:
             assert isinstance(message, Verdicts)
             self.generation = message.generation
             self.sizes.append(len(message.verdicts))
+            self.numbers.append(message.number)
             self.known.update({verdict.id: verdict for verdict in message.verdicts})
 
     def hang_up(self) -> None:
@@ -337,6 +346,37 @@ def test_a_director_that_does_not_listen_costs_nothing_and_hears_the_last_level(
     assert words.count(b"ALIVE\n") >= 2
     director.until(lambda: director.generation == 59)
     director.until(lambda: all(verdict.state is State.DOWN for verdict in director.known.values()))
+
+
+def test_what_it_says_is_numbered_and_it_says_something_though_there_is_nothing(running: Running) -> None:
+    director = running.director
+    director.accept()
+    director.assign(1, [])
+    director.until(lambda: len(director.numbers) == 3)
+    assert director.numbers == [1, 2, 3]
+    assert director.sizes == [0, 0, 0]
+
+
+def test_asked_for_all_it_says_all(running: Running, open_port: int) -> None:
+    director = running.director
+    director.accept()
+    director.assign(1, [check(f"c{number}", open_port, timing=Timing(interval=60.0)) for number in range(100)])
+    director.until(lambda: len(director.known) == 100 and all(one.probes > 0 for one in director.known.values()))
+    director.known.clear()
+    director.say(Resend())
+    director.until(lambda: len(director.known) == 100)
+
+
+def test_a_hurried_check_is_probed_now(running: Running) -> None:
+    director = running.director
+    director.accept()
+    rarely = Timing(interval=600.0, timeout=1.0, rise=1, fall=1)
+    known = [AssignedCheck(name, Target(HOST, closed_port()), TcpCheck(), rarely, State.UP) for name in ("a", "b")]
+    director.assign(1, known)
+    director.until(lambda: len(director.known) == 2)
+    director.say(Hurry(("a", "nobody")))
+    director.until(lambda: director.known["a"].state is State.DOWN)
+    assert director.known["b"].probes == 0
 
 
 @pytest.mark.parametrize("assigned", [False, True])

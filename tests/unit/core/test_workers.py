@@ -173,6 +173,17 @@ def test_more_workers_join_as_they_come_and_surplus_ones_stay_until_their_checks
     assert [row.name for row in views.status(crew.director, crew.now).processes] == ["checker", "checker-2"]
 
 
+def test_who_should_be_there_and_never_came_is_shown() -> None:
+    bench = Bench(config(2, WEB, RAW))
+    bench.now += 5.0
+    rows = views.status(bench.director, bench.now).processes
+    assert [(row.name, row.pid, row.connected, row.age) for row in rows] == [
+        ("checker", 42, True, 5.0),
+        ("checker-2", 0, False, 5.0),
+        ("checker-raw", 0, False, 5.0),
+    ]
+
+
 def test_a_surplus_worker_is_not_kept_for_ever_by_one_that_never_comes() -> None:
     crew = Crew(3)
     crew.feed(WorkerWent(2))

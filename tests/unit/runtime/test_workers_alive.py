@@ -279,13 +279,13 @@ async def test_a_flood_is_cut_off_and_the_others_go_on() -> None:
 async def test_garbage_costs_the_connection() -> None:
     async with a_world(1) as world:
         again = encode(Hello(os.getpid(), 65534, CONFINED, no_new_privs=True, worker=2))
-        for noise in (b"\xc1", os.urandom(2000), again):
+        for pause, noise in ((0.3, b"\xc1"), (0.6, os.urandom(2000)), (0.0, again)):
             with Rogue(world) as rogue:
                 await rogue.greet(2)
                 await rogue.assigned()
                 await rogue.say(noise)
                 assert await rogue.cut_off()
-            await asyncio.sleep(0.3)  # sooner nobody is let in again
+            await asyncio.sleep(pause)  # sooner it is not let in again
         await goes_on(world, world.hosts_of(1))
 
 
