@@ -156,7 +156,12 @@ def test_a_backup_is_not_heard_with_the_virtual_mac(scene: Scene) -> None:
 
 
 def test_virtual_services_are_reached_through_it(scene: Scene) -> None:
-    """Direct routing: the client's packets go to the virtual MAC, the real server's answers come from its own."""
+    """Direct routing: the client's packets go to the virtual MAC, the real server's answers come from its own.
+
+    With a strict rp_filter on all interfaces, by which nothing would come in where answers do not go out.
+    """
+    for name in ("lb1", "lb2"):
+        scene.world[name].run(["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.eth0.rp_filter=1"])
     lb1, lb2 = scene.pair()
     rs1 = scene.world["rs1"]
     server = rs1.popen([PYTHON, "-c", SERVER])
