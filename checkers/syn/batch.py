@@ -8,6 +8,7 @@ that it came from: late, forged and stray ones count for nothing.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from math import ceil, floor
 from typing import Generic, Protocol, TypeVar
 
@@ -53,11 +54,17 @@ class Batch(Generic[One]):
         """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
         self._sleep(one, round(moment / (TICK_SECONDS * ticks)) * ticks)
 
-    def free(self, number: int) -> int:
-        """A number that no SYN has that is out: this one, or the next that is free."""
-        while number in self._out:
-            number = (number + 1) % NUMBERS
-        return number
+    def free(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Numbers that no SYN has that is out, and no two the same: these, but for those that are taken."""
+        if self._out.keys().isdisjoint(numbers) and len(set(numbers)) == len(numbers):
+            return numbers
+        found: dict[int, None] = {}
+        for drawn in numbers:
+            number = drawn
+            while number in self._out or number in found:
+                number = (number + 1) % NUMBERS
+            found[number] = None
+        return tuple(found)
 
     def ask(self, one: One, number: int, our_port: int, deadline: float) -> None:
         """It asks with this number, a free one. Who has asked already asks anew."""

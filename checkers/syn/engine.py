@@ -233,15 +233,14 @@ class Engine:
         if not count:
             return
         stalled = self._stalled()
-        for number in struct.unpack(f"={count}I", os.urandom(4 * count)):
+        for number in self._batch.free(struct.unpack(f"={count}I", os.urandom(4 * count))):
             asker = self._eager.popleft()
             if asker.gone or asker.number != NOT_OUT:
                 continue
             asker.asked_at = now = monotonic()
             asker.stalled_before = stalled
             try:
-                free = self._batch.free(number)
-                self._batch.ask(asker, free, asker.send(free, now, self._open), now + asker.timeout)
+                self._batch.ask(asker, number, asker.send(number, now, self._open), now + asker.timeout)
             except (Failed, Stuck, OSError) as error:
                 self._unsent(asker, error, now)
             except Exception as error:  # noqa: BLE001 - the guard: a fault in one check must not stop the others
