@@ -159,8 +159,9 @@ def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
     lines.extend(paint(_floor_broken(one), "red") for one in reply.services if one.floor_broken)
     for process in reply.processes:
         if not process.connected:
-            text = f"the {process.name} process is gone since {span(process.age)}: what it last said stands"
-            lines.append(paint(text, "red"))
+            gone = f"is gone since {span(process.age)}: what it last said stands"
+            never = f"has not come for {span(process.age)}"
+            lines.append(paint(f"the {process.name} process {gone if process.pid else never}", "red"))
     if reply.table_error:
         lines.append(paint(f"the kernel's table cannot be read: {reply.table_error}", "red"))
     lines.extend(paint(f"refused by the kernel: {refusal}", "red") for refusal in reply.refusals)

@@ -67,6 +67,8 @@ def test_a_weight_on_its_way_shows_both() -> None:
 def test_a_process_that_is_gone_is_told() -> None:
     reply = StatusReply(1, 0.0, (), (ProcessRow("checker", 7, connected=False, age=61.0),), (), 0, None, "")
     assert "the checker process is gone since 1m01s" in render.status(reply)
+    never = StatusReply(1, 0.0, (), (ProcessRow("checker-raw", 0, connected=False, age=61.0),), (), 0, None, "")
+    assert "the checker-raw process has not come for 1m01s" in render.status(never)
 
 
 def test_one_service_by_name_or_address() -> None:
