@@ -1,0 +1,108 @@
+"""A worker's probing without the worker: one engine, so many real servers, its cost and its books as a line of JSON.
+
+`python -m bench.native.probing syn|connects|packets COUNT INTERVAL SECONDS`. `packets` is what the kernel takes for the
+packets alone: SYNs that were made before, sent in bursts, their answers read and not looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import time
+
+from checkers.core.messages import AssignedCheck, State, Target
+from checkers.lean.watch import LeanWatch
+from checkers.probes.session import numeric
+from checkers.syn.channel import Channel, line_to
+from checkers.syn.mailbox import PACKETS
+from checkers.syn.packet import Form
+from checkers.syn.watch import SynWatch
+from config.checks import Dial, SynCheck, TcpCheck, Timing
+
+PORT = 8001
+WARM_SECONDS = 3.0
+BURST_SECONDS = 0.02
+
+
+def address(number: int) -> str:
+    """Of one real server."""
+    return f"10.2.{number // 250}.{1 + number % 250}"
+
+
+def packed(ipv4: str) -> bytes:
+    """Its four bytes."""
+    return bytes(map(int, ipv4.split(".")))
+
+
+async def engine(kind: str, count: int, interval: float, seconds: float) -> dict[str, float]:
+    """The syn engine, or the lean one with plain connections."""
+    crashes: list[str] = []
+    make = SynWatch if kind == "syn" else LeanWatch
+    watch: SynWatch | LeanWatch = make(lambda _name, _told: None, lambda name, _: crashes.append(name))
+    check = SynCheck() if kind == "syn" else TcpCheck()
+    timing = Timing(interval=interval, timeout=interval)
+    watch.assign([AssignedCheck(str(at), Target(address(at), PORT), check, timing, State.UP) for at in range(count)])
+    await asyncio.sleep(WARM_SECONDS)
+    gc.collect()
+    gc.freeze()
+    await asyncio.sleep(interval)
+    probes, failures, late = *sums(watch), watch.lateness.counts[:]
+    cpu, began_at = time.process_time(), time.monotonic()
+    await asyncio.sleep(seconds)
+    cpu, took = time.process_time() - cpu, time.monotonic() - began_at
+    lateness = watch.lateness
+    lateness.counts = [after - before for after, before in zip(lateness.counts, late, strict=True)]
+    more, lost = sums(watch)
+    found = {
+        "cpu": cpu / took,
+        "probes": (more - probes) / took,
+        "lost": lost - failures,
+        "late_p50_ms": lateness.within(0.5) * 1000,
+        "late_p99_ms": lateness.within(0.99) * 1000,
+        "crashes": len(crashes),
+    }
+    await watch.stop(1.0)
+    return found
+
+
+def sums(watch: SynWatch | LeanWatch) -> tuple[int, int]:
+    """Probes and failures of all checks."""
+    beliefs = [belief for identity in watch.identities if (belief := watch.belief(identity)) is not None]
+    return sum(one.probes for one in beliefs), sum(one.failures for one in beliefs)
+
+
+def packets(count: int, interval: float, seconds: float) -> dict[str, float]:
+    """As many SYNs a second as the checks would need."""
+    family, first = numeric(Target(address(0), PORT))
+    line = line_to(family, first, Dial())
+    channel = Channel(line)
+    forms = [Form(packed(line.source), packed(address(at)), PORT) for at in range(count)]
+    made = [form.fill(channel.first_port, number) for number, form in enumerate(forms)]
+    places = [(address(at), 0) for at in range(count)]
+    burst = int(count * BURST_SECONDS / interval)
+    cpu, began_at, sent = time.process_time(), time.monotonic(), 0
+    while (now := time.monotonic()) < began_at + seconds:
+        for at in range(sent, sent + burst):
+            channel.send(made[at % count], places[at % count])
+        sent += burst
+        time.sleep(max(0.0, began_at + sent / burst * BURST_SECONDS - now))
+        while sum(1 for _ in channel.hears()) == PACKETS:
+            pass
+    took = time.monotonic() - began_at
+    channel.close()
+    return {"cpu": (time.process_time() - cpu) / took, "probes": sent / took}
+
+
+def main() -> None:
+    """Print what was found."""
+    kind, count, interval, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+    if kind == "packets":
+        print(json.dumps(packets(count, interval, seconds)))
+    else:
+        print(json.dumps(asyncio.run(engine(kind, count, interval, seconds))))
+
+
+if __name__ == "__main__":
+    main()
