@@ -43,6 +43,27 @@ services:
     virtual: {VIP}:84
     real_servers: [{RS2}:84]
 """
+GROUPS = f"""
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}}}
+services:
+  web:
+    virtual: {VIP}:80
+    scheduler: wrr
+    check: {{type: http, path: /ldirectord.txt, receive: ldirectord}}
+    real_servers: [{RS1}, {{address: {RS2}, group: 2}}]
+"""
+SPARES = f"""
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}, forwarding: masquerade}}
+services:
+  web:
+    virtual: {VIP}:80
+    scheduler: rr
+    real_servers: [{RS1}:85]
+    fallback:
+      - {{address: {RS2}, port: 82, check: {{type: tcp, interval: 1s, timeout: 1s, fall: 1}}}}
+      - {{address: {RS2}, port: 83, check: {{type: tcp, interval: 1s, timeout: 1s, fall: 1}}}}
+      - 127.0.0.1:84
+"""
 
 
 @pytest.fixture
@@ -108,7 +129,7 @@ def test_a_persons_word_outlives_the_service_and_ends_in_time(world: World) -> N
     done = lvsctl(balancer, "drain", RS1, "--reason", "new kernel")
     assert done.returncode == 0, done.stderr
     assert "new kernel" in done.stdout
-    balancer.until("drained", {RS1: 0, RS2: 1})
+    balancer.until("drained, as nothing was left of it", {RS2: 1})
     refused = lvsctl(balancer, "disable", RS2)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "0 of 1 real servers that are up would be left, its floor is 1" in refused.stderr
@@ -116,13 +137,13 @@ def test_a_persons_word_outlives_the_service_and_ends_in_time(world: World) -> N
     wait_until(balancer._up, 20, "the director is back")
     balancer.stop()
     assert json.loads(balancer.host.read(OVERRIDES))["overrides"][0]["reason"] == "new kernel"
-    balancer.host.run(["ipvsadm", "-e", "-t", f"{VIP}:80", "-r", RS1, "-w", "5"])
+    balancer.host.run(["ipvsadm", "-a", "-t", f"{VIP}:80", "-r", RS1, "-w", "5"])
     balancer.start()
-    balancer.until("drained again, at once", {RS1: 0, RS2: 1})
-    assert "drained" in lvsctl(balancer, "status").stdout
+    balancer.until("out again, at once", {RS2: 1})
+    assert "drained to the end" in lvsctl(balancer, "status").stdout
     assert lvsctl(balancer, "weight", RS2, "7", "--for", "2s").returncode == 0
-    balancer.until("another weight", {RS1: 0, RS2: 7})
-    balancer.until("for two seconds", {RS1: 0, RS2: 1})
+    balancer.until("another weight", {RS2: 7})
+    balancer.until("for two seconds", {RS2: 1})
     assert lvsctl(balancer, "enable", RS1).returncode == 0
     balancer.until("all is as configured", {RS1: 1, RS2: 1})
 
@@ -161,3 +182,38 @@ def test_who_comes_back_waits_for_a_person_and_starts_slowly(world: World, serve
     balancer.until("all of it", {RS1: 100, RS2: 100})
     happened = lvsctl(balancer, "events", RS1, "--json").stdout.splitlines()
     assert "real_server_up" in [json.loads(line)["event"] for line in happened]
+
+
+def test_the_next_group_serves_while_the_first_does_not(world: World, servers: dict[str, farm.Server]) -> None:
+    balancer = Balancer(world["lb1"], GROUPS).start()
+    balancer.until("the first group", {RS1: 1, RS2: 0})
+    assert balancer.standings() == {f"web {RS1}:80": "serving", f"web {RS2}:80": "standby"}
+    with Prober(world["client"], http(VIP)) as prober:
+        wait_until(lambda: len(prober.polls) > 10, 10, "polls")
+        servers["rs1"].manner = farm.wordless
+        balancer.until("the second group", {RS2: 1})
+        balancer.kill("director")
+        wait_until(balancer._up, 20, "the director is back")
+        assert balancer.weights() == {RS2: 1}
+        servers["rs1"].manner = farm.good
+        balancer.until("the first again, and the second stands by", {RS1: 1, RS2: 0})
+    assert prober.outage_seconds() < 3.0, balancer.log()
+    assert "priority_group_called service=web priority_group=2 up=0 needed=1" in balancer.log()
+
+
+def test_spares_stand_in_their_order(world: World) -> None:
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(farm.Server(world["rs2"], 82, farm.good))
+    second.enter_context(farm.Server(world["rs2"], 83, farm.good))
+    with first, second, ExitStack() as real:
+        balancer = Balancer(world["lb1"], SPARES).start()
+        wait_until(lambda: served(balancer) == {82: 1} or None, 15, "the first spare, as no real server is well")
+        first.close()
+        wait_until(lambda: served(balancer) == {83: 1} or None, 10, "the second")
+        assert "fallback_server_down" in balancer.log()
+        second.close()
+        wait_until(lambda: served(balancer) == {84: 1} or None, 10, "one that is not checked")
+        second.enter_context(farm.Server(world["rs2"], 83, farm.good))
+        wait_until(lambda: served(balancer) == {83: 1} or None, 10, "the second again")
+        real.enter_context(farm.Server(world["rs1"], 85, farm.good))
+        wait_until(lambda: served(balancer) == {85: 1} or None, 10, "the real server")
