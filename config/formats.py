@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from config.keepalived.read import is_keepalived, read_keepalived
-from config.ldirectord.read import is_ldirectord, read_ldirectord
+from config.keepalived.telling import is_keepalived
+from config.ldirectord.telling import is_ldirectord
 from config.parts import Part
 from config.reading import Reading
 
@@ -21,9 +21,21 @@ class Format:
     read: Callable[[str, str, Reading], Part]
 
 
+def _read_ldirectord(path: str, text: str, reading: Reading) -> Part:
+    from config.ldirectord.read import read_ldirectord  # a start with our own language alone must not wait for it
+
+    return read_ldirectord(path, text, reading)
+
+
+def _read_keepalived(path: str, text: str, reading: Reading) -> Part:
+    from config.keepalived.read import read_keepalived  # as above
+
+    return read_keepalived(path, text, reading)
+
+
 FORMATS: Final = (
-    Format("ldirectord", is_ldirectord, read_ldirectord),
-    Format("keepalived", is_keepalived, read_keepalived),
+    Format("ldirectord", is_ldirectord, _read_ldirectord),
+    Format("keepalived", is_keepalived, _read_keepalived),
 )
 
 

@@ -1,9 +1,6 @@
-"""keepalived.conf as it is: told from other files, read, mapped to the configuration. Pure."""
+"""keepalived.conf as it is: read, mapped to the configuration. Pure."""
 
 from __future__ import annotations
-
-import re
-from typing import Final
 
 from config.keepalived.block import Block, note
 from config.keepalived.daemon import read_wishes
@@ -22,20 +19,6 @@ from config.keepalived.vrrp_words import FILE, MAIL
 from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading
-
-_BLOCKS: Final = "global_defs|vrrp_instance|vrrp_sync_group|vrrp_script|virtual_server|virtual_server_group"
-_OPENING: Final = re.compile(
-    rf"^[ \t]*(?:@\S+[ \t]+)?"
-    rf"(?:~(?:SEQx?|LST)[ \t]*\(|(?:{_BLOCKS})(?:[ \t]+[^\s:{{]+){{0,2}}[ \t]*(?:\{{|$))",
-    re.MULTILINE,
-)
-_NAME: Final = re.compile(r"(?:^|/)keepalived[^/]*\.conf$")
-_LOOKED_AT: Final = 1024 * 1024
-
-
-def is_keepalived(path: str, text: str) -> bool:
-    """Whether the file is a keepalived.conf: by its name, or by a line that opens a block or stands for several."""
-    return bool(_NAME.search(path) or _OPENING.search(text, 0, _LOOKED_AT))
 
 
 def read_keepalived(path: str, text: str, reading: Reading) -> Part:

@@ -1,10 +1,8 @@
-"""ldirectord.cf as it is: told from other files, read, mapped to the configuration. Pure."""
+"""ldirectord.cf as it is: read, mapped to the configuration. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from config import codes
 from config.build_service import Built
@@ -12,7 +10,7 @@ from config.ldirectord import directives as d
 from config.ldirectord.build import ServerBudget, Shared, asks_pages, build_section
 from config.ldirectord.executed import executed
 from config.ldirectord.hooks import absolute, callback
-from config.ldirectord.lines import HEADS, Line, split_lines
+from config.ldirectord.lines import Line, split_lines
 from config.ldirectord.names import Names
 from config.ldirectord.servers import Server, read_fallback
 from config.ldirectord.told import note_left_out, note_maintenance, note_unused_globally
@@ -20,14 +18,6 @@ from config.ldirectord.values import Said
 from config.nodes import At, Place
 from config.parts import Part
 from config.reading import Reading
-
-_LOOKED_AT_CHARACTERS = 1_000_000
-_TELLING: Final = re.compile(rf"^(?:{'|'.join((*HEADS, *d.TOP))})[ \t]*=", re.MULTILINE)
-
-
-def is_ldirectord(path: str, text: str) -> bool:
-    """Whether a file is an ldirectord.cf: by its name, or by a line that begins with a global directive and `=`."""
-    return path.endswith("ldirectord.cf") or _TELLING.search(text[:_LOOKED_AT_CHARACTERS]) is not None
 
 
 def read_ldirectord(path: str, text: str, reading: Reading) -> Part:

@@ -9,7 +9,9 @@ import pytest
 from config import codes
 from config.formats import format_of
 from config.ldirectord import directives as d
-from config.ldirectord.read import is_ldirectord, read_ldirectord
+from config.ldirectord.lines import HEADS
+from config.ldirectord.read import read_ldirectord
+from config.ldirectord.telling import OPENING_WORDS, is_ldirectord
 from config.load import load
 from config.reading import Reading
 from tests.unit.config.files_in_memory import FilesInMemory
@@ -95,6 +97,10 @@ def test_a_file_is_known_by_what_stands_in_it(path: str, text: str, expected: bo
     assert is_ldirectord(path, text) is expected
     found = format_of(path, text)
     assert (found is not None and found.name == "ldirectord") is expected
+
+
+def test_every_global_directive_tells_the_file() -> None:
+    assert sorted(OPENING_WORDS.split("|")) == sorted({*HEADS, *d.TOP})
 
 
 MISTAKES = {
