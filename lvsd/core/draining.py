@@ -14,7 +14,7 @@ from dataclasses import replace
 from config.model import RealServer, VirtualService
 from lvsd.core import slices
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
-from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.pool import serves
 from lvsd.core.pool_state import Connections, Override, OverrideKind
 from lvsd.core.state import Director
@@ -27,13 +27,15 @@ _NONE = Connections(0, 0, 0)
 
 def watched(director: Director) -> tuple[ServiceKey, ...]:
     """Services whose connections are to be counted, since one of their real servers drains."""
-    if not any(one.kind is OverrideKind.DRAIN for one in director.overrides.values()):
-        return ()
     return tuple(dict.fromkeys(service_key(virtual.virtual) for virtual, _, _ in _draining(director)))
 
 
 def _draining(director: Director) -> Iterator[tuple[VirtualService, RealServer, Override]]:
-    for virtual in director.config.services:
+    drained = (name for name, one in director.overrides.items() if one.kind is OverrideKind.DRAIN)
+    concerned = {name.partition(BEHIND)[0] for name in drained}
+    for virtual in director.config.services if concerned else ():
+        if virtual_text(virtual.virtual) not in concerned:
+            continue
         for real in virtual.real_servers:
             override = director.overrides.get(real_id(virtual, real))
             if override is not None and override.kind is OverrideKind.DRAIN:

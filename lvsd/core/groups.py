@@ -25,6 +25,7 @@ from lvsd.core.pool import serves
 from lvsd.core.pool_state import NO_POOL, Pool
 from lvsd.core.quorum import floor_action
 from lvsd.core.state import Director
+from netlink.table import ServiceKey
 
 FALLBACK = 0x8  # IP_VS_SVC_F_SCHED_SH_FALLBACK and ..._MH_FALLBACK
 _REFUSING = (*HASHING_SCHEDULERS, "dh")  # dh has no flag that helps (net/netfilter/ipvs/ip_vs_dh.c)
@@ -33,7 +34,7 @@ _REFUSING = (*HASHING_SCHEDULERS, "dh")  # dh has no flag that helps (net/netfil
 def applied(director: Director, services: Iterable[VirtualService]) -> tuple[Director, list[Effect]]:
     """The same belief with the groups of these services decided anew, and what is to be told of that."""
     effects: list[Effect] = []
-    changed = dict(director.pools)
+    pools: dict[ServiceKey, Pool] | None = None
     for virtual in services:
         key = service_key(virtual.virtual)
         before = director.pools.get(key, NO_POOL)
@@ -44,9 +45,10 @@ def applied(director: Director, services: Iterable[VirtualService]) -> tuple[Dir
             continue
         effects.extend(_told(director, virtual, before, standby))
         after = replace(before, standby=standby)
-        changed.pop(key, None)
-        changed.update({key: after} if after != NO_POOL else {})
-    return (director, effects) if changed == director.pools else (replace(director, pools=changed), effects)
+        pools = dict(director.pools) if pools is None else pools
+        pools.pop(key, None)
+        pools.update({key: after} if after != NO_POOL else {})
+    return (director, effects) if pools is None else (replace(director, pools=pools), effects)
 
 
 def is_grouped(virtual: VirtualService) -> bool:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from config.model import FirewallMark, RealServer, VirtualEndpoint, VirtualService
 from netlink.table import Family, ServiceKey
 
+BEHIND = " > "  # between a virtual service and its real server
 NAMES_KEPT = 1 << 16  # more services than a table can hold: every event asks for names
 
 
@@ -27,7 +28,7 @@ def endpoint_text(address: str, port: int) -> str:
 
 def real_id(virtual: VirtualService, real: RealServer) -> str:
     """A real server of a virtual service: stable over reloads, also when the service's name changes."""
-    return f"{virtual_text(virtual.virtual)} > {endpoint_text(real.address, real.port)}"
+    return f"{virtual_text(virtual.virtual)}{BEHIND}{endpoint_text(real.address, real.port)}"
 
 
 def fallback_id(virtual: VirtualService, real: RealServer) -> str:
