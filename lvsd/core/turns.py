@@ -86,11 +86,11 @@ def told(director: Director, turn: Turn) -> Tell | None:
         "real_server": endpoint_text(turn.real.address, turn.real.port),
         "latency_ms": round(verdict.latency * 1000, 1) if verdict is not None else 0.0,
     }
-    kind = "fallback_server" if turn.fallback else "real_server"
+    names = ("fallback_server_up", "fallback_server_down") if turn.fallback else ("real_server_up", "real_server_down")
     if turn.after is State.UP:
-        return Tell(Level.INFO, f"{kind}_up", fields)
+        return Tell(Level.INFO, names[0], fields)
     detail = outcome_words(verdict.outcome)[1] if verdict is not None else ""
-    return Tell(Level.WARNING, f"{kind}_down", {**fields, "reason": turn.reason, "detail": detail})
+    return Tell(Level.WARNING, names[1], {**fields, "reason": turn.reason, "detail": detail})
 
 
 def _told_quorum(director: Director, turn: Turn) -> Tell | None:
