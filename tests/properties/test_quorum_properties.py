@@ -83,8 +83,8 @@ def moved(bench: Bench, told: Told, move: object) -> Bench:
     elif move == "flush":
         bench.kernel = {}
         bench.feed(TableSuspected())
-    else:
-        bench.feed(WorkerWent())
+    else:  # and the next one comes: who is not connected is not heard
+        bench.effects = [*bench.feed(WorkerWent()), *bench.greet()]
     return bench
 
 
