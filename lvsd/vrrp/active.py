@@ -192,8 +192,24 @@ def _weigh(instance: Instance, delta: int, now: float) -> Step:
         return weighed, ()
     if _is_outranked(weighed, now):
         return resign(weighed, Role.BACKUP, now, Cause.PRIORITY_LOWERED, now + weighed.active_down)
+    if _serves_nobody(weighed) and successor(weighed, now) is None:
+        return _offer(weighed, now)
     told = replace(weighed, active_priority=weighed.priority, timer_at=now + weighed.config.advertisement_interval)
     return told, (Send(weighed.priority),)
+
+
+def _serves_nobody(instance: Instance) -> bool:
+    """Whether tracking took it down to the lowest priority, and others will not preempt, as it would not."""
+    return not instance.config.preempt and instance.weighed < 0 and instance.priority == LOWEST_PRIORITY
+
+
+def _offer(instance: Instance, now: float) -> Step:
+    """Say priority 0 and be silent for as long as anybody waits, but keep the addresses until somebody takes them.
+
+    A keepalived that does not preempt takes over then, and nothing tells beforehand whether there is one.
+    """
+    silent = replace(instance, active_priority=instance.priority, timer_at=now + instance.active_down)
+    return silent, (Send(LEAVING_PRIORITY),)
 
 
 def _is_outranked(instance: Instance, now: float) -> bool:
@@ -204,7 +220,7 @@ def _is_outranked(instance: Instance, now: float) -> bool:
     better = successor(instance, now)
     if better is None or better.priority <= instance.priority:
         return False
-    return instance.config.preempt or (instance.weighed < 0 and instance.priority == LOWEST_PRIORITY)
+    return instance.config.preempt or _serves_nobody(instance)
 
 
 def _reconfigure(instance: Instance, config: VrrpInstance, now: float) -> Step:

@@ -6,10 +6,11 @@ import signal
 
 import pytest
 
+from tests.lab import farm
 from tests.lab.balancer import Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR
-from tests.lab.test_vrrp_tracking import CHECK, SCRIPT, becomes, known, mend, row, spoil, weighs
+from tests.lab.test_vrrp_tracking import CHECK, SCRIPT, becomes, cut, known, mend, row, spoil, weighs
 from tests.lab.vrrp_scene import start_keepalived
 from tests.lab.waiting import wait_until
 from tests.lab.world import LiveHost, World
@@ -169,3 +170,32 @@ def settled(balancer: Balancer) -> bool:
     except AssertionError as error:
         raise AssertionError(f"{error}; {row(balancer)}") from error
     return row(balancer).active_priority == before
+
+
+SERVICE = """
+defaults: {check: {interval: 500ms, timeout: 500ms, fall: 2}}
+services:
+  web: {virtual: "192.0.2.100:80", scheduler: rr, check: {type: tcp}, real_servers: [192.0.2.11]}
+"""
+
+
+@pytest.mark.parametrize("word", ["", "nopreempt"])
+def test_who_serves_nobody_and_does_not_preempt_yields_to_a_keepalived(world: World, word: str) -> None:
+    lb1, lb2 = world["lb1"], world["lb2"]
+    text = config("lb1", "{service: web, delay: 1s}", interval="1s").replace(
+        "    track", "    preempt: false\n    track"
+    )
+    with farm.Server(world["rs1"], 80, farm.good):
+        ours = Balancer(lb1, text.replace("eth0\n", "eth0\n    version: 2\n") + SERVICE).start()
+        becomes(ours, "active")
+        weighs(ours, 110)
+        plain = "track_script { chk }", f"state BACKUP\n {word}"
+        keepalived = start_keepalived(lb2, KEEPALIVED.replace(*plain) % {"check": CHECK, "weight": 0})
+        wait_until(lambda: "BACKUP STATE" in lb2.read("/var/log/keepalived.log"), 15, "keepalived is backup")
+        cut(world, "lb1")
+        becomes(ours, "backup", "higher_priority")
+        wait_until(lambda: "192.0.2.100" in addresses(lb2) and "192.0.2.100" not in addresses(lb1), 15, "it moved")
+        keepalived.send_signal(signal.SIGTERM)
+        keepalived.wait(10)
+        becomes(ours, "active")  # nobody else is there
+    assert row(ours).priority == 1

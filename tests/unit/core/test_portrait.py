@@ -133,6 +133,7 @@ def test_a_vrrp_process_that_says_nothing_any_more_is_a_trouble() -> None:
     one = VrrpInstance("lb0", "eth0", 1, 200, 2, (VirtualAddress("1.1.1.12", 24, "eth0"),))
     bench = Bench(config(vrrp=(one,)))
     bench.feed(VrrpCame())
+    bench.now += 60
     bench.feed(VrrpHeard(VrrpStatus(1, 42, ())))
     bench.now += SILENT_SECONDS
     assert not any("vrrp" in trouble for trouble in seen(bench).troubles)

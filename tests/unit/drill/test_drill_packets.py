@@ -91,6 +91,12 @@ def test_packets_over_ipv6_and_datagrams_have_right_checksums() -> None:
         assert body[8:] == b"odd"
 
 
+def test_a_checksum_of_nought_is_said_otherwise() -> None:
+    empty = datagram("192.0.2.1", TARGET, 40000, bytes(2))
+    asked = datagram("192.0.2.1", TARGET, 40000, empty[26:28])
+    assert asked[26:28] == b"\xff\xff"
+
+
 def test_answers_over_ipv6_and_datagrams_are_read() -> None:
     taken = segment("2001:db8::100", ("2001:db8::1", 12345), 53, 7, SYN | ACK)
     assert answer_of(taken) == Answer(12345, 0, taken=True)

@@ -126,6 +126,22 @@ def test_without_preemption_who_can_serve_nobody_lets_go_when_another_can() -> N
     assert run(low, advert(90, kind=Kind.STANDBY), 100.3)[0].role is Role.ACTIVE
 
 
+def test_without_preemption_and_known_standbys_who_can_serve_nobody_offers_the_addresses_and_keeps_them() -> None:
+    sitting = active(samples.instance(priority=100, preempt=False))
+    offering, effects = run(sitting, Weighed(-253), 100.2)
+    assert (offering.role, effects) == (Role.ACTIVE, [Send(0)])
+    assert offering.timer_at == pytest.approx(100.2 + 3 + 255 / 256)
+    resumed, effects = run(offering, Wake(), offering.timer_at)
+    assert (resumed.role, effects) == (Role.ACTIVE, [Send(1)])
+    assert run(resumed, Weighed(-250), 110.0)[1] == []
+    taken, effects = run(offering, advert(90), 101.0)
+    assert (taken.role, taken.cause, effects) == (Role.BACKUP, Cause.HIGHER_PRIORITY, [Release(CONFIG.addresses)])
+    well, effects = run(offering, Weighed(0), 101.0)
+    assert (well.role, effects) == (Role.ACTIVE, [Send(100)])
+    assert run(active(), Weighed(-253), 100.2)[1] == [Send(1)]  # who preempts does so by itself
+    assert run(sitting, Weighed(-20), 100.2)[1] == [Send(80)]
+
+
 @pytest.mark.parametrize(("configured", "delta", "effective"), [(100, 200, 254), (100, -200, 1), (255, -100, 255)])
 def test_the_effective_priority_keeps_its_bounds(configured: int, delta: int, effective: int) -> None:
     assert replace(Instance(samples.instance(priority=configured)), weighed=delta).priority == effective
