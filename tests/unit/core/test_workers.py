@@ -145,7 +145,7 @@ def test_a_director_that_did_not_run_itself_blames_nobody() -> None:
     crew = Crew(2)
     before = crew.shares()
     crew.now += 60.0
-    crew.silent = {1, 2}
+    crew.silent = {2}
     assert crew.pass_time(3) == []
     assert crew.shares() == before
 
@@ -237,7 +237,7 @@ def test_a_flood_is_cut_and_its_worker_replaced_while_a_storm_of_failures_is_hea
     assert all(crew.director.verdicts[one.id].state is State.DOWN for one in crew.given[2].checks)
     effects: list[Effect] = []
     count = 0
-    while RestartWorker(1) not in effects:
+    while RestartWorker(1) not in effects and count < 200:
         effects = crew.say(1, *packet)
         count += 1
     assert 10 < count < 100
