@@ -15,6 +15,7 @@ _HOLDS = {
 }
 _SAID = {
     "drain": "drained it: no new connections",
+    "drained": "drained it, and that is over: it is out",
     "disable": "disabled it",
     "weight": "gave it this weight",
 }
@@ -47,6 +48,12 @@ def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
         lines.append(_HOLDS.get(real.hold, real.hold))
     if real.slow_start is not None:
         lines.append(f"It is back since not long and has {real.slow_start} % of its weight yet.")
+    if real.standing == "standby":
+        lines.append(f"It is of priority group {real.priority_group}, which serves when too few of those before are up.")
+    if real.unanswered:
+        lines.append("Its clients are not answered, as their packets tell.")
+    if real.latency_share is not None:
+        lines.append(f"It is slower than the others and has {real.latency_share} % of its weight.")
     if real.checks:
         lines.append(f"{real.checks_up} of its {len(real.checks)} checks are up, {real.checks_needed} are needed.")
     if service.floor_broken:

@@ -94,3 +94,18 @@ def test_nobody_is_meant(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
     found = explain(monkeypatch, bench, "1.1.1.1")
     assert found.exit_code == 1
     assert found.stderr == "lvsctl: no real server '1.1.1.1' (`lvsctl status` lists them)\n"
+
+
+def test_what_the_rules_of_the_pool_say(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    bench.feed(OverridesSet({IDENTITY: Override(OverrideKind.DRAINED, 0, "disk", 0, bench.now)}))
+    text = explain(monkeypatch, bench, A).stdout
+    assert "User 0 drained it, and that is over: it is out, 0.0s ago, until `lvsctl enable`: disk." in text
+
+
+def test_who_stands_by_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    spare = replace(real(B), priority_group=2)
+    bench = Bench(config(virtual(real(A), spare)))
+    bench.hear({A: UP, B: UP})
+    text = explain(monkeypatch, bench, B).stdout
+    assert "is standby" in text
+    assert "It is of priority group 2, which serves when too few of those before are up." in text
