@@ -49,7 +49,7 @@ def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
     if real.slow_start is not None:
         lines.append(f"It is back since not long and has {real.slow_start} % of its weight yet.")
     if real.standing == "standby":
-        lines.append(f"It is of priority group {real.priority_group}, which serves when too few of those before are up.")
+        lines.append(f"It is of priority group {real.priority_group}, which serves when too few are up before it.")
     if real.unanswered:
         lines.append("Its clients are not answered, as their packets tell.")
     if real.latency_share is not None:

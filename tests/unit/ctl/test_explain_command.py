@@ -108,4 +108,4 @@ def test_who_stands_by_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     bench.hear({A: UP, B: UP})
     text = explain(monkeypatch, bench, B).stdout
     assert "is standby" in text
-    assert "It is of priority group 2, which serves when too few of those before are up." in text
+    assert "It is of priority group 2, which serves when too few are up before it." in text
