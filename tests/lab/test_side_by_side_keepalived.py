@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.lab.balancer import Balancer
-from tests.lab.daemons import certificates, web
+from tests.lab.daemons import web
 from tests.lab.daemons.balancers import Keepalived
 from tests.lab.daemons.web import Nginx
-from tests.lab.timeline import Difference, Explanation, Recorder, SideBySide, Spot, Weight, settings
-from tests.lab.topology import Attachment, Host, Network, Topology
-from tests.lab.waiting import wait_until
+from tests.lab.timeline import (
+    REALS,
+    SORRY,
+    STEP_SECONDS,
+    VIP,
+    Difference,
+    Explanation,
+    SideBySide,
+    Spot,
+    Until,
+    Weight,
+    both,
+    by_hand,
+    farm,
+    nothing_unexplained,
+    of,
+    settings,
+    web_is,
+)
 from tests.lab.world import World
 
-VIP = "192.0.2.100"
-REALS = {"rs1": "192.0.2.11", "rs2": "192.0.2.12", "rs3": "192.0.2.13"}
-SORRY = "192.0.2.50"
 FILE = "/etc/keepalived/keepalived.conf"
 SCRIPT = "/usr/local/bin/check-real"
 STATUS = "/srv/status"
-STEP_SECONDS = 60.0
-Until = Callable[[Mapping[Spot, Weight]], bool]
-
-FARM = Topology(
-    "side-by-side",
-    (Network("public", "192.0.2.0/24"),),
-    tuple(
-        Host(name, (Attachment("public", (f"{address}/24",)),))
-        for name, address in {"lb1": "192.0.2.1", "lb2": "192.0.2.2", **REALS}.items()
-    ),
-)
 
 
 def http(extra: str = "") -> str:
@@ -157,12 +159,6 @@ def unasked(difference: Difference) -> bool:
     return difference.step == "start" and ours[-1] == theirs[-1] and not any(ours[:-1])
 
 
-def by_hand(difference: Difference) -> bool:
-    """Ours is back at 10, and may have been at 77 for so short a time that nobody saw it."""
-    mended = difference.ours in ((10,), (10, 77, 10))
-    return difference.step == "a weight set by hand" and mended and difference.theirs == (10, 77)
-
-
 def weightless(difference: Difference) -> bool:
     """The one whose weight a command gives."""
     return difference == Difference("reload", ("fwm 7", f"{REALS['rs1']}:0"), (1,), (1, 0))
@@ -170,19 +166,14 @@ def weightless(difference: Difference) -> bool:
 
 EXPLANATIONS = (
     Explanation("After a reload keepalived puts a real server with `misc_dynamic` at weight 0", weightless),
-    Explanation("keepalived serves from a server nobody has probed yet.", unasked),
+    Explanation("keepalived serves from a server nobody has probed yet", unasked),
     Explanation("A table edited by hand is noticed and repaired.", by_hand),
 )
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World(FARM) as running:
-        certificates.lay_authority(running)
-        for name in REALS:
-            certificates.lay_certificate(running[name])
-        for name in ("rs1", "rs2"):
-            running[name].start(Nginx())
+    with farm() as running:
         for name in ("lb1", "lb2"):
             running[name].write(SCRIPT, f"#!/bin/sh\nexit $(cat {STATUS}/$1)\n", 0o755)
         say(running, 0)
@@ -199,34 +190,10 @@ def say(world: World, status: int, *names: str) -> None:
 @pytest.fixture(scope="module")
 def pair(world: World) -> Iterator[SideBySide]:
     """Both running with the same file."""
-    lb1, lb2 = world["lb1"], world["lb2"]
-    lb1.write(FILE, CONFIGURATION, 0o600)
-    ours = Balancer(lb1, "daemon: {clear_table_on_stop: true}\n", FILE)
-    theirs = Keepalived(CONFIGURATION)
-    with Recorder(lb1) as mine, Recorder(lb2) as other:
-        lb2.start(theirs)
-        ours.start()
-        yield SideBySide(mine, other, EXPLANATIONS)
-        assert ours.stop() == 0
-        lb2.stop(theirs)
-        wait_until(lambda: mine.now == other.now == {}, 10, "both have cleared what is theirs")
-
-
-def served(now: Mapping[Spot, Weight], service: str) -> set[str]:
-    """The addresses that get clients of a service."""
-    return {spot[1].partition(":")[0] for spot, weight in now.items() if spot[0] == service and weight}
-
-
-def of(service: str, *names: str) -> Until:
-    return lambda now: served(now, service) == {REALS.get(name, name) for name in names}
-
-
-def web_is(*names: str) -> Until:
-    return of(f"tcp {VIP}:80", *names)
-
-
-def nothing_unexplained(found: list[Difference]) -> None:
-    assert not found, "\n".join(f"{one.step}: {one.spot}: ours {one.ours}, theirs {one.theirs}" for one in found)
+    world["lb1"].write(FILE, CONFIGURATION, 0o600)
+    ours = Balancer(world["lb1"], "daemon: {clear_table_on_stop: true}\n", FILE)
+    with both(world, ours, Keepalived(CONFIGURATION), EXPLANATIONS) as running:
+        yield running
 
 
 def test_start_with_a_dead_server(pair: SideBySide) -> None:

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.lab.balancer import Balancer
-from tests.lab.daemons import certificates, web
+from tests.lab.daemons import web
 from tests.lab.daemons.balancers import Ldirectord
 from tests.lab.daemons.web import Nginx
-from tests.lab.timeline import Difference, Explanation, Recorder, SideBySide, Spot, Weight, settings
-from tests.lab.topology import Attachment, Host, Network, Topology
-from tests.lab.waiting import wait_until
+from tests.lab.timeline import (
+    REALS,
+    SORRY,
+    STEP_SECONDS,
+    VIP,
+    Difference,
+    Explanation,
+    SideBySide,
+    Spot,
+    Until,
+    Weight,
+    both,
+    by_hand,
+    farm,
+    nothing_unexplained,
+    served,
+    settings,
+    web_is,
+)
 from tests.lab.world import LiveHost, World
 
-VIP = "192.0.2.100"
-REALS = {"rs1": "192.0.2.11", "rs2": "192.0.2.12", "rs3": "192.0.2.13"}
-SORRY = "192.0.2.50"
 FILE = "/etc/ha.d/ldirectord.cf"
 SCRIPT = "/usr/local/bin/check-real"
 ALLOWED = "/srv/allowed"
-STEP_SECONDS = 60.0
-Until = Callable[[Mapping[Spot, Weight]], bool]
-
-FARM = Topology(
-    "side-by-side",
-    (Network("public", "192.0.2.0/24"),),
-    tuple(
-        Host(name, (Attachment("public", (f"{address}/24",)),))
-        for name, address in {"lb1": "192.0.2.1", "lb2": "192.0.2.2", **REALS}.items()
-    ),
-)
 
 HEAD = """\
 checktimeout=2
@@ -125,12 +127,6 @@ def hashed(difference: Difference) -> bool:
     )
 
 
-def by_hand(difference: Difference) -> bool:
-    """Ours is back at 10, and may have been at 77 for so short a time that nobody saw it."""
-    mended = difference.ours in ((10,), (10, 77, 10))
-    return difference.step == "a weight set by hand" and mended and difference.theirs == (10, 77)
-
-
 EXPLANATIONS = (
     Explanation("Start and reload put no server into the table that has not answered yet", blips),
     Explanation("under `sh` and `mh` a server that is down stays at weight 0", hashed),
@@ -144,12 +140,7 @@ EXPLANATIONS = (
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World(FARM) as running:
-        certificates.lay_authority(running)
-        for name in REALS:
-            certificates.lay_certificate(running[name])
-        for name in ("rs1", "rs2"):
-            running[name].start(Nginx())
+    with farm() as running:
         for name in ("lb1", "lb2"):
             running[name].write(SCRIPT, f'#!/bin/sh\n[ -e {ALLOWED}/"$3" ]\n', 0o755)
             for address in REALS.values():
@@ -160,31 +151,10 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="module")
 def pair(world: World) -> Iterator[SideBySide]:
     """Both running with the same file."""
-    lb1, lb2 = world["lb1"], world["lb2"]
-    lb1.write(FILE, CONFIGURATION, 0o600)
-    ours = Balancer(lb1, "daemon: {clear_table_on_stop: true}\n", FILE)
-    theirs = Ldirectord(CONFIGURATION)
-    with Recorder(lb1) as mine, Recorder(lb2) as other:
-        lb2.start(theirs)
-        ours.start()
-        yield SideBySide(mine, other, EXPLANATIONS)
-        assert ours.stop() == 0
-        lb2.stop(theirs)
-        wait_until(lambda: mine.now == other.now == {}, 10, "both have cleared what is theirs")
-
-
-def served(now: Mapping[Spot, Weight], service: str) -> set[str]:
-    """The hosts that get clients of a service, by their last number."""
-    return {spot[1].partition(":")[0] for spot, weight in now.items() if spot[0] == service and weight}
-
-
-def web_is(*names: str) -> Until:
-    addresses = {REALS.get(name, name) for name in names}
-    return lambda now: served(now, f"tcp {VIP}:80") == addresses
-
-
-def nothing_unexplained(found: list[Difference]) -> None:
-    assert not found, "\n".join(f"{one.step}: {one.spot}: ours {one.ours}, theirs {one.theirs}" for one in found)
+    world["lb1"].write(FILE, CONFIGURATION, 0o600)
+    ours = Balancer(world["lb1"], "daemon: {clear_table_on_stop: true}\n", FILE)
+    with both(world, ours, Ldirectord(CONFIGURATION), EXPLANATIONS) as running:
+        yield running
 
 
 def test_start_with_a_dead_server(pair: SideBySide) -> None:

@@ -1,19 +1,39 @@
-"""Two balancers with the same file, watched: what each one's IPVS table held, one change after another."""
+"""Two balancers with the same file, watched: what each one's IPVS table held, one change after another.
+
+And the farm behind them: three web servers with certificates, of which the third is not started yet.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from netlink.ipvs_socket import IpvsSocket
 from netlink.table import Destination, ServiceKey, Table
+from tests.lab.balancer import Balancer
+from tests.lab.daemons import certificates
+from tests.lab.daemons.web import Nginx
+from tests.lab.topology import Attachment, Host, Network, Topology
 from tests.lab.waiting import WaitError, wait_until
-from tests.lab.world import CHECKOUT, LiveHost
+from tests.lab.world import CHECKOUT, Daemon, LiveHost, World
 
+VIP = "192.0.2.100"
+REALS = {"rs1": "192.0.2.11", "rs2": "192.0.2.12", "rs3": "192.0.2.13"}
+SORRY = "192.0.2.50"
+STEP_SECONDS = 60.0
+FARM = Topology(
+    "side-by-side",
+    (Network("public", "192.0.2.0/24"),),
+    tuple(
+        Host(name, (Attachment("public", (f"{address}/24",)),))
+        for name, address in {"lb1": "192.0.2.1", "lb2": "192.0.2.2", **REALS}.items()
+    ),
+)
 SAMPLE_SECONDS = 0.05
 REST_SECONDS = 2.5  # longer than the interval of any check here: what stands that long has settled
 MIGRATING = Path(CHECKOUT, "docs/migrating.md")
@@ -22,6 +42,8 @@ Weight = int | None
 """A destination's weight; None while it is not in the table."""
 Spot = tuple[str, str]
 """A virtual service and one of its destinations, as text."""
+Until = Callable[[Mapping[Spot, Weight]], bool]
+"""Whether a table is where a step is to end."""
 
 
 def service_text(key: ServiceKey) -> str:
@@ -171,3 +193,54 @@ class SideBySide:
         fitting = [one.sentence for one in self.explanations if one.covers(difference)]
         self.used |= set(fitting)
         return bool(fitting)
+
+
+@contextmanager
+def farm() -> Iterator[World]:
+    """The world, with two of its web servers running."""
+    with World(FARM) as running:
+        certificates.lay_authority(running)
+        for name in REALS:
+            certificates.lay_certificate(running[name])
+        for name in ("rs1", "rs2"):
+            running[name].start(Nginx())
+        yield running
+
+
+@contextmanager
+def both(world: World, ours: Balancer, theirs: Daemon, explanations: Sequence[Explanation]) -> Iterator[SideBySide]:
+    """Ours on lb1 and theirs on lb2, both recorded; both have to clear what is theirs at the end."""
+    lb1, lb2 = world["lb1"], world["lb2"]
+    with Recorder(lb1) as mine, Recorder(lb2) as other:
+        lb2.start(theirs)
+        ours.start()
+        yield SideBySide(mine, other, explanations)
+        assert ours.stop() == 0
+        lb2.stop(theirs)
+        wait_until(lambda: mine.now == other.now == {}, 10, "both have cleared what is theirs")
+
+
+def served(now: Mapping[Spot, Weight], service: str) -> set[str]:
+    """The addresses that get clients of a service."""
+    return {spot[1].partition(":")[0] for spot, weight in now.items() if spot[0] == service and weight}
+
+
+def of(service: str, *names: str) -> Until:
+    """These serve, and no others."""
+    return lambda now: served(now, service) == {REALS.get(name, name) for name in names}
+
+
+def web_is(*names: str) -> Until:
+    """As `of`, for port 80."""
+    return of(f"tcp {VIP}:80", *names)
+
+
+def by_hand(difference: Difference) -> bool:
+    """Ours is back at 10, and may have been at 77 for so short a time that nobody saw it."""
+    mended = difference.ours in ((10,), (10, 77, 10))
+    return difference.step == "a weight set by hand" and mended and difference.theirs == (10, 77)
+
+
+def nothing_unexplained(found: list[Difference]) -> None:
+    """Raises AssertionError, with each difference in a line."""
+    assert not found, "\n".join(f"{one.step}: {one.spot}: ours {one.ours}, theirs {one.theirs}" for one in found)
