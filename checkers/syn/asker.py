@@ -187,7 +187,7 @@ class Asker:
         self.timeout = timing.timeout
         self.ticks = max(1, int(grain(timing) / TICK_SECONDS))
         self._interval = timing.interval
-        steady = health.state is State.UP and not health.streak and health.outcome is ANSWERED
+        steady = health.state is State.UP and health.outcome is ANSWERED
         self._steady = steady and given.rhythm.hurried_to is None and not timing.connects
 
     def _fold(self) -> None:

@@ -91,3 +91,14 @@ def test_a_long_quiet_time_is_put_into_the_books_as_it_goes() -> None:
             asker.observe(ANSWERED, asker.moment + 0.01)
     assert lateness.total >= 900
     assert asker.course.health.probes == lateness.total == 1000
+
+
+def test_an_answer_after_the_timeout_is_not_noted() -> None:
+    timing = Timing(interval=1.0, timeout=0.1)
+    assigned = AssignedCheck("a", Target("10.0.0.1", 80), SynCheck(), timing, State.UP)
+    asker = Asker(course(assigned, unproven(State.UP, 0.0), 0.0), Histogram())
+    asker.asked_at = asker.moment
+    asker.observe(ANSWERED, asker.moment + 0.01)
+    asker.asked_at = asker.moment
+    assert not asker.answered(asker.moment + 0.11)
+    assert asker.answered(asker.moment + 0.09)

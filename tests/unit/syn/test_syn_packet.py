@@ -61,6 +61,12 @@ def verifies(covered: bytes) -> bool:
     return total == 0xFFFF
 
 
+def test_the_checksum_is_right_whatever_carries_over() -> None:
+    source, target = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
+    form, pseudo = Form(source, target, 80), source + target + struct.pack("!HH", 6, 24)
+    assert all(verifies(pseudo + form.fill(40000, number * 65537 & 0xFFFFFFFF)[20:]) for number in range(0x10000))
+
+
 def test_a_reset_differs_in_its_flag_alone() -> None:
     form = Form(bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 80)
     syn, reset = IP(bytes(form.fill(40000, 7))), IP(bytes(form.fill(40000, 7, RST)))
