@@ -56,6 +56,7 @@ class InstancePortrait(msgspec.Struct, frozen=True):
     password: str = ""
     accept: bool = True
     virtual_mac: bool = False
+    sync_group: str = ""
 
 
 class Portrait(msgspec.Struct, frozen=True):

@@ -174,6 +174,7 @@ def _instance(config: VrrpInstance, found: InstanceStatus | None, director: Dire
         password=_mark(director, config.password),
         accept=config.accept,
         virtual_mac=bool(config.virtual_mac),
+        sync_group=config.sync_group,
     )
 
 

@@ -18,7 +18,7 @@ from lvsd.ctl.observe import Endpoint, watch
 from lvsd.ctl.spans import seconds
 from lvsd.drill.comparison import compared
 from lvsd.drill.report import COMPARED, FREEZE, GRACEFUL, KILL, REFUSED, Report, text
-from lvsd.drill.scope import stray
+from lvsd.drill.scope import stray, together
 
 PEER_PORT = 8853
 HINT = (
@@ -136,7 +136,8 @@ def _drilled(
     """Compare, and go on where nothing forbids it."""
     reply = asked(run_dir, PortraitsRequest(peers))
     assert isinstance(reply, PortraitsReply)  # noqa: S101  a contract of our own
-    names = instances or tuple(one.name for one in reply.own.instances if one.role == "active")
+    active = tuple(one.name for one in reply.own.instances if one.role == "active")
+    names = together(reply.own, instances) if instances else active
     findings = compared(reply.own, reply.peers, names)
     if any(one.code == "peer_not_configured" for one in findings):
         click.echo(f"lvsctl: {HINT}; `--peer ADDRESS` where only `peers` is missing", err=True)

@@ -39,6 +39,13 @@ class Scope(NamedTuple):
     unwatched: tuple[str, ...]
 
 
+def together(own: Portrait, names: Sequence[str]) -> tuple[str, ...]:
+    """The names with those of their sync groups, which move with them; unknown ones as they are."""
+    groups = {one.sync_group for one in own.instances if one.name in names} - {""}
+    others = (one.name for one in own.instances if one.sync_group in groups and one.name not in names)
+    return (*names, *others)
+
+
 def moving(instances: Sequence[InstancePortrait]) -> tuple[str, ...]:
     """The addresses that move with these instances, without their prefix lengths."""
     return tuple(address.partition("/")[0] for one in instances for address in one.addresses)

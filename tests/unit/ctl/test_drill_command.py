@@ -177,6 +177,18 @@ def test_a_peer_named_by_hand_is_asked_instead(desk: Desk) -> None:
     assert desk.drill("--peer", "lb2.example.net").exit_code == 2
 
 
+def test_an_instance_takes_its_sync_group_along(desk: Desk) -> None:
+    instances = tuple(
+        replace(INSTANCE, name=name, sync_group="both", virtual_router_id=number)
+        for name, number in (("lb0", 51), ("lb1", 52))
+    )
+    standbys = tuple(replace(one, role="backup", priority=100) for one in instances)
+    peer = PeerPortrait("192.0.2.2:8853", replace(PEER, instances=standbys))
+    desk.reply = PortraitsReply(replace(OWN, instances=instances), (peer,))
+    assert desk.drill("lb1").exit_code == 0
+    assert desk.rehearsed[-1].names == ("lb1", "lb0")
+
+
 def test_without_a_peer_what_to_write_is_told(desk: Desk) -> None:
     desk.reply = PortraitsReply(OWN, ())
     done = desk.drill()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from lvsd.control.messages import Datagram, PeerPortrait, PortraitsReply
 from lvsd.control.portrait import Portrait
 from lvsd.drill.report import Connections
-from lvsd.drill.scope import WATCHED_LIMIT, Target, kept, moving, source, stray, towards, watched
+from lvsd.drill.scope import WATCHED_LIMIT, Target, kept, moving, source, stray, together, towards, watched
 from tests.unit.drill.portraits import INSTANCE, OWN, REAL, SERVICE
 
 NAME = "tcp 192.0.2.100:80"
@@ -43,6 +43,13 @@ def test_what_a_person_names_is_watched_beside_the_services_and_once() -> None:
     assert found.targets == (Target(VIP, 443), Target(VIP, 80))
     assert stray(((VIP, 443), ("192.0.2.9", 80)), (INSTANCE,)) == "192.0.2.9"
     assert stray(((VIP, 443),), (INSTANCE,)) == ""
+
+
+def test_a_sync_group_moves_as_one() -> None:
+    first, second = replace(INSTANCE, sync_group="both"), replace(INSTANCE, name="lb1", sync_group="both")
+    own = replace(OWN, instances=(first, second, replace(INSTANCE, name="lb2")))
+    assert together(own, ("lb0",)) == ("lb0", "lb1")
+    assert together(own, ("lb2", "lb9")) == ("lb2", "lb9")
 
 
 def test_there_is_an_end_to_what_is_watched() -> None:
