@@ -289,7 +289,8 @@ async def test_garbage_costs_the_connection() -> None:
         await goes_on(world, world.hosts_of(1))
 
 
-async def test_nobody_is_a_worker_that_is_there_or_somebody_else() -> None:
+async def test_nobody_is_a_worker_that_is_there_or_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvsd.runtime.worker_links.AGAIN_SECONDS", 0.0)  # it is not for coming too soon
     async with a_world(1) as world:
         for number, pid in ((1, None), (2, 1), (65, None), (-1, None)):
             with Rogue(world) as rogue:
