@@ -19,6 +19,7 @@ from lvsd.core.state import Director, Worker, Workers
 
 SILENT_SECONDS = 6.0  # a worker says something every two
 PAUSE_SECONDS = 3.0  # the director ticks each second: after a longer gap it was it that did not run
+MUTE_SECONDS = 20.0  # its supervisor hears of it and we do not: it will not mend by itself
 MOVE_SECONDS = 5.0  # until others have said that they run what a surplus worker ran
 SPARE_VERDICTS = 2000.0
 """Beyond what its checks can have a worker say."""
@@ -175,14 +176,22 @@ def ticked(director: Director, now: float) -> Change:
         awake = {number: replace(worker, heard_at=now) for number, worker in workers.known.items()}
         return replace(director, workers=replace(workers, known=awake, ticked_at=now)), []
     looked = replace(director, workers=_moved(replace(workers, ticked_at=now), now))
+    replaced = [effect for number in _mute(workers, now) for effect in _distrusted("worker_mute", number)]
     silent = [number for number in workers.sharing if now - workers.known[number].heard_at > SILENT_SECONDS]
     left = tuple(number for number in workers.sharing if number not in silent)
     if not silent or not left:
-        return looked, []
+        return looked, replaced
     parted = replace(looked, workers=replace(looked.workers, sharing=left))
     given = _given(parted, _connected(parted.workers))
     told = (Tell(Level.WARNING, "worker_silent", {"worker": name_of(number)}) for number in silent)
-    return given[0], [*told, *given[1]]
+    return given[0], [*told, *given[1], *replaced]
+
+
+def _mute(workers: Workers, now: float) -> Iterator[int]:
+    """Those that are connected and say nothing at all."""
+    for number, worker in workers.known.items():
+        if worker.connected and now - worker.heard_at > MUTE_SECONDS and takes_part(workers, number):
+            yield number
 
 
 def _moved(workers: Workers, now: float) -> Workers:

@@ -141,6 +141,20 @@ def test_the_last_one_keeps_what_it_has_however_silent() -> None:
     assert crew.director.workers.sharing == (1, 2)
 
 
+def test_who_is_connected_and_mute_is_replaced_even_the_last_one_and_the_raw_one() -> None:
+    crew = Crew(1, WEB, RAW)
+    crew.come(RAW_WORKER)
+    crew.pass_time(1)
+    crew.silent = {1, RAW_WORKER}
+    assert crew.pass_time(20) == []
+    effects = crew.pass_time(1)
+    assert [one for one in effects if isinstance(one, RestartWorker)] == [RestartWorker(1), RestartWorker(RAW_WORKER)]
+    assert told(effects) == [("worker_mute", "checker"), ("worker_mute", "checker-raw")]
+    crew.feed(WorkerWent(1))
+    crew.feed(WorkerWent(RAW_WORKER))
+    assert crew.pass_time(30) == []
+
+
 def test_a_director_that_did_not_run_itself_blames_nobody() -> None:
     crew = Crew(2)
     before = crew.shares()
