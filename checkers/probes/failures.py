@@ -75,7 +75,6 @@ OWN_ERRORS = OUT_OF_MEANS | frozenset(
     {
         errno.EAGAIN,  # connect(2): no entry left in the routing cache
         errno.EADDRNOTAVAIL,  # connect(2): no local port left
-        errno.EACCES,  # connect(2): a local rule forbids it; a route of type "prohibit"
         errno.EPERM,  # connect(2): our own packet filter
         errno.EAFNOSUPPORT,  # this kernel has no such address family
         errno.EPROTONOSUPPORT,
@@ -86,9 +85,9 @@ OWN_ERRORS = OUT_OF_MEANS | frozenset(
 )
 """What connect(2) or socket(2) says that tells nothing about the real server."""
 
-OWN_ERRORS_AT_ONCE = OWN_ERRORS | {errno.ENETUNREACH, errno.EHOSTUNREACH}
-"""Given by connect(2) itself: we have no route, or one of type "unreachable". Given later, a router said so, or nobody
-answered to the address: the server's.
+OWN_ERRORS_AT_ONCE = OWN_ERRORS | {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES}
+"""Given by connect(2) itself: we have no route, or one of type "unreachable" or "prohibit". Given later, a router or a
+packet filter over there said so (EACCES: ICMPv6, administratively prohibited), or nobody has the address: the server's.
 """
 
 _CONNECT_REASONS = {

@@ -151,7 +151,7 @@ def test_what_is_lacking_in_the_midst_of_a_conversation_is_ours_too(number: int,
 
 
 def test_the_same_words_are_ours_at_once_and_the_networks_later() -> None:
-    for number in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+    for number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES):
         assert number in OWN_ERRORS_AT_ONCE
         late = outcome_of(OSError(number, os.strerror(number)), Stage.CONNECTING)
         assert late == Unhealthy(Reason.UNREACHABLE, os.strerror(number))

@@ -148,6 +148,8 @@ async def test_over_ipv6() -> None:
         (errno.ENOPROTOOPT, False, Reason.REFUSED),
         (errno.EHOSTUNREACH, False, Reason.UNREACHABLE),
         (errno.EHOSTUNREACH, True, None),
+        (errno.EACCES, False, Reason.UNREACHABLE),
+        (errno.EACCES, True, None),
         (errno.ENETUNREACH, False, Reason.UNREACHABLE),
         (errno.ENETUNREACH, True, None),
         (errno.EPERM, True, None),
