@@ -217,3 +217,10 @@ def test_it_is_told_once_and_shown() -> None:
     assert bench.told() == []
     bench.hear({A: UP})
     assert [one for one in bench.told() if one.startswith("priority")] == ["priority_group_released"]
+
+
+def test_whom_the_floor_keeps_is_no_reason_to_call_nobody() -> None:
+    service = grouped(PoolRules(Floor(Amount(5))))
+    bench = started(service)
+    bench.hear({A: DOWN, B: DOWN})
+    assert serving(bench, service) == "ABCD"  # both are kept, and their clients have better servers beside them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -82,6 +84,20 @@ def test_it_is_seldom_set() -> None:
         hear(bench, {**EVEN, A: 0.06 if bench.now % 2 else 0.07})
         plans += bool(bench.operations())
     assert 1 <= plans <= 100 / PACE_SECONDS
+
+
+def test_a_share_is_set_again_only_a_pace_later() -> None:
+    """A verdict may come at any time, as outcomes change."""
+    fast, slow = Speed(0.02, 1.0), Speed(0.06, 1.0)
+    first = shared(RULE, {"a": fast, "b": slow}, 100.0)
+    assert first["b"].share == 50
+    slower = {**first, "b": replace_speed(first["b"], 0.2)}
+    assert shared(RULE, slower, 100.0 + PACE_SECONDS - 1)["b"].share == 50
+    assert shared(RULE, slower, 100.0 + PACE_SECONDS)["b"].share == 25
+
+
+def replace_speed(speed: Speed, seconds: float) -> Speed:
+    return dataclasses.replace(speed, seconds=seconds)
 
 
 def test_what_is_repeated_counts_once() -> None:
