@@ -8,7 +8,7 @@ that it came from: late, forged and stray ones count for nothing.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil, floor
 from typing import Generic, Protocol, TypeVar
 
@@ -41,7 +41,7 @@ class Batch(Generic[One]):
 
     def __init__(self) -> None:
         """Nobody asks."""
-        self._ticks: dict[int, list[One]] = {}
+        self._ticks: dict[int, tuple[list[One], list[int]]] = {}  # who is to ask, and whose answers are due by number
         self._order: list[int] = []  # a heap of the keys of `_ticks`
         self._out: dict[int, One] = {}
 
@@ -52,7 +52,9 @@ class Batch(Generic[One]):
 
     def plan(self, one: One, moment: float, ticks: int = 1) -> None:
         """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
-        self._sleep(one, round(moment / (TICK_SECONDS * ticks)) * ticks)
+        tick = one.wake = round(moment / (TICK_SECONDS * ticks)) * ticks
+        at = self._ticks.get(tick)
+        (at if at is not None else self._begin(tick))[0].append(one)
 
     def free(self, numbers: Sequence[int]) -> Sequence[int]:
         """Numbers that no SYN has that is out, and no two the same: these, but for those that are taken."""
@@ -72,7 +74,9 @@ class Batch(Generic[One]):
             del self._out[one.number]
         one.number, one.our_port = number, our_port
         self._out[number] = one
-        self._sleep(one, ceil(deadline / TICK_SECONDS - _HAIR))
+        tick = one.wake = ceil(deadline / TICK_SECONDS - _HAIR)
+        at = self._ticks.get(tick)
+        (at if at is not None else self._begin(tick))[1].append(number)
 
     def due(self, now: float) -> list[One]:
         """Those whose moment has come, in the order of their ticks; whose SYN is out has waited in vain."""
@@ -80,10 +84,13 @@ class Batch(Generic[One]):
         woken: list[One] = []
         while self._order and self._order[0] <= last:
             tick = heapq.heappop(self._order)
-            for one in self._ticks.pop(tick):
+            askers, numbers = self._ticks.pop(tick)
+            for one in askers:
                 if one.wake == tick:  # not one that was woken or moved meanwhile
                     one.wake = ASLEEP
                     woken.append(one)
+            if not self._out.keys().isdisjoint(numbers):
+                woken += self._late(tick, numbers)
         return woken
 
     def heard(self, peer: Peer, port: int, our_port: int, number: int) -> One | None:
@@ -107,11 +114,16 @@ class Batch(Generic[One]):
         """When somebody may have to be woken next."""
         return self._order[0] * TICK_SECONDS if self._order else None
 
-    def _sleep(self, one: One, tick: int) -> None:
-        one.wake = tick
-        sleepers = self._ticks.get(tick)
-        if sleepers is None:
-            self._ticks[tick] = [one]
-            heapq.heappush(self._order, tick)
-        else:
-            sleepers.append(one)
+    def _late(self, tick: int, numbers: list[int]) -> Iterator[One]:
+        """Those that are out with these numbers; another one may have drawn the same meanwhile."""
+        for number in numbers:
+            one = self._out.get(number)
+            if one is not None and one.wake == tick:
+                one.wake = ASLEEP
+                yield one
+
+    def _begin(self, tick: int) -> tuple[list[One], list[int]]:
+        at: tuple[list[One], list[int]] = ([], [])
+        self._ticks[tick] = at
+        heapq.heappush(self._order, tick)
+        return at

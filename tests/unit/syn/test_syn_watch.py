@@ -19,8 +19,7 @@ from checkers.syn import channel as channel_module
 from checkers.syn import engine as engine_module
 from checkers.syn.asker import ANSWERED
 from checkers.syn.watch import SynWatch
-from checkers.syn.way import half_open
-from config.checks import Dial, SynCheck, TcpCheck, Timing
+from config.checks import Dial, SynCheck, Timing
 from tests.unit.syn.network import CAP_NET_RAW, NEEDS_ROOT, apart, do, filtered
 
 pytestmark = NEEDS_ROOT
@@ -111,11 +110,6 @@ def raw_sockets() -> int:
 def descriptors() -> int:
     """How many this process holds."""
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def test_which_checks_are_half_open() -> None:
-    assert half_open(check())
-    assert not half_open(AssignedCheck("a", Target(HOST, PORT), TcpCheck(), FAST))
 
 
 @pytest.mark.parametrize("address", [HOST, HOST6, "127.0.0.1", "::1", "127.3.2.1"])
