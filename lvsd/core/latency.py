@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from statistics import median_low
 
 from config.pool_rules import WHOLE, LatencyWeights
 
@@ -44,7 +43,7 @@ def shared(rule: LatencyWeights, speeds: Mapping[str, Speed], now: float) -> dic
     """With the shares that follow. One that is alone has nobody to be compared with."""
     if len(speeds) < 2:  # noqa: PLR2004  two are the least that can be compared
         return {name: replace(one, share=WHOLE) for name, one in speeds.items()}
-    middle = median_low(one.seconds for one in speeds.values())
+    middle = sorted(one.seconds for one in speeds.values())[(len(speeds) - 1) // 2]  # the lower median
     bearable = max(middle * rule.slack / WHOLE, middle + NOISE_SECONDS)
     return {name: _set(one, _share(rule, one.seconds, bearable), rule, now) for name, one in speeds.items()}
 

@@ -6,7 +6,6 @@ import errno
 import glob
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -67,6 +66,8 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
 
     Raises OSError, which is FileExistsError unless what is there may be replaced.
     """
+    import tempfile  # a start of the service must not wait for it
+
     descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

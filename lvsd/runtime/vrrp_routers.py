@@ -25,7 +25,6 @@ from lvsd.vrrp.events import (
     Effect,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Reconfigured,
     Refused,
@@ -45,6 +44,7 @@ from lvsd.vrrp.groups import orders
 from lvsd.vrrp.instance import step
 from lvsd.vrrp.ip import Datagram, address_text
 from lvsd.vrrp.lateness import LatenessMeter
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.links import links, weight
 from lvsd.vrrp.messages import Cause, Configure, Failover, Role, VrrpStatus, Weight, Weights
 from lvsd.vrrp.moves import ADDRESS_LIST

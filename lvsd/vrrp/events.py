@@ -7,21 +7,9 @@ from typing import Literal
 
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.drops import Drop
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause
 from lvsd.vrrp.packet import Advertisement, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What an instance stands on. Fit when `fault` is empty; then `source` is its primary IPv4 address."""
-
-    source: str = ""
-    fault: str = "not looked at yet"
-
-    @property
-    def fit(self) -> bool:
-        """Whether advertisements can go out and come in."""
-        return not self.fault
 
 
 @dataclass(frozen=True, slots=True)

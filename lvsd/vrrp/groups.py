@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from lvsd.vrrp.events import Event, Link, Resign, TakeOver
+from lvsd.vrrp.events import Event, Resign, TakeOver
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.state import Instance
 

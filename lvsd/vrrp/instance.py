@@ -19,7 +19,6 @@ from lvsd.vrrp.events import (
     AddressLost,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Reconfigured,
     Refused,
@@ -33,6 +32,7 @@ from lvsd.vrrp.events import (
     Wake,
     Weighed,
 )
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.moves import Step, change_role, fault, resume, take_over
 from lvsd.vrrp.state import OWNER_PRIORITY, Instance

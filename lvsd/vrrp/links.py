@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from config.model import VrrpInstance
-from lvsd.vrrp.events import Link
 from lvsd.vrrp.groups import common_fault
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Weight
 from lvsd.vrrp.sight import Sight, link_of
 from lvsd.vrrp.tracks import near_weight

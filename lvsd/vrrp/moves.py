@@ -6,7 +6,8 @@ from dataclasses import replace
 from math import inf
 
 from config.model import VrrpInstance
-from lvsd.vrrp.events import Announce, Claim, Effect, Link, Release, Send, Tell, Whisper
+from lvsd.vrrp.events import Announce, Claim, Effect, Release, Send, Tell, Whisper
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import LEAVING_PRIORITY, Instance

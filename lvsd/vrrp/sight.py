@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 from config.model import VirtualAddress, VrrpInstance
-from lvsd.vrrp.events import Link
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.packet import Unspeakable, Wire
 from netlink.routes import Route
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from config.model import VrrpInstance
-from lvsd.vrrp.events import Link
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.timers import VERSION_2, active_down_interval, skew_time
 

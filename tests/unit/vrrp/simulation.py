@@ -16,7 +16,6 @@ from lvsd.vrrp.events import (
     Effect,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Reconfigured,
     Release,
@@ -29,6 +28,7 @@ from lvsd.vrrp.events import (
     Whisper,
 )
 from lvsd.vrrp.instance import step
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import Instance

@@ -11,9 +11,9 @@ from config.model import TrackedInterface, VrrpInstance
 from lvsd.runtime.vrrp_held import HeldFile
 from lvsd.runtime.vrrp_routers import Routers
 from lvsd.vrrp import packet
-from lvsd.vrrp.events import Link
 from lvsd.vrrp.groups import common_fault
 from lvsd.vrrp.ip import open_packet, packed
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Configure, Failover, InstanceStatus, Role, Weight, Weights
 from lvsd.vrrp.sight import Interface
 from tests.unit.vrrp import samples

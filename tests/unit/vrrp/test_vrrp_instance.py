@@ -22,7 +22,6 @@ from lvsd.vrrp.events import (
     Effect,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Reconfigured,
     Refused,
@@ -36,6 +35,7 @@ from lvsd.vrrp.events import (
     Whisper,
 )
 from lvsd.vrrp.instance import step
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement
 from lvsd.vrrp.state import Instance

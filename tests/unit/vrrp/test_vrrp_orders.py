@@ -15,7 +15,6 @@ from lvsd.vrrp.events import (
     Effect,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Release,
     Resign,
@@ -30,6 +29,7 @@ from lvsd.vrrp.events import (
     Whisper,
 )
 from lvsd.vrrp.instance import step
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import Instance, Standby

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lvsd.vrrp.events import Link
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.sight import Interface, Sight, link_of, lost_addresses
 from tests.unit.vrrp import samples
 

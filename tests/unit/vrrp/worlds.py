@@ -18,7 +18,6 @@ from lvsd.vrrp.events import (
     Claim,
     Event,
     Heard,
-    Link,
     LinkChanged,
     Release,
     Resign,
@@ -33,6 +32,7 @@ from lvsd.vrrp.events import (
 )
 from lvsd.vrrp.groups import orders
 from lvsd.vrrp.instance import step
+from lvsd.vrrp.link import Link
 from lvsd.vrrp.messages import Cause, Role
 from lvsd.vrrp.packet import Advertisement, Kind
 from lvsd.vrrp.state import Instance
