@@ -52,7 +52,8 @@ def _check_follow(
     place = _place_of_follow(built, name)
     followed = services.get(name)
     if followed is None:
-        hint = did_you_mean(name, sorted(one for one in services if one != built.service.name))
+        others = sorted(one for one in services if one != built.service.name)
+        hint = did_you_mean(name, others) if others else "there is no other service at all"
         reading.error(codes.FOLLOW, place, f"there is no service `{name}` to follow", hint)
     elif followed is built:
         reading.error(codes.FOLLOW, place, f"service `{name}` follows itself", "follow another service")

@@ -103,6 +103,9 @@ class SwitchedKind:
             return At(None, node.place)
         if isinstance(node, Scalar) and node.plain and node.text.lower() == "true":
             return At(Fields(node.place), node.place)
+        if not isinstance(node, Mapping):
+            wrong_type(reading, node, f"a mapping ({self.section.name})", "true, false, or `key: value` pairs")
+            return None
         return read_section(node, self.section, node.place, reading)
 
     def schema(self) -> Schema:
