@@ -65,7 +65,7 @@ class Course(msgspec.Struct):
         """The conversation is over: the next moment."""
         timing, health = self.assigned.timing, self.health
         slowed = timing.down_interval is not None and health.state is State.DOWN
-        down = jitter_of(self.assigned.id) if slowed else None
+        down = phase_of(self.assigned.id, timing, timing.down_interval) if slowed else None
         self.rhythm = self.rhythm.after(now, timing, contradicted=health.streak > 0, down=down)
 
 

@@ -34,9 +34,12 @@ def jitter_of(identity: str) -> float:
     return crc32(identity.encode()) / 2**32
 
 
-def phase_of(identity: str, timing: Timing) -> float:
-    """The check's jitter, rounded down to one of the phases that its timing knows (all of them equally likely)."""
-    step = grain(timing) / timing.interval
+def phase_of(identity: str, timing: Timing, interval: float | None = None) -> float:
+    """The check's jitter, rounded down to one of the phases that its timing knows (all of them equally likely).
+
+    `interval`: another of the timing's than `interval`.
+    """
+    step = grain(timing) / (timing.interval if interval is None else interval)
     return floor(jitter_of(identity) / step) * step
 
 
@@ -81,7 +84,7 @@ class Rhythm(msgspec.Struct, frozen=True):
         return self.slot if self.hurried_to is None else self.hurried_to
 
     def after(self, now: float, timing: Timing, *, contradicted: bool, down: float | None = None) -> Rhythm:
-        """The rhythm after a probe that ended at `now`. `down`: the check's jitter, if it is believed down.
+        """The rhythm after a probe that ended at `now`. `down`: its phase in `down_interval`, if it is believed down.
 
         While outcomes contradict what is believed, `timing.fast_interval` counts from the end of a probe to the next;
         then the slots go on, where they always were, though not right behind the hurried probe. A check that is down

@@ -1,0 +1,75 @@
+"""One check's course: what is believed decides when it is probed next."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkers.core.books import Phase
+from checkers.core.course import Course, course
+from checkers.core.health import unproven
+from checkers.core.messages import AssignedCheck, State, Target
+from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
+from checkers.core.schedule import EARLY_SECONDS, grain, phase_of
+from config.checks import TcpCheck, Timing
+
+DOWN = Unhealthy(Reason.REFUSED)
+TIMING = Timing(interval=10.0, rise=2, fall=2, fast_interval=1.0, down_interval=60.0)
+
+
+def begun(known: State, timing: Timing = TIMING, *, unseen: bool = False) -> Course:
+    assigned = AssignedCheck("a", Target("192.0.2.1", 80), TcpCheck(), timing, known, unseen=unseen)
+    return course(assigned, unproven(known, 1000.0), 1000.0)
+
+
+def probed(one: Course, outcome: Outcome) -> float:
+    """Probe when its moment has come, at once: seconds until the next."""
+    now = one.moment
+    one.begun(now)
+    one.observe(outcome, now, 0.0)
+    one.ended(now)
+    return one.moment - now
+
+
+def test_who_is_down_waits_longer_and_hurries_when_it_comes_back() -> None:
+    one = begun(State.UP)
+    assert [probed(one, outcome) for outcome in (Healthy(), DOWN)] == [10.0, 1.0]
+    assert 30.0 <= probed(one, DOWN) <= 90.0  # down: in the slots of that rhythm, not right behind
+    assert [probed(one, DOWN) for _ in range(3)] == [60.0] * 3
+    assert one.moment % 60.0 == pytest.approx(phase_of("a", TIMING, 60.0) * 60.0)
+    assert probed(one, Healthy()) == 1.0
+    assert 5.0 <= probed(one, Healthy()) <= 15.0
+    assert [probed(one, Healthy()) for _ in range(2)] == [10.0, 10.0]
+    assert one.moment % 10.0 == pytest.approx(phase_of("a", TIMING) * 10.0)
+    late = one.books.page().phases[Phase.LATE]
+    assert (late.longest, sum(late.counts)) == (0.0, 10)
+
+
+def test_without_a_fast_interval_a_doubt_is_looked_at_in_the_usual_one() -> None:
+    one = begun(State.DOWN, Timing(interval=10.0, rise=3, down_interval=60.0))
+    probed(one, DOWN)
+    assert probed(one, DOWN) == 60.0
+    assert 5.0 <= probed(one, Healthy()) <= 15.0
+    assert probed(one, Healthy()) == 10.0
+
+
+def test_phases_of_those_that_are_down_are_shared_too() -> None:
+    for number in range(50):
+        phase = phase_of(f"check {number}", TIMING, 60.0) * 60.0 / grain(TIMING)
+        assert phase == pytest.approx(round(phase))
+
+
+@pytest.mark.parametrize("known", State)
+def test_what_is_only_presumed_is_probed_early(known: State) -> None:
+    assert begun(known, unseen=True).moment - 1000.0 <= EARLY_SECONDS
+    one = begun(known, unseen=True)
+    probed(one, Healthy())
+    assert course(one.assigned, one.health, one.moment).moment - one.moment > EARLY_SECONDS
+
+
+def test_who_is_presumed_up_needs_all_its_failures() -> None:
+    one = begun(State.UP, unseen=True)
+    states = []
+    for wait in (1.0, 30.0):
+        assert probed(one, DOWN) >= wait
+        states.append(one.health.state)
+    assert states == [State.UP, State.DOWN]
