@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -217,3 +218,26 @@ def test_spares_stand_in_their_order(world: World) -> None:
         wait_until(lambda: served(balancer) == {83: 1} or None, 10, "the second again")
         real.enter_context(farm.Server(world["rs1"], 85, farm.good))
         wait_until(lambda: served(balancer) == {85: 1} or None, 10, "the real server")
+
+
+def slowly(connection: socket.socket, ended: threading.Event) -> None:
+    """As `farm.good`, a fifth of a second later."""
+    ended.wait(0.2)
+    farm.good(connection, ended)
+
+
+def lowered(weights: dict[str, int]) -> bool:
+    return weights.get(RS1) == 100 and 25 <= weights.get(RS2, 100) <= 70
+
+
+def test_who_answers_slowly_gets_less_and_all_again_when_it_is_fast(
+    world: World, servers: dict[str, farm.Server]
+) -> None:
+    rules = "floor: 1\n    weight: 100\n    latency_weights: true"
+    servers["rs2"].manner = slowly
+    text = FLOOR.replace("scheduler: rr", "scheduler: wrr").replace("floor: 1", rules)
+    balancer = Balancer(world["lb1"], text).start()
+    wait_until(lambda: lowered(balancer.weights()), 150, "a part, when what was slow at the start is forgotten")
+    assert "% of its weight; http ok" in lvsctl(balancer, "status").stdout
+    servers["rs2"].manner = farm.good
+    balancer.until("more, as it gets faster", {RS1: 100, RS2: 100}, seconds=240)
