@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from config.load import Loaded, load
 from config.problems import Severity
 from config.schema import json_schema
 from lvsd.ctl.command_line import AbsolutePath, Commands
+from lvsd.runtime import first_start
 from lvsd.runtime.files import SystemFiles, write_private
-from lvsd.runtime.process import collector_paused
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,10 +72,6 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path, language: str |
     otherwise.
     """
     paths = tuple(with_language(str(file), language) for file in files)
-    with collector_paused():
-        loaded = load(paths, SystemFiles())
-    if not _tell(loaded) or loaded.config is None:
-        sys.exit(1)
     for directory, mode in ((run_dir, 0o755), (state_dir, 0o700)):
         try:
             directory.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -84,11 +79,12 @@ def run(files: tuple[Path, ...], run_dir: Path, state_dir: Path, language: str |
             hint = " (lvsd run has to start as root)" if isinstance(error, PermissionError) else ""
             click.echo(f"lvsd: {directory}: {error.strerror}{hint}", err=True)
             sys.exit(1)
-    # The supervisor stays small: this process, with all it has imported, becomes it.
-    command = [sys.executable, "-I", "-m", "lvsd.runtime.supervisor"]
-    command += [f"--run-dir={run_dir}", f"--state-dir={state_dir}"]
-    command += [f"--checker-user={loaded.config.daemon.checker_user}", *(f"--config={path}" for path in paths)]
-    os.execv(sys.executable, command)  # noqa: S606  our own interpreter, no shell
+    try:
+        held = first_start.lock(run_dir)
+    except OSError as error:
+        click.echo(f"lvsd: {run_dir}: {error.strerror} (does another lvsd run there? --run-dir)", err=True)
+        sys.exit(1)
+    first_start.start(held, paths, run_dir, state_dir)
 
 
 @main.command()

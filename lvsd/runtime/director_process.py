@@ -10,9 +10,12 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.load import Loaded
 from config.problems import Severity
 from lvsd.control.messages import ChangeReply
 from lvsd.runtime.answers import Answers
@@ -40,22 +43,38 @@ from netlink.errors import NetlinkError
 from netlink.ipvs_socket import IpvsSocket
 
 TICK_SECONDS = 1.0
+SETTLE_SECONDS = 5.0  # a table that takes longer to write is no reason to be silent any longer
 
 
-async def serve(arguments: argparse.Namespace, parent: int) -> int:
-    """The process's life. The exit status."""
-    store = Store(arguments.state_dir)
-    paths = tuple(arguments.config)
-    loaded, snapshot = first_configuration(store, paths, restarted=arguments.restarted)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a director is started. `checker_user`: as the running checkers have it; the configuration's if empty."""
+
+    run_dir: Path
+    state_dir: Path
+    files: tuple[str, ...]
+    checker_user: str = ""
+    restarted: bool = False
+
+
+def tell_problems(loaded: Loaded) -> None:
+    """What is wrong with the configuration, or strange."""
     for problem in loaded.problems:
         tell("error" if problem.severity is Severity.ERROR else "warning", "config_problem", problem=str(problem))
+
+
+async def serve(options: Options, parent: int, heard: Callable[[Loaded], None]) -> int:
+    """The process's life. `heard` is called with the configuration once it is read. The exit status."""
+    store = Store(options.state_dir)
+    loaded, snapshot = first_configuration(store, options.files, restarted=options.restarted)
+    heard(loaded)
     if loaded.config is None:
         return PERMANENT_EXIT
     kernel = IpvsSocket()
     runtime = Runtime(store, kernel, IpvsSocket())
-    reloader = Reloader(runtime, store, paths)
-    run: Path = arguments.run_dir
-    account = pwd.getpwnam(arguments.checker_user)
+    reloader = Reloader(runtime, store, options.files)
+    run = options.run_dir
+    account = pwd.getpwnam(options.checker_user or loaded.config.daemon.checker_user)
     workers = bind_unix(run / "checkers.sock", socket.SOCK_SEQPACKET, 0o660, account.pw_gid)
     vrrp = bind_unix(run / "vrrp.sock", socket.SOCK_SEQPACKET, 0o600)
     control = bind_unix(run / "control.sock", socket.SOCK_STREAM, 0o660)
@@ -63,7 +82,7 @@ async def serve(arguments: argparse.Namespace, parent: int) -> int:
     die_with_parent()
     warn_of_unreadable(snapshot)
     runtime.attach(NotifyLink(run / "notify.sock", runtime.script_ended))
-    runtime.start(loaded.config, snapshot, restarted=arguments.restarted)
+    runtime.start(loaded.config, snapshot, restarted=options.restarted)
     reloader.begin(snapshot)
     runtime.listen(workers, vrrp, account.pw_uid)
     answers = Answers(runtime, reloader)
@@ -92,6 +111,7 @@ async def _until_told(runtime: Runtime, reloader: Reloader, peers: PeerServer, r
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
+    await runtime.settled(SETTLE_SECONDS)  # before the collector, who takes his time
     settle_memory()
     notifier = Notifier.from_environment()
     notifier.ready()
@@ -113,6 +133,23 @@ async def _until_told(runtime: Runtime, reloader: Reloader, peers: PeerServer, r
     return True
 
 
+def live(options: Options, heard: Callable[[Loaded], None] = tell_problems) -> int:
+    """A director from its beginning to its end. The exit status."""
+    name_process("lvsd-director")
+    parent = int(os.environ.get(PARENT_ENV) or os.getppid())
+    try:
+        options.run_dir.mkdir(mode=0o755, exist_ok=True)  # somebody may have removed it since the start
+        return asyncio.run(serve(options, parent, heard))
+    except ParentGone:
+        return 1
+    except (NetlinkError, OSError, KeyError) as error:
+        tell("error", "director_cannot_run", error=str(error))
+        return 1 if options.restarted else PERMANENT_EXIT
+    except Exception as error:  # noqa: BLE001 (the outermost guard: the supervisor starts another)
+        tell("error", "director_crashed", error=type(error).__name__, where=origin(error))
+        return 1
+
+
 def main() -> int:
     """`python -I -m lvsd.runtime.director_process`, started by the supervisor."""
     parser = argparse.ArgumentParser(prog="lvsd-director")
@@ -121,20 +158,8 @@ def main() -> int:
     parser.add_argument("--checker-user", default="nobody")
     parser.add_argument("--config", action="append", required=True)
     parser.add_argument("--restarted", action="store_true")
-    arguments = parser.parse_args()
-    name_process("lvsd-director")
-    parent = int(os.environ.get(PARENT_ENV) or os.getppid())
-    try:
-        arguments.run_dir.mkdir(mode=0o755, exist_ok=True)  # somebody may have removed it since the start
-        return asyncio.run(serve(arguments, parent))
-    except ParentGone:
-        return 1
-    except (NetlinkError, OSError, KeyError) as error:
-        tell("error", "director_cannot_run", error=str(error))
-        return 1 if arguments.restarted else PERMANENT_EXIT
-    except Exception as error:  # noqa: BLE001 (the outermost guard: the supervisor starts another)
-        tell("error", "director_crashed", error=type(error).__name__, where=origin(error))
-        return 1
+    said = parser.parse_args()
+    return live(Options(said.run_dir, said.state_dir, tuple(said.config), said.checker_user, said.restarted))
 
 
 def _fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -370,11 +371,11 @@ class Runtime:
         except (OSError, ValueError) as error:
             tell("error", "state_not_read", error=str(error))
             owned, daemons, roles = frozenset(), frozenset(), {}
-        self.remember(lambda: self._store.remember_good(snapshot))
         self._look_for_maintenance(config)  # before anything is put into service
         said = self._overrides()
         cores = len(os.sched_getaffinity(0))
         self.feed(Started(config, owned, self._kernel.read_table(), restarted, daemons, roles, said, cores))
+        self.remember(lambda: self._store.remember_good(snapshot))  # the disk may take its time
 
     def _overrides(self) -> dict[str, Override]:
         """What people said of real servers; what cannot be read costs nothing else."""
@@ -394,6 +395,13 @@ class Runtime:
         finally:
             self._record = None
         return record
+
+    async def settled(self, limit_seconds: float) -> None:
+        """Until all services have been decided and sent, at most that long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_seconds):
+                while not self._settled.is_set():
+                    await self._settled.wait()  # wakes after each slice
 
     def stop(self, *, in_good_order: bool) -> None:
         """End. The table is touched only when we are asked to end, not when our supervisor died."""

@@ -13,7 +13,6 @@ How many checker workers there are, the director says; the first is there from t
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import select
 import signal
@@ -23,14 +22,15 @@ import sys
 import time
 from math import inf
 from pathlib import Path
-from typing import IO
 
 from lvsd.core.crew import name_of, read_orders
 from lvsd.core.respawn import ended, started
-from lvsd.runtime.children import Child, is_checker, spawn
+from lvsd.runtime.children import Adopted, Child, is_checker, spawn
+from lvsd.runtime.first_start import lock
 from lvsd.runtime.journal import tell
 from lvsd.runtime.process import PERMANENT_EXIT, name_process
 
+DIRECTOR_ALONE_SECONDS = 1.0  # at the start, until the others are started though it is not ready
 START_LIMIT_SECONDS = 60.0  # without READY that long, a process is taken for hung
 HANG_LIMIT_SECONDS = 20.0  # without ALIVE that long, too
 WORKER_HANG_LIMIT_SECONDS = 10.0  # of a checker: nobody notices its restart
@@ -68,6 +68,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
         looked_at = time.monotonic()
+        self._director_first(looked_at + DIRECTOR_ALONE_SECONDS)
         while not self._stopping:
             now = time.monotonic()
             if now - looked_at > LATE_SECONDS:
@@ -82,6 +83,17 @@ class Supervisor:
         self._stop()
         return self._status
 
+    def _director_first(self, others_at: float) -> None:
+        """The kernel's table waits for nobody else; without it the others have nothing to do."""
+        for child in self._children.values():
+            if child.name != "director":
+                child.start_at = others_at
+
+    def _director_is_ready(self) -> None:
+        for child in self._children.values():
+            if child.start_at is not None and child.record.started_at == 0:
+                child.start_at = 0.0
+
     def _start_due(self, now: float) -> None:
         for child in self._children.values():
             if child.start_at is not None and child.start_at <= now:
@@ -92,14 +104,24 @@ class Supervisor:
         command = [*child.command, "--restarted"] if resumes else [*child.command]
         child.record = started(child.record, now)
         try:
-            child.process, child.notify = spawn(command)
+            process, notify = spawn(command)
         except OSError as error:  # no memory, no process to be had, a half-done upgrade: the others live on
             tell("error", "process_not_started", process=child.name, error=str(error))
             self._start_again(child, now)
             return
+        self._watch(child, process, notify, now)
+
+    def _watch(self, child: Child, process: subprocess.Popen[bytes] | Adopted, notify: int, now: float) -> None:
+        child.process, child.notify = process, notify
         child.ready, child.heard_at, child.start_at = False, now, None
-        self._poll.register(child.notify, select.POLLIN)
-        tell("info", "process_started", process=child.name, pid=child.process.pid)
+        self._poll.register(notify, select.POLLIN)
+        tell("info", "process_started", process=child.name, pid=process.pid)
+
+    def adopt(self, process: Adopted, notify: int) -> None:
+        """Take over the director that was there before us, with our end of its notify pipe."""
+        director = self._children["director"]
+        director.record = started(director.record, now := time.monotonic())
+        self._watch(director, process, notify, now)
 
     def _start_again(self, child: Child, now: float) -> float:
         """Have it started after its back-off: the seconds of it."""
@@ -209,6 +231,8 @@ class Supervisor:
         if b"READY" in words and not child.ready:
             child.ready = child.ever_ready = True
             tell("info", "process_ready", process=child.name)
+            if child.name == "director":
+                self._director_is_ready()
             self._tell_ready()
             self._reload()
 
@@ -234,8 +258,9 @@ class Supervisor:
 
     def _reap(self) -> None:
         for child in self._children.values():
-            if child.process is not None and child.process.poll() is not None:
-                self._ended(child, child.process.returncode)
+            status = child.process.poll() if child.process is not None else None
+            if status is not None:
+                self._ended(child, status)
 
     def _ended(self, child: Child, status: int) -> None:
         self._close_notify(child)
@@ -305,17 +330,6 @@ def sd_notify(message: str) -> None:
             tell("warning", "sd_notify_failed", error=str(error))
 
 
-def lock(run_directory: Path) -> IO[str]:
-    """One lvsd a run directory. Raises BlockingIOError when another holds it; the lock goes with the process."""
-    path = run_directory / "lvsd.pid"
-    file = path.open("a+")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
-
-
 def children_of(arguments: argparse.Namespace) -> list[Child]:
     """The processes and their command lines."""
     run: Path = arguments.run_dir
@@ -341,17 +355,25 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--checker-user", default="nobody")
     parser.add_argument("--config", action="append", required=True)
+    parser.add_argument("--lock", type=int, help="the descriptor that holds the run directory")
+    parser.add_argument("--director", type=int, help="the process id of a director that is our child already")
+    parser.add_argument("--director-notify", type=int, help="the descriptor of our end of its notify pipe")
     arguments = parser.parse_args()
     name_process("lvsd")
     children = children_of(arguments)
     release = (*children[1].command, "--release")
     try:
-        held = lock(arguments.run_dir)
+        held = lock(arguments.run_dir) if arguments.lock is None else arguments.lock
     except OSError as error:
         sys.stderr.write(f"lvsd: {arguments.run_dir}: {error.strerror} (does another lvsd run there? --run-dir)\n")
         return 1
-    with held:
-        status = Supervisor(children, release).run()
+    os.set_inheritable(held, False)
+    supervisor = Supervisor(children, release)
+    if arguments.director is not None:
+        os.set_inheritable(arguments.director_notify, False)
+        supervisor.adopt(Adopted(arguments.director), arguments.director_notify)
+    status = supervisor.run()
+    os.close(held)
     tell("info", "ended", status=status)
     return status
 

@@ -138,12 +138,13 @@ class Balancer:
         if name == "supervisor":
             return int(self.host.read(str(RUN / "lvsd.pid")))
         module = {
-            "director": "lvsd.runtime.director_process",
             "checker": "checkers.runtime.worker",
             "vrrp": "lvsd.runtime.vrrp_process",
             "notify": "lvsd.runtime.notify_process",
-        }[name]
-        found = self.host.run(["pgrep", "-f", f"^[^ ]*python[^ ]* -I -m {module}"], check=False).stdout.split()
+        }
+        # The first director is forked from `lvsd run`, and its command line is that.
+        looks = ["-x", "lvsd-director"] if name == "director" else ["-f", f"^[^ ]*python[^ ]* -I -m {module[name]}"]
+        found = self.host.run(["pgrep", *looks], check=False).stdout.split()
         assert len(found) == 1, f"{name}: {found}\n{self.log()}"
         return int(found[0])
 

@@ -296,6 +296,6 @@ def test_secrets_show_nowhere(world: World) -> None:
     lvsctl = f"{CHECKOUT}/.venv/bin/lvsctl"
     texts = [lb1.run([lvsctl, *words]).stdout for words in (["status", "--json"], ["vrrp", "--json"], ["plan"])]
     arguments = lb1.run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).stdout
-    assert "director_process" in arguments
+    assert "vrrp_process" in arguments
     for text in (*texts, arguments, lb1.read(LOG)):
         assert "s3cret12" not in text

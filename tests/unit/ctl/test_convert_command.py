@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lvsd.main import main
+from lvsd.runtime import first_start
 
 CF = "checktimeout = 3\nvirtual = 1.1.1.12:80\n\treal = 1.1.1.17:80 gate\n\tservice = none\n\tchecktype = connect\n"
 
@@ -79,13 +80,18 @@ def test_a_language_that_is_said(source: Path, language: str, status: int) -> No
 
 
 def test_what_runs_is_told_the_language_too(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    became: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda _program, command: became.append(command))
+    started: list[tuple[str, ...]] = []
+
+    def start(held: int, files: tuple[str, ...], *_: Path) -> None:
+        os.close(held)
+        started.append(files)
+
+    monkeypatch.setattr(first_start, "start", start)
     directories = ("--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state")
     run("run", "--format", "ldirectord", "-c", source, *directories)
-    assert f"--config=ldirectord:{source}" in became[0]
+    assert started == [(f"ldirectord:{source}",)]
     run("run", "-c", source, *directories)
-    assert f"--config={source}" in became[1]
+    assert started[1:] == [(str(source),)]
 
 
 def test_wrong_usage() -> None:

@@ -48,8 +48,9 @@ while True:
 NAMES = ("director", "vrrp", "checker", "notify")
 
 DRIVER = """
-import sys
+import os, sys
 from lvsd.runtime import supervisor as s
+from lvsd.runtime.children import Adopted, spawn
 s.HANG_LIMIT_SECONDS = s.WORKER_HANG_LIMIT_SECONDS = 1.0
 s.VRRP_STOP_SECONDS = s.STOP_SECONDS = s.NOTIFY_STOP_SECONDS = 1.0
 child, log, *modes = sys.argv[1:]
@@ -61,7 +62,12 @@ children = [
     for name, mode in zip(names, modes, strict=True)
 ]
 release = ("sh", "-c", f"echo released addresses 0 >> {log}")
-sys.exit(s.Supervisor(children, release).run())
+s.DIRECTOR_ALONE_SECONDS = float(os.environ.get("ALONE_SECONDS", "1.0"))
+supervisor = s.Supervisor(children, release)
+if "ADOPTS" in os.environ:
+    forked, notify = spawn(list(children[0].command))
+    supervisor.adopt(Adopted(forked.pid), notify)
+sys.exit(supervisor.run())
 """
 
 
@@ -273,3 +279,64 @@ def test_a_surplus_worker_that_does_not_end_is_killed(drive: Callable[..., Drive
     driven.order("WORKERS 1\n")
     driven.until(lambda: "checker-2" not in driven.running())
     assert driven.count("checker-2", "started") == 1
+
+
+def starts(driven: Driven) -> list[str]:
+    return [line[0] for line in driven.lines() if line[1] in ("started", "go")]
+
+
+def test_the_others_wait_for_the_director(drive: Callable[..., Driven]) -> None:
+    driven = drive("slow", ALONE_SECONDS="600")
+    driven.until(lambda: driven.count("director", "started") == 1)
+    with driven.log.open("a") as log:
+        log.write("test go 0\n")
+    driven.log.with_name("log.go").touch()
+    driven.up()
+    assert starts(driven)[:2] == ["director", "test"]
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+
+
+def test_the_others_do_not_wait_for_ever(drive: Callable[..., Driven]) -> None:
+    driven = drive("slow", ALONE_SECONDS="0.1")
+    driven.up()
+
+
+def test_nobody_else_is_started_beside_a_director_that_can_never_run(drive: Callable[..., Driven]) -> None:
+    driven = drive("permanent", ALONE_SECONDS="600")
+    assert driven.process.wait(10) == 1
+    assert starts(driven) == ["director"]
+
+
+def test_a_director_that_was_there_before_is_adopted(drive: Callable[..., Driven]) -> None:
+    driven = drive(ADOPTS="1", ALONE_SECONDS="600")
+    driven.up()
+    assert driven.count("director", "started") == 1
+    driven.process.send_signal(signal.SIGHUP)
+    driven.until(lambda: driven.count("director", "hup") == 1)
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker", "notify"]
+
+
+@pytest.mark.parametrize("mode", ["good", "hung"])
+def test_an_adopted_director_that_dies_or_hangs_is_started_again(drive: Callable[..., Driven], mode: str) -> None:
+    driven = drive(mode, ADOPTS="1")
+    driven.up()
+    if mode == "good":
+        os.kill(driven.pid("director"), signal.SIGKILL)
+    driven.until(lambda: driven.count("director", "restarted") >= 1)
+    assert driven.count("director", "started") == 1
+
+
+def test_an_adopted_director_that_can_never_run_ends_the_service(drive: Callable[..., Driven]) -> None:
+    driven = drive("permanent", ADOPTS="1")
+    assert driven.process.wait(10) == 1
+
+
+def test_an_adopted_director_that_is_deaf_is_killed_at_the_end(drive: Callable[..., Driven]) -> None:
+    driven = drive("deaf", ADOPTS="1")
+    driven.up()
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    driven.until(lambda: "director" not in driven.running())

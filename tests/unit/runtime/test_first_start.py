@@ -1,0 +1,164 @@
+"""The director that `lvsd run` forks: what it has, what it has not, and that it never outlives what should have been
+its supervisor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lvsd.runtime.children import Adopted
+from lvsd.runtime.first_start import LOCK_FILE, lock
+
+LVSD = str(Path(sys.executable).with_name("lvsd"))
+RIGHT = "services: {a: {virtual: 127.0.0.9:80, check: {type: tcp}, real_servers: [127.0.0.1]}}\n"
+
+# `start` with a director of ours that writes down how it found itself, and then waits for its end.
+DRIVER = """
+import json, os, sys, time
+from pathlib import Path
+from lvsd.runtime import first_start
+directory, program, user = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+def direct(files, run_directory, state_directory, telling):
+    found = {
+        "pid": os.getpid(), "leads": os.getpgid(0) == os.getpid(), "input": os.readlink("/proc/self/fd/0"),
+        "open": sorted(int(one) for one in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{one}")),
+        "pipes": sorted([int(os.environ["LVSD_NOTIFY_FD"]), telling]),
+        "environment": {name: os.environ.get(name, "") for name in ("LVSD_PARENT_PID", "NOTIFY_SOCKET")},
+    }
+    (directory / "found.new").write_text(json.dumps(found))
+    (directory / "found.new").rename(directory / "found")
+    os.write(telling, user.encode())
+    os.close(telling)
+    time.sleep(60 if user else 0)
+    return 78
+first_start._direct = direct
+first_start.TABLE_SECONDS = 0.1
+held = first_start.lock(directory)
+more = os.dup2(os.open("/dev/null", os.O_RDONLY), 99)
+os.environ["NOTIFY_SOCKET"] = "/nonexistent"
+sys.executable = program
+first_start.start(held, ("one.yaml", "two.yaml"), directory, directory)
+"""
+
+
+def driven(directory: Path, program: str, user: str = "nobody") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", DRIVER, str(directory), program, user]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, whoever has to fetch its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_the_director_ends_with_what_could_not_become_its_supervisor(tmp_path: Path) -> None:
+    process = driven(tmp_path, "/nonexistent/python")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "/nonexistent/python" in errors or "No such file" in errors
+    found = json.loads((tmp_path / "found").read_text())
+    until(lambda: is_gone(found["pid"]), "the director's end")
+    os.close(lock(tmp_path))
+
+
+def test_the_director_has_what_a_started_process_has_and_nothing_else(tmp_path: Path) -> None:
+    process = driven(tmp_path, "/nonexistent/python")
+    process.communicate(timeout=20)
+    found = json.loads((tmp_path / "found").read_text())
+    assert found["leads"]
+    assert found["input"] == os.devnull
+    assert found["open"] == sorted({0, 1, 2, *found["pipes"]})
+    assert found["environment"] == {"LVSD_PARENT_PID": str(process.pid), "NOTIFY_SOCKET": ""}
+
+
+def test_what_becomes_the_supervisor_hands_over_the_director_and_the_lock(tmp_path: Path) -> None:
+    echo = tmp_path / "echo"
+    echo.write_text('#!/bin/sh\necho "$@"\nls -l /proc/$$/fd\n')
+    echo.chmod(0o755)
+    process = driven(tmp_path, str(echo))
+    output, _ = process.communicate(timeout=20)
+    words, *descriptors = output.splitlines()
+    said = dict(word.removeprefix("--").split("=", 1) for word in words.split() if "=" in word)
+    found = json.loads((tmp_path / "found").read_text())
+    assert said["director"] == str(found["pid"])
+    assert said["checker-user"] == "nobody"
+    assert words.endswith("--config=one.yaml --config=two.yaml")
+    opened = {line.split(" -> ")[0].split()[-1]: line.split(" -> ")[1] for line in descriptors if " -> " in line}
+    assert opened[said["lock"]] == str(tmp_path / LOCK_FILE)
+    assert opened[said["director-notify"]].startswith("pipe:")
+
+
+def test_a_director_that_ends_before_it_knows_the_user_ends_it_all(tmp_path: Path) -> None:
+    process = driven(tmp_path, "/nonexistent/python", user="")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (1, "", "")
+
+
+def test_a_wrong_configuration_is_told_line_by_line_and_nothing_runs(tmp_path: Path) -> None:
+    file = tmp_path / "lvsd.yaml"
+    file.write_text(RIGHT.replace("check:", "chek:"))
+    directories = [f"--run-dir={tmp_path / 'run'}", f"--state-dir={tmp_path / 'state'}"]
+    command = [LVSD, "run", "-c", str(file), *directories]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{file}:1:")
+    assert (done.stderr.count("\n"), "CFG010" in done.stderr) == (1, True), done.stderr
+
+
+def test_one_lvsd_a_run_directory(tmp_path: Path) -> None:
+    file = tmp_path / "lvsd.yaml"
+    file.write_text(RIGHT)
+    held = lock(tmp_path)
+    command = [LVSD, "run", "-c", str(file), f"--run-dir={tmp_path}", f"--state-dir={tmp_path / 'state'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "does another lvsd run there?" in done.stderr
+    assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+    os.close(held)
+
+
+def forked(work: Callable[[], int]) -> Adopted:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(work())
+    return Adopted(pid)
+
+
+def until_a_signal() -> int:
+    signal.pause()
+    return 0
+
+
+def test_an_adopted_child_is_waited_for_and_its_status_kept() -> None:
+    child = forked(lambda: 78)
+    assert child.wait(20) == 78
+    assert (child.poll(), child.returncode) == (78, 78)
+    child.kill()  # of one that is gone: nothing
+
+
+def test_an_adopted_child_that_is_killed_tells_the_signal() -> None:
+    child = forked(until_a_signal)
+    assert child.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.0)
+    child.terminate()
+    assert child.wait(20) == -signal.SIGTERM
