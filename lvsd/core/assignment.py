@@ -93,7 +93,8 @@ def cost(check: Check) -> float:
 
 def shortest(timing: Timing) -> float:
     """The least time between two probes, in seconds."""
-    return timing.interval if timing.fast_interval is None else min(timing.interval, timing.fast_interval)
+    others = (one for one in (timing.fast_interval, timing.down_interval) if one is not None)
+    return min((timing.interval, *others))
 
 
 def _cost(kind: AnyCheck, dial: Dial) -> int:

@@ -15,6 +15,7 @@ from lvsd.core.effects import Effect
 from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
 from lvsd.core.identity import real_id, service_key
 from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
+from lvsd.core.sharing import is_probed
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
 from netlink.table import DestinationKey, ServiceKey
@@ -246,8 +247,7 @@ def _sound(director: Director, suspicion: Suspicion) -> bool:
     others = [
         director.verdicts.get(identity)
         for identity, checked in director.checks.items()
-        if real_id(checked.service, checked.real) not in suspicion.members
-        and not isinstance(checked.check.kind, NoCheck)
+        if real_id(checked.service, checked.real) not in suspicion.members and is_probed(checked)
     ]
     healthy = (one for one in others if one is not None and one.state is State.UP and one.streak == 0)
     return not others or any(one.probed_at > suspicion.since for one in healthy)

@@ -6,13 +6,14 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
-from config.checks import Check, FollowCheck, NoCheck, TcpCheck
+from config.checks import Check, FollowCheck, NoCheck, TcpCheck, Timing
 from config.model import RealServer, VirtualService
-from config.pool_rules import Amount, Floor, PoolRules
+from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from config.words import Initial
 from lvsd.core import following, views
+from lvsd.core.assignment import shortest
 from lvsd.core.effects import Apply, AssignChecks, Tell
-from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet
+from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet, Ticked
 from lvsd.core.identity import check_id, real_id
 from lvsd.core.pool_state import Override, OverrideKind
 from tests.unit.core.world import Bench, config, real, virtual
@@ -157,3 +158,25 @@ def test_beside_a_check_of_its_own_and_a_presumption_of_whom_it_follows() -> Non
     assert bench.weights(both) == {A: 1}
     bench.hear_check(A, 1, DOWN)
     assert bench.weights(both) == {}
+
+
+def test_followers_are_nobody_else_to_probe() -> None:
+    """All that is probed failed at once: it is confirmed as where nothing else is configured."""
+    reals = tuple(real(f"1.1.1.{number}") for number in (21, 22, 23))
+    web = replace(virtual(*reals, name="web"), rules=PoolRules(correlated_failure=CorrelatedFailure()))
+    tls = virtual(*(follower("web", one.address) for one in reals), port=443, name="tls")
+    bench = Bench(config(web, tls))
+    bench.hear({one.address: UP for one in reals})
+    bench.now += 10
+    bench.hear({one.address: DOWN for one in reals})
+    assert len(bench.weights(web)) == 3
+    bench.now += reals[0].check.timing.interval * CorrelatedFailure().hold
+    bench.hear({one.address: DOWN for one in reals})
+    bench.feed(Ticked())
+    assert bench.weights(web) == {}
+
+
+def test_the_least_time_between_two_probes_heeds_every_interval() -> None:
+    assert shortest(Timing(5.0)) == 5.0
+    assert shortest(Timing(5.0, fast_interval=1.0, down_interval=60.0)) == 1.0
+    assert shortest(Timing(5.0, down_interval=2.0)) == 2.0
