@@ -85,10 +85,10 @@ def rehearse(plan: Plan, before: PortraitsReply, report: Report) -> Report:
     blind = tuple(one for one in scope.targets if not sources[one.ipv6])
     unwatched = (*scope.unwatched, *(f"{one.name}: no address of ours to ask from" for one in blind))
     targets = tuple(one for one in scope.targets if one not in blind)
-    interface = next((one.interface for one in instances if one.ipv6), "")
+    on = {ipv6: next((one.interface for one in instances if one.ipv6 is ipv6), "") for ipv6 in (False, True)}
     course = Course(began=time.monotonic())
     try:
-        with Watcher(sources, targets, moving(instances), interface) as watcher:
+        with Watcher(sources, targets, moving(instances), on) as watcher:
             time.sleep(BASELINE_SECONDS)
             _move_and_return(plan, instances, course, watcher)
             time.sleep(AFTER_SECONDS)

@@ -18,9 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
 from lvsd.ctl.taps import ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, NEIGHBOUR_ADVERTISEMENTS, answers_to, tap
-from lvsd.ctl.ways import Way4, Way6
+from lvsd.ctl.ways import Way
 from lvsd.drill.packets import PACKET_LIMIT_BYTES, RST, SYN, announced, answer_of, datagram, segment
 from lvsd.drill.scope import Target
+from netlink.errors import NetlinkError
+from netlink.interfaces import AddressAdded, AddressRemoved
+from netlink.route_socket import RouteMonitor
 
 PORTS: Final = range(10000, 30000)  # below those the kernel gives to connections
 PACE_SECONDS: Final = 0.01
@@ -33,9 +36,12 @@ class Watcher:
     """Probes in a thread of its own, until the `with` block ends. Needs CAP_NET_RAW. Raises OSError."""
 
     def __init__(
-        self, sources: Mapping[bool, str], targets: Sequence[Target], addresses: Sequence[str], interface: str = ""
+        self, sources: Mapping[bool, str], targets: Sequence[Target], addresses: Sequence[str], on: Mapping[bool, str]
     ) -> None:
-        """From our address of each family ("is IPv6"), on `interface` over IPv6; announcements of `addresses` count."""
+        """From our address of each family ("is IPv6"), `on` an interface of ours; announcements of `addresses` count.
+
+        All addresses are here when it begins.
+        """
         self.targets = tuple(targets)
         self.pace = max(PACE_SECONDS, PACE_A_TARGET_SECONDS * len(self.targets))
         self.sent: dict[Target, list[float]] = {target: [] for target in self.targets}
@@ -49,9 +55,8 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, daemon=True)
         with contextlib.ExitStack() as stack:
             families = {target.ipv6 for target in self.targets}
-            self._ways: dict[bool, Way4 | Way6] = {
-                ipv6: stack.enter_context(contextlib.closing(Way6(interface) if ipv6 else Way4())) for ipv6 in families
-            }
+            self._ways = {ipv6: stack.enter_context(contextlib.closing(Way(on[ipv6], ipv6=ipv6))) for ipv6 in families}
+            self._monitor = stack.enter_context(contextlib.closing(_monitor()))
             self._taps = {stack.enter_context(one): callback for one, callback in self._listeners(families)}
             self._ports = {target: self._bound(target, stack) for target in self.targets if target.datagram}
             self._asked = {port: target for target, port in self._ports.items()}
@@ -87,6 +92,7 @@ class Watcher:
         with selectors.DefaultSelector() as selector:
             for one, callback in self._taps.items():
                 selector.register(one, selectors.EVENT_READ, callback)
+            selector.register(self._monitor, selectors.EVENT_READ, self._follow)
             due = time.monotonic()
             while not self._ended.is_set():
                 now = time.monotonic()
@@ -155,3 +161,20 @@ class Watcher:
             self.announcements.append((time.monotonic(), *heard))
             for way in self._ways.values():
                 way.announced(*heard)
+
+    def _follow(self, _: object) -> None:
+        """Our own addresses come and go."""
+        with contextlib.suppress(NetlinkError):
+            for event in self._monitor.read():
+                if not isinstance(event, AddressAdded | AddressRemoved) or event.address.address not in self._addresses:
+                    continue
+                for way in self._ways.values():
+                    moved = way.came if isinstance(event, AddressAdded) else way.went
+                    moved(event.address.address)
+
+
+def _monitor() -> RouteMonitor:
+    try:
+        return RouteMonitor()
+    except NetlinkError as error:
+        raise OSError(error.errno, str(error)) from error

@@ -58,8 +58,9 @@ def _packet(source: str, address: str, protocol: int, body: bytes, checksum_at: 
     whole = body[:checksum_at] + struct.pack("!H", checksum) + body[checksum_at + 2 :]
     if isinstance(theirs, IPv6Address):
         return _IP6.pack(_VERSION_6, len(whole), protocol, TTL, ours.packed, theirs.packed) + whole
-    # the kernel fills in identification and checksum (raw(7))
-    return _IP.pack(0x45, 0, _IP.size + len(whole), 0, 0x4000, TTL, protocol, 0, ours.packed, theirs.packed) + whole
+    length = _IP.size + len(whole)
+    head = _IP.pack(0x45, 0, length, 0, 0x4000, TTL, protocol, 0, ours.packed, theirs.packed)
+    return head[:10] + struct.pack("!H", _checksum(head)) + head[12:] + whole
 
 
 def answer_of(packet: bytes) -> Answer | None:
