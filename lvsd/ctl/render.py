@@ -108,7 +108,10 @@ def _said(mark: OverrideMark) -> str:
     return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
 
 
-_HOLDS = {"floor": "kept by floor", "suspected": "failure suspected", "flapping": "held down after failures",
+_HOLDS = {
+    "floor": "kept by floor",
+    "suspected": "failure suspected",
+    "flapping": "held down after failures",
     "unanswered": "held out, clients are not answered",
 }
 

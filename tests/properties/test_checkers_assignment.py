@@ -144,7 +144,9 @@ def said(outbox: Outbox, generation: int, known: dict[str, Verdict]) -> list[Hel
     """Everything it says when each packet leaves at once."""
     packets: list[Hello | Verdicts] = []
     while (packet := outbox.packet(generation, known.get)) is not None:
-        packets.append(decode_from_worker(packet))
+        message = decode_from_worker(packet)
+        assert isinstance(message, Hello | Verdicts)
+        packets.append(message)
         outbox.sent()
         assert len(packets) < 100
     return packets

@@ -8,7 +8,8 @@ from checkers.core.messages import State
 from lvsd.control.messages import ErrorReply, OverrideRequest, OverridesReply, OverridesRequest
 from lvsd.core.events import Event
 from lvsd.core.identity import service_key
-from lvsd.core.override_views import Connections, Counted
+from lvsd.core.override_views import Counted
+from lvsd.core.pool_state import Connections
 from lvsd.core.state import Director
 from lvsd.runtime import override_answers
 from netlink.errors import NetlinkError
