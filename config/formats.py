@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from config.keepalived.telling import is_keepalived
 from config.ldirectord.telling import is_ldirectord
-from config.parts import Part
-from config.reading import Reading
+
+if TYPE_CHECKING:
+    from config.parts import Part
+    from config.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from config.formats import LANGUAGES, OWN, with_language
-from config.load import Loaded, load
-from config.problems import Severity
-from config.schema import json_schema
 from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.runtime import first_start
 from lvsd.runtime.files import SystemFiles, write_private
+
+if TYPE_CHECKING:
+    from config.load import Loaded
+
+# What reads a configuration is imported where it is used: `lvsd run` forks before, and has no use for it itself.
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,6 +99,8 @@ def check(files: tuple[Path, ...], language: str | None) -> None:
     Prints every problem as `file:line:column: message (hint) [code]`; docs/errors.md explains the codes.
     Exit status 1 if there is an error.
     """
+    from config.load import load
+
     loaded = load(_names(files, language), SystemFiles())
     if not _tell(loaded) or loaded.config is None:
         sys.exit(1)
@@ -123,7 +128,7 @@ def convert(files: tuple[Path, ...], language: str | None, output: Path | None, 
     means something else now and what was left behind, each with its line. With an error nothing is written, and the
     exit status is 1.
     """
-    from config.convert.convert import convert as conversion  # a start of the service must not wait for it
+    from config.convert.convert import convert as conversion
     from config.convert.report import as_lines, as_object
 
     if output is not None and output.exists() and not force:
@@ -151,6 +156,8 @@ def _write(output: Path, text: str, *, force: bool) -> None:
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of lvsd.yaml, for editors."""
+    from config.schema import json_schema
+
     click.echo(json.dumps(json_schema(), indent=2))
 
 
@@ -161,6 +168,8 @@ def _names(files: tuple[Path, ...], language: str | None) -> tuple[str, ...]:
 
 def _tell(loaded: Loaded) -> bool:
     """Every problem on standard error. Whether the configuration can be used."""
+    from config.problems import Severity
+
     for problem in loaded.problems:
         click.echo(str(problem), err=True)
     return not any(problem.severity is Severity.ERROR for problem in loaded.problems)
