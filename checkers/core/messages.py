@@ -27,6 +27,9 @@ RAW_WORKER = 0
 
 CAP_NET_RAW = 1 << 13
 
+PROTOCOL = 2
+"""Raised with each word that a worker must know to probe what is meant: it passes over what it does not know."""
+
 
 class State(Enum):
     """What is believed of one check."""
@@ -96,7 +99,8 @@ class ShowBooks(msgspec.Struct, frozen=True, tag="show_books"):
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """A worker's first words, after it dropped its privileges and proved it from /proc/self/status.
 
-    `worker`: which of the workers it is, RAW_WORKER the one with CAP_NET_RAW.
+    `worker`: which of the workers it is, RAW_WORKER the one with CAP_NET_RAW. `protocol`: the PROTOCOL it knows; who
+    says nothing of it knows no sources, marks and PROXY headers.
     """
 
     pid: int
@@ -104,6 +108,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     capabilities: str  # CapEff, hexadecimal, as read
     no_new_privs: bool
     worker: int = 1
+    protocol: int = 1
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -21,7 +21,18 @@ from typing import Any
 
 from checkers.core.assembly import Assembly
 from checkers.core.hosts import Hosts
-from checkers.core.messages import CAP_NET_RAW, RAW_WORKER, Assign, Hello, Hurry, Pages, Resend, ShowBooks, ToWorker
+from checkers.core.messages import (
+    CAP_NET_RAW,
+    PROTOCOL,
+    RAW_WORKER,
+    Assign,
+    Hello,
+    Hurry,
+    Pages,
+    Resend,
+    ShowBooks,
+    ToWorker,
+)
 from checkers.core.outbox import Outbox
 from checkers.core.proof import Standing
 from checkers.lean.watch import LeanWatch
@@ -242,7 +253,7 @@ def reachable_by_all(place: Path) -> bool:
 
 
 async def _work(path: str, held: Standing, notifier: Notifier, number: int) -> None:
-    hello = Hello(os.getpid(), held.uids[1], held.effective, held.no_new_privs, number)
+    hello = Hello(os.getpid(), held.uids[1], held.effective, held.no_new_privs, number, PROTOCOL)
     tell("info", "worker_started", worker=number, pid=hello.pid, uid=hello.uid, capabilities=hello.capabilities)
     await Worker(path, hello, notifier).run()
 

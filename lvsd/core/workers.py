@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from checkers.core.messages import CAP_NET_RAW, RAW_WORKER, Hello, Verdict, Verdicts
+from checkers.core.messages import CAP_NET_RAW, PROTOCOL, RAW_WORKER, Hello, Verdict, Verdicts
 from lvsd.core.assignment import assigned_checks, place, shortest, workers_wanted
 from lvsd.core.crew import name_of
 from lvsd.core.effects import AskAll, AssignChecks, Effect, Level, RestartWorker, Tell
@@ -79,11 +79,25 @@ def came(director: Director, hello: Hello, now: float) -> Change:
         return nobody, [Tell(Level.ERROR, "worker_not_confined", fields)]
     before = director.workers
     met = _with(director, number, Worker(hello, connected=True, changed_at=now, heard_at=now))
-    told: Effect = Tell(Level.INFO, "worker_connected", fields)
+    told: list[Effect] = [Tell(Level.INFO, "worker_connected", fields), *_outdated(before, hello)]
     if not takes_part(before, number):
-        return met, [told]
+        return met, told
     given = _joined(met, number) if number not in (*before.sharing, RAW_WORKER) else _given(met, (number,))
-    return given[0], [told, *given[1]]
+    return given[0], [*told, *given[1]]
+
+
+def _outdated(before: Workers, hello: Hello) -> list[Effect]:
+    """One from before an upgrade probes what it understands until its successor is there.
+
+    It is replaced once: where the next one is no newer, the program on the disk is an older one than ours.
+    """
+    if hello.protocol >= PROTOCOL:
+        return []
+    last = before.known.get(hello.worker, Worker()).hello
+    if last is not None and last.protocol < PROTOCOL:
+        return []
+    told = Tell(Level.WARNING, "worker_outdated", {"worker": name_of(hello.worker), "pid": hello.pid})
+    return [told, RestartWorker(hello.worker)]
 
 
 def _bears_only(hello: Hello) -> bool:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from checkers.core.messages import CAP_NET_RAW, CHECKS_A_PACKET, RAW_WORKER, Hello, State, Verdict, Verdicts
+from checkers.core.messages import (
+    CAP_NET_RAW,
+    CHECKS_A_PACKET,
+    PROTOCOL,
+    RAW_WORKER,
+    Hello,
+    State,
+    Verdict,
+    Verdicts,
+)
 from config.checks import Check, Dial, ExternalCheck, HttpCheck, SynCheck, TcpCheck, Timing, Tls
 from config.model import Config, Daemon, RealServer
 from lvsd.core import crew, views
@@ -156,6 +165,20 @@ def test_who_is_connected_and_mute_is_replaced_even_the_last_one_and_the_raw_one
     crew.feed(WorkerWent(1))
     crew.feed(WorkerWent(RAW_WORKER))
     assert crew.pass_time(30) == []
+
+
+def test_a_worker_from_before_an_upgrade_probes_until_another_is_there_and_is_replaced_once() -> None:
+    crew = Crew(1)
+    old = replace(CONFINED, protocol=PROTOCOL - 1)
+    crew.feed(WorkerWent(1))
+    effects = crew.feed(WorkerCame(old))
+    assert told(effects) == [("worker_connected", "checker"), ("worker_outdated", "checker")]
+    assert RestartWorker(1) in effects
+    assert any(isinstance(one, AssignChecks) and one.worker == 1 for one in effects)
+    crew.feed(WorkerWent(1))
+    assert RestartWorker(1) not in crew.feed(WorkerCame(old))  # the program on the disk is no newer
+    crew.feed(WorkerWent(1))
+    assert told(crew.feed(WorkerCame(CONFINED))) == [("worker_connected", "checker")]
 
 
 def test_a_director_that_did_not_run_itself_blames_nobody() -> None:

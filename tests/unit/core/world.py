@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from checkers.core.messages import Hello, State, Verdict, Verdicts
+from checkers.core.messages import PROTOCOL, Hello, State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
 from config.checks import Check, FollowCheck, TcpCheck, Timing
 from config.model import Config, Daemon, RealServer, VirtualEndpoint, VirtualService, VrrpInstance
@@ -30,7 +30,7 @@ from netlink.operations import Operation
 from netlink.table import Destination, DestinationKey, Entry, Service, ServiceKey, Table
 
 VIP = "1.1.1.12"
-CONFINED = Hello(42, 65534, "0000000000000000", no_new_privs=True)
+CONFINED = Hello(42, 65534, "0000000000000000", no_new_privs=True, protocol=PROTOCOL)
 
 
 def real(address: str, weight: int = 1, port: int = 80, check: Check | None = None) -> RealServer:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from checkers.core.messages import (
     CHECKS_A_PACKET,
     PACKET_LIMIT_BYTES,
+    PROTOCOL,
     Assign,
     Hello,
     State,
@@ -224,7 +225,9 @@ class Rogue:
         self.loop = asyncio.get_running_loop()
 
     async def greet(self, number: int, pid: int | None = None) -> None:
-        hello = Hello(os.getpid() if pid is None else pid, 65534, CONFINED, no_new_privs=True, worker=number)
+        hello = Hello(
+            os.getpid() if pid is None else pid, 65534, CONFINED, no_new_privs=True, worker=number, protocol=PROTOCOL
+        )
         await self.say(encode(hello))
 
     async def say(self, packet: bytes) -> None:
@@ -278,7 +281,7 @@ async def test_a_flood_is_cut_off_and_the_others_go_on() -> None:
 
 async def test_garbage_costs_the_connection() -> None:
     async with a_world(1) as world:
-        again = encode(Hello(os.getpid(), 65534, CONFINED, no_new_privs=True, worker=2))
+        again = encode(Hello(os.getpid(), 65534, CONFINED, no_new_privs=True, worker=2, protocol=PROTOCOL))
         for pause, noise in ((0.3, b"\xc1"), (0.6, os.urandom(2000)), (0.0, again)):
             with Rogue(world) as rogue:
                 await rogue.greet(2)
