@@ -111,9 +111,11 @@ class Reloader:
                 for problem in problems:
                     tell("error", "config_refused", problem=problem)
                 return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
-            told = tuple(changes(self._runtime.belief.config, loaded.config))
-            self._runtime.remember(lambda: self._store.remember_good(snapshot))
+            before = self._runtime.belief.config
             applied = await self._runtime.recorded(ConfigChanged(loaded.config))
+            # The kernel first: of thousands of services either of these takes its time.
+            self._runtime.remember(lambda: self._store.remember_good(snapshot))
+            told = tuple(changes(before, loaded.config))
             operations = tuple(text for answer in applied for text in change_texts(answer))
             refusals = tuple(text for answer in applied for text in refusal_texts(answer))
             return ChangeReply(True, told, operations, problems, refusals)

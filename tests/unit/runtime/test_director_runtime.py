@@ -112,6 +112,21 @@ async def test_a_reload_tells_what_went_to_the_kernel_and_of_nothing_else(bench:
     assert (await bench.reloader.reload()).operations == ()
 
 
+async def test_the_kernel_does_not_wait_for_the_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def apply(operations: Sequence[Operation]) -> tuple[Refusal, ...]:
+        order.append("kernel")
+        return bench.kernel.memory.apply(operations)
+
+    monkeypatch.setattr(bench.kernel, "apply", apply)
+    monkeypatch.setattr(bench.store, "remember_good", lambda _: order.append("disk"))
+    bench.file.write_text(TEXT.replace(", 192.0.2.12", ""))
+    await bench.reloader.reload()
+    bench.begin(TEXT)
+    assert order == ["kernel", "disk"] * 2
+
+
 def test_the_last_good_configuration_is_that_of_the_same_files(bench: Bench, tmp_path: Path) -> None:
     bench.file.write_text("wrong")
     store = Store(bench.file.parent / "state")
