@@ -46,7 +46,7 @@ WEIGHT = 100
 HALF = WEIGHT // 2  # what the agents say
 SECONDS = 30.0
 FORBIDDEN = re.compile(r"Traceback|_crashed|\bfault\b|_fault\b|_garbled|worker_not_confined|refused_by_kernel")
-OURS = re.compile(r"^\S*python\S* -I -m (?P<module>\S+)")
+OURS = re.compile(r"^\S*python\S* (-I -m (?P<module>\S+)|\S*/lvsd run )")  # the first director is a fork of the latter
 MARK = "mark: 7"
 
 
@@ -329,7 +329,9 @@ class Story:
         found = (line.split(None, 1) for line in lines)
         named = ((state, OURS.match(command[0]) if (command := rest) else None) for state, *rest in found)
         return Counter(
-            match["module"] if not state.startswith("Z") else "zombie" for state, match in named if match is not None
+            "zombie" if state.startswith("Z") else match["module"] or "lvsd.runtime.director_process"
+            for state, match in named
+            if match is not None
         )
 
     def together(self, seconds: float = SECONDS) -> None:
