@@ -6,6 +6,7 @@ an effect (`lvsd.core.effects`). Effects are to be carried out in their order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from config.model import Config
@@ -77,7 +78,7 @@ from lvsd.core.events import (
 )
 from lvsd.core.identity import service_key
 from lvsd.core.pool import rules_applied, rules_pending, turns_remembered
-from lvsd.core.state import Director, Kernel, Vrrp
+from lvsd.core.state import Checked, Director, Kernel, Vrrp
 from netlink.operations import DeleteService
 
 Step = tuple[Director, tuple[Effect, ...]]
@@ -181,7 +182,7 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
         following=following.resolved(config, checks),
         shared=sharing.shared(checks, presumed, director.shared),
         pools=pool.carried_over(director, config),
-        verdicts={identity: verdict for identity, verdict in director.verdicts.items() if identity in checks},
+        verdicts={name: verdict for name, verdict in director.verdicts.items() if _is_still_probed(checks, name)},
     )
     changed, assigned = workers.configured(sharing.joined(changed), now)
     changed, ended = overrides.reviewed(changed, now)
@@ -203,6 +204,12 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
     departed = turns.departed(director, config)
     lines = hooks.lines(departed, config.daemon.lvs_notify_fifo)
     return settled, (*followed, *hooks.commands(departed), *lines)
+
+
+def _is_still_probed(checks: Mapping[str, Checked], identity: str) -> bool:
+    """Of one that is not, nothing would ever replace what was said last: its weight would be asked for for ever."""
+    checked = checks.get(identity)
+    return checked is not None and sharing.is_probed(checked)
 
 
 def _stopped(director: Director) -> Step:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
-from config.checks import Check, FollowCheck, NoCheck, TcpCheck, Timing
+from config.checks import AnyCheck, Check, ExternalCheck, FollowCheck, NoCheck, TcpCheck, Timing
 from config.model import RealServer, VirtualService
 from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from config.words import Initial
@@ -180,3 +181,17 @@ def test_the_least_time_between_two_probes_heeds_every_interval() -> None:
     assert shortest(Timing(5.0)) == 5.0
     assert shortest(Timing(5.0, fast_interval=1.0, down_interval=60.0)) == 1.0
     assert shortest(Timing(5.0, down_interval=2.0)) == 2.0
+
+
+@pytest.mark.parametrize("kind", [FollowCheck("web"), NoCheck()], ids=["follow", "none"])
+def test_what_a_check_found_before_a_reload_asks_for_no_weight_when_it_probes_no_more(kind: AnyCheck) -> None:
+    command = Check(ExternalCheck(("/x",), dynamic=True), Timing())
+    before = virtual(real(A, 10, 443, command), port=443, name="tls")
+    bench = Bench(config(before, WEB))
+    bench.hear({A: UP})
+    bench.hear_check(A, 1, UP, weight=50)
+    assert bench.weights(before) == {A: 50}
+    after = virtual(real(A, 10, 443, Check(kind)), port=443, name="tls")
+    bench.feed(ConfigChanged(config(after, WEB)))
+    assert bench.weights(after) == {A: 10}
+    assert check_id(after, after.real_servers[0]) not in bench.director.verdicts
