@@ -45,7 +45,7 @@ PORTS = (80, 81, STORE, AGENT)
 WEIGHT = 100
 HALF = WEIGHT // 2  # what the agents say
 SECONDS = 30.0
-FORBIDDEN = re.compile(r"Traceback|_crashed|\bfault\b|_fault\b|_garbled|worker_not_confined|refused_by_kernel")
+FORBIDDEN = re.compile(r"Traceback|_crashed|\bfault\b|_fault\b|_garbled|_outdated|not_confined|operation_refused")
 OURS = re.compile(r"^\S*python\S* (-I -m (?P<module>\S+)|\S*/lvsd run )")  # the first director is a fork of the latter
 MARK = "mark: 7"
 
