@@ -143,7 +143,9 @@ def forked(work: Callable[[], int]) -> Adopted:
     return Adopted(pid)
 
 
-def until_a_signal() -> int:
+def until_a_signal(told: int) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # other tests may have left us a handler
+    os.write(told, b".")
     signal.pause()
     return 0
 
@@ -156,7 +158,11 @@ def test_an_adopted_child_is_waited_for_and_its_status_kept() -> None:
 
 
 def test_an_adopted_child_that_is_killed_tells_the_signal() -> None:
-    child = forked(until_a_signal)
+    hears, told = os.pipe()
+    child = forked(lambda: until_a_signal(told))
+    assert os.read(hears, 1) == b"."
+    os.close(hears)
+    os.close(told)
     assert child.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(0.0)
