@@ -74,7 +74,8 @@ def test_links(bench: Bench) -> None:
     links = bench.routes.links()
     assert links["lo"].name == "lo"
     found = links["nlv0"]
-    assert found == Link(bench.index, "nlv0", found.mac, 1500, up=True, running=True, kind="veth")
+    peer = links["nlv1"].index
+    assert found == Link(bench.index, "nlv0", found.mac, 1500, up=True, running=True, kind="veth", parent=peer)
     assert len(found.mac) == 6
     ip("link set nlv1 down")
     assert bench.routes.links()["nlv0"].running is False
