@@ -128,5 +128,7 @@ async def test_what_is_closed_tells_nobody() -> None:
         visitor = Visitor()
         tried.knock(visitor, (socket.AF_INET, address), reactor.now())
         tried.close()
-        await asyncio.sleep(0)
+        later = Visitor()
+        tried.knock(later, (socket.AF_INET, address), reactor.now())
+        assert (await later.word())[0] == "connected"  # looked at after all that was begun before
         assert visitor.told.empty()
