@@ -225,16 +225,18 @@ def measured(case: Case) -> list[float]:
             wait_until(reached, WAIT_SECONDS, what, every_seconds=POLL_SECONDS)
 
         until(lambda: set(answering) <= serving(), "a full table")
-        found = []
-        for _ in range(case.samples):
-            victim = chance.choice(answering)
+
+        def sample(victim: str) -> float:
             time.sleep(chance.random())
             farm.close(victim)
             closed_at = time.monotonic()
-            until(lambda: victim not in serving(), "the table without it")  # noqa: B023 - called at once
-            found.append(time.monotonic() - closed_at)
+            until(lambda: victim not in serving(), "the table without it")
+            seconds = time.monotonic() - closed_at
             farm.open(victim)
-            until(lambda: victim in serving(), "the table with it")  # noqa: B023 - called at once
+            until(lambda: victim in serving(), "the table with it")
+            return seconds
+
+        found = [sample(chance.choice(answering)) for _ in range(case.samples)]
         kernel.close()
         return sorted(found)
 

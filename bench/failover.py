@@ -7,6 +7,7 @@ milliseconds and listens for gratuitous ARP. Its own jitter on one emulated core
 from __future__ import annotations
 
 import itertools
+import math
 import select
 import signal
 import socket
@@ -339,7 +340,7 @@ def row(
 
 
 def _figures(seconds: list[float]) -> str:
-    if any(one != one for one in seconds):  # noqa: PLR0124 (not a number)
+    if any(map(math.isnan, seconds)):
         return "-"
     shown = " ".join(f"{one * 1000:.0f}" for one in seconds)
     return f"{statistics.median(seconds) * 1000:.1f} ({shown})"
