@@ -57,6 +57,23 @@ class Prober:
         gaps = [after - before for before, after in itertools.pairwise(good)]
         return max(gaps, default=float("inf"))
 
+    def at_least_seconds(self) -> float:
+        """The longest time over which every question that was begun stayed unanswered.
+
+        One question at a time is asked, and one whose first segment is lost waits out its time: an outage of a moment looks
+        like `ANSWER_SECONDS` to `outage_seconds`, and like nothing here. What it really was lies between the two.
+        """
+        longest, first = 0.0, None
+        for poll in self.polls:
+            first = None if poll.answered else first or poll.began
+            longest = max(longest, poll.began - (first or poll.began))
+        return longest
+
+    def bears_out(self, milliseconds: float, tolerance_ms: float) -> bool:
+        """Whether an outage that somebody else measured is one that this client can have seen."""
+        least, most = self.at_least_seconds() * 1000, self.outage_seconds() * 1000
+        return least - tolerance_ms < milliseconds < most + tolerance_ms
+
     def failures(self) -> int:
         """Questions that were not answered."""
         return sum(not poll.answered for poll in self.polls)
