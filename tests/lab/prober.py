@@ -60,8 +60,8 @@ class Prober:
     def at_least_seconds(self) -> float:
         """The longest time over which every question that was begun stayed unanswered.
 
-        One question at a time is asked, and one whose first segment is lost waits out its time: an outage of a moment looks
-        like `ANSWER_SECONDS` to `outage_seconds`, and like nothing here. What it really was lies between the two.
+        One question at a time is asked, and one whose first segment is lost waits out its time: an outage of a moment
+        looks like `ANSWER_SECONDS` to `outage_seconds`, and like nothing here. What it really was lies between the two.
         """
         longest, first = 0.0, None
         for poll in self.polls:
