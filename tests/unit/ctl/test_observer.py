@@ -26,17 +26,19 @@ from lvsd.drill.outage import Outage
 from lvsd.drill.report import REHEARSED, Report
 from lvsd.drill.scope import Target
 
-PACE, LIMIT_SECONDS = 0.005, 10.0
+PACE, LIMIT_SECONDS, ROUNDS_MORE = 0.005, 10.0, 10
 
 
 class Server:
-    """Takes connections (and keeps them), or answers datagrams; `manner` treats each connection."""
+    """Takes connections (and keeps them), or answers datagrams; `manner` treats each connection, once it is let to."""
 
     def __init__(self, manner: Callable[[socket.socket], None] = lambda _: None) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.echo.bind(("127.0.0.1", 0))
         self.taken: list[socket.socket] = []
+        self.treated = self.echoed = 0
+        self.may_treat = threading.Event()
         self._manner, self._ended = manner, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -46,6 +48,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self.may_treat.set()
         self._thread.join(5)
         for one in (self.listener, self.echo, *self.taken):
             one.close()
@@ -56,16 +59,30 @@ class Server:
                 with contextlib.suppress(OSError):
                     if one is self.echo:
                         one.sendto(*one.recvfrom(512))
+                        self.echoed += 1
                     else:
                         self.taken.append(one.accept()[0])
+                        self.may_treat.wait(LIMIT_SECONDS)
                         self._manner(self.taken[-1])
+                        self.treated += 1
 
 
-def observed(*targets: Target, connections: int = 3, until: Callable[[], bool] = lambda: True) -> Observation:
-    """For a hundred rounds at least, and until a condition has come true."""
+def observed(
+    *targets: Target, until: Callable[[], bool], connections: int = 3, held: threading.Event | None = None
+) -> Observation:
+    """Until a condition has come true, and a few rounds more, which see all that there was by then.
+
+    `held` is set when the observer holds its connections: one reset before its `connect` has returned was never opened.
+    """
     observer, deadline = Observer(targets, PACE, connections), time.monotonic() + LIMIT_SECONDS
-    enough = iter(range(100))
-    return observer.run(lambda: time.monotonic() < deadline and (next(enough, None) is not None or not until()))
+    more = iter(range(ROUNDS_MORE))
+
+    def goes_on() -> bool:
+        if held is not None:
+            held.set()
+        return time.monotonic() < deadline and (not until() or next(more, None) is not None)
+
+    return observer.run(goes_on)
 
 
 def port(one: socket.socket) -> int:
@@ -75,7 +92,7 @@ def port(one: socket.socket) -> int:
 def test_connections_and_datagrams_are_answered() -> None:
     with Server() as server:
         tcp, udp = Target("127.0.0.1", port(server.listener)), Target("127.0.0.1", port(server.echo), b"hello")
-        found = observed(tcp, udp, until=lambda: len(server.taken) > 6)
+        found = observed(tcp, udp, held=server.may_treat, until=lambda: server.treated > 6 and server.echoed > 1)
     first, second = found.services
     assert (first.service, second.service) == (tcp.name, udp.name)
     assert first.probes - first.unanswered > 1
@@ -94,7 +111,9 @@ def resets(connection: socket.socket) -> None:
 def test_connections_that_are_reset_and_closed_are_told_apart() -> None:
     for manner, expected in ((resets, (2, 0)), (lambda one: one.close(), (0, 2))):
         with Server(manner) as server:
-            (seen,) = observed(Target("127.0.0.1", port(server.listener)), connections=2).services
+            target = Target("127.0.0.1", port(server.listener))
+            found = observed(target, held=server.may_treat, until=lambda: server.treated > 2, connections=2)
+            (seen,) = found.services
         assert (seen.held.reset, seen.held.closed) == expected
         assert seen.held.kept == 0
 
@@ -102,7 +121,7 @@ def test_connections_that_are_reset_and_closed_are_told_apart() -> None:
 def test_nobody_there_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         target = Target("127.0.0.1", port(gone))
-    (seen,) = observed(target).services
+    (seen,) = observed(target, until=lambda: True).services
     assert (seen.probes == seen.unanswered, seen.gaps, seen.held) == (True, (), Held())
 
 
