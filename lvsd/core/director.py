@@ -276,7 +276,7 @@ def _let_vrrp_go(director: Director, now: float) -> Step:
     late = now >= until
     if not late and director.unsettled.services:
         return director, ()
-    if not late and not all(kernel.can_serve(director, virtual) for virtual in director.config.services):
+    if not late and not kernel.all_can_serve(director):
         return director, ()
     gone = replace(director, vrrp=replace(director.vrrp, held_back_until=None))
     told = (

@@ -11,8 +11,8 @@ from lvsd.core import slices
 from lvsd.core.desired import desired
 from lvsd.core.effects import Effect, Level, RememberOwned, Tell
 from lvsd.core.health import standing_state
-from lvsd.core.identity import service_key
-from lvsd.core.reconcile import applied, plan
+from lvsd.core.index import services_of
+from lvsd.core.reconcile import applied, differences, plan
 from lvsd.core.state import Director, Kernel, Services
 from lvsd.core.wording import operation_text
 from netlink.errors import Refusal
@@ -33,17 +33,12 @@ def plan_for(
     state = director.kernel
     if state.unreadable:
         return ()
-    departed = director.owned.difference(configured_keys(director)) if sweep else frozenset[ServiceKey]()
+    departed = director.owned.difference(services_of(director.config)) if sweep else frozenset[ServiceKey]()
     operations = plan(desired(director, services), state.table, departed)
     if state.retry_at is None or state.retry_at <= now:
         return operations
     refused = {refusal.operation for refusal in state.refusals}
     return tuple(operation for operation in operations if operation not in refused)
-
-
-def configured_keys(director: Director) -> frozenset[ServiceKey]:
-    """The configured services, by the kernel's keys."""
-    return frozenset(service_key(virtual.virtual) for virtual in director.config.services)
 
 
 def touched(before: Director, after: Director) -> Services | None:
@@ -53,9 +48,13 @@ def touched(before: Director, after: Director) -> Services | None:
     return slices.of_reading(after, before.kernel.table, after.kernel.table)
 
 
-def can_serve(director: Director, virtual: VirtualService) -> bool:
-    """Whether a client of this service would be served, or would be refused for a known reason."""
-    entry = director.kernel.table.get(service_key(virtual.virtual))
+def all_can_serve(director: Director) -> bool:
+    """Whether clients of every service would be served, or would be refused for a known reason."""
+    return all(_can_serve(director, key, virtual) for key, virtual in services_of(director.config).items())
+
+
+def _can_serve(director: Director, key: ServiceKey, virtual: VirtualService) -> bool:
+    entry = director.kernel.table.get(key)
     if entry is not None and any(destination.weight for destination in entry.destinations.values()):
         return True
     states = (standing_state(director, virtual, real) for real in virtual.real_servers)
@@ -67,8 +66,8 @@ def read(director: Director, table: Table, now: float) -> tuple[Director, list[E
     before = director.kernel
     changed = slices.changed_keys(before.table, table) & director.owned
     ours = {key: entry for key, entry in before.table.items() if key in changed}
-    drift = plan(ours, table, changed)
-    drifted = bool(drift) and not before.refusals and not before.unreadable
+    number, first = differences(ours, table, changed, TOLD_OPERATIONS)
+    drifted = bool(number) and not before.refusals and not before.unreadable
     state = replace(
         before,
         table=table,
@@ -83,13 +82,12 @@ def read(director: Director, table: Table, now: float) -> tuple[Director, list[E
     if before.unreadable:
         told.append(Tell(Level.INFO, "table_readable_again", {}))
     if drifted:
-        told.append(Tell(Level.WARNING, "table_changed_by_stranger", _summary(drift)))
+        told.append(Tell(Level.WARNING, "table_changed_by_stranger", _summary(number, first)))
     return replace(director, kernel=state), told
 
 
-def _summary(operations: tuple[Operation, ...]) -> dict[str, str | int | float]:
-    shown = "; ".join(operation_text(operation) for operation in operations[:TOLD_OPERATIONS])
-    return {"differences": len(operations), "to_mend": shown}
+def _summary(number: int, first: tuple[Operation, ...]) -> dict[str, str | int | float]:
+    return {"differences": number, "to_mend": "; ".join(map(operation_text, first))}
 
 
 def unreadable(director: Director, error: str, now: float) -> tuple[Director, tuple[Effect, ...]]:

@@ -14,6 +14,7 @@ from config.model import FirewallMark, Mail, VirtualService
 from lvsd.core.effects import Effect, SendMail, Tell
 from lvsd.core.health import checked_state, standing_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.index import services_of
 from lvsd.core.state import Director, Waiting
 from netlink.operations import AddDestination, DeleteDestination, Operation, SetDestination
 from netlink.table import DestinationKey, ServiceKey
@@ -86,7 +87,8 @@ def phase_of(director: Director, virtual: VirtualService) -> str:
 def all_begin(director: Director) -> Director:
     """A configuration was taken over: every service is in its first round."""
     keys = frozenset(service_key(virtual.virtual) for virtual in director.config.services if virtual.mail is not None)
-    known = {real_id(virtual, real) for virtual in director.config.services for real in virtual.real_servers}
+    reals = ((virtual, real) for virtual in director.config.services for real in virtual.real_servers)
+    known = {real_id(*one) for one in reals} if director.post.told_at else frozenset[str]()
     told_at = {identity: at for identity, at in director.post.told_at.items() if identity in known}
     return replace(director, post=replace(director.post, first_round=keys, told_at=told_at))
 
@@ -107,11 +109,8 @@ def rounds_reviewed(director: Director) -> Director:
     before = director.post.first_round
     if not before:
         return director
-    first_round = frozenset(
-        service_key(virtual.virtual)
-        for virtual in director.config.services
-        if service_key(virtual.virtual) in before and _undecided(director, virtual)
-    )
+    services = services_of(director.config)
+    first_round = frozenset(key for key in before if key in services and _undecided(director, services[key]))
     return replace(director, post=replace(director.post, first_round=first_round))
 
 
@@ -156,17 +155,22 @@ def _reminders(director: Director, now: float) -> tuple[Director, list[Letter]]:
 
 def changes(director: Director, operations: Iterable[Operation]) -> Iterator[Letter]:
     """What the accepted operations mean for those who get mails. `director` still holds the table before them."""
-    services = {service_key(one.virtual): one for one in director.config.services if one.mail is not None}
-    for operation in operations if services else ():
+    services = services_of(director.config)
+    for operation in operations:
+        weight: int | None = None
         match operation:
-            case AddDestination(key, one) | SetDestination(key, one) if key in services:
-                message = _came_or_left(director, services[key], one.key, one.weight)
-            case DeleteDestination(key, gone) if key in services:
-                message = _came_or_left(director, services[key], gone, None)
+            case AddDestination(key, one) | SetDestination(key, one):
+                place, weight = one.key, one.weight
+            case DeleteDestination(key, place):
+                pass
             case _:
                 continue
+        virtual = services.get(key)
+        if virtual is None or virtual.mail is None:  # by far the most
+            continue
+        message = _came_or_left(director, virtual, place, weight)
         if message:
-            yield Letter(services[key], message)
+            yield Letter(virtual, message)
 
 
 _ALARMS: Mapping[str, str] = MappingProxyType(

@@ -13,8 +13,12 @@ from lvsd.core.state import Director
 def seen(director: Director, names: frozenset[str]) -> tuple[Director, list[Effect]]:
     """The names are others now: tell of every real server whom that concerns, and what its checks say meanwhile."""
     told: list[Effect] = []
-    for virtual in director.config.services:
+    differ = names ^ director.maintenance
+    addresses = frozenset(map(_address, differ))
+    for virtual in director.config.services if differ else ():
         for real in virtual.real_servers:
+            if real.address not in addresses:  # by far the most
+                continue
             was, now = in_maintenance(director.maintenance, real), in_maintenance(names, real)
             if was is not now:
                 event = "real_server_in_maintenance" if now else "real_server_back_from_maintenance"
@@ -22,3 +26,10 @@ def seen(director: Director, names: frozenset[str]) -> tuple[Director, list[Effe
                 fields = {"service": virtual.name, "real_server": server}
                 told.append(Tell(Level.INFO, event, {**fields, "state": checked_state(director, virtual, real).value}))
     return replace(director, maintenance=names), told
+
+
+def _address(name: str) -> str:
+    """The address in a name as `health.in_maintenance` understands it."""
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name if name.count(":") > 1 else name.partition(":")[0]

@@ -11,7 +11,7 @@ from config.words import HASHING_SCHEDULERS
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
 from lvsd.core.groups import FALLBACK
 from lvsd.core.health import WEIGHT_LIMIT, effective_weight, in_maintenance, sound_state, taken_out
-from lvsd.core.identity import endpoint_text, real_id, virtual_text
+from lvsd.core.identity import BEHIND, endpoint_text, real_id, virtual_text
 from lvsd.core.pool import serves
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.core.state import Director
@@ -212,8 +212,12 @@ def reviewed(director: Director, now: float) -> tuple[Director, list[Effect]]:
 
 def _placed(director: Director, names: Iterable[str]) -> list[tuple[VirtualService, RealServer, str]]:
     wanted = frozenset(names)
+    concerned = {name.partition(BEHIND)[0] for name in wanted}
     placed = (
-        (virtual, real, real_id(virtual, real)) for virtual in director.config.services for real in virtual.real_servers
+        (virtual, real, real_id(virtual, real))
+        for virtual in director.config.services
+        if virtual_text(virtual.virtual) in concerned
+        for real in virtual.real_servers
     )
     return [one for one in placed if one[2] in wanted]
 

@@ -14,6 +14,7 @@ from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect
 from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
 from lvsd.core.identity import real_id, service_key
+from lvsd.core.index import services_of
 from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
 from lvsd.core.sharing import is_probed
 from lvsd.core.state import Director
@@ -51,7 +52,7 @@ def rules_pending(director: Director) -> tuple[VirtualService, ...]:
     }
     if not pending:
         return ()
-    return tuple(one for one in director.config.services if service_key(one.virtual) in pending)
+    return tuple(one for key, one in services_of(director.config).items() if key in pending)
 
 
 def _is_open(suspicion: Suspicion | None) -> bool:

@@ -17,6 +17,7 @@ from netlink.operations import (
 from netlink.table import Destination, DestinationKey, Entry, ServiceKey, Table
 
 _Ranked = tuple[int, Operation]
+Plan = tuple[Operation, ...]
 
 
 def plan(desired: Table, actual: Table, owned: frozenset[ServiceKey]) -> tuple[Operation, ...]:
@@ -27,6 +28,24 @@ def plan(desired: Table, actual: Table, owned: frozenset[ServiceKey]) -> tuple[O
     ranked = [*_services(desired, actual), *_deletions(desired, actual, owned)]
     ranked.sort(key=lambda pair: pair[0])  # stable: within a rank the order is desired's own
     return tuple(operation for _, operation in ranked)
+
+
+def differences(desired: Table, actual: Table, owned: frozenset[ServiceKey], most: int) -> tuple[int, Plan]:
+    """How many operations `plan` has, and its first, at most so many: a table that is gone is not planned twice."""
+    ranked: list[_Ranked] = []
+    number = foremost = 0
+    for key, entry in desired.items():
+        if foremost >= most and key not in actual:  # nothing of it is among the first
+            number += 1 + len(entry.destinations)
+            continue
+        found = [*_services({key: entry}, actual)]
+        number += len(found)
+        foremost += sum(rank == 0 for rank, _ in found)
+        ranked += found
+    deletions = [*_deletions(desired, actual, owned)]
+    ranked += deletions
+    ranked.sort(key=lambda pair: pair[0])
+    return number + len(deletions), tuple(operation for _, operation in ranked[:most])
 
 
 def _services(desired: Table, actual: Table) -> Iterator[_Ranked]:

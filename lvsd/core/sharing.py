@@ -15,6 +15,7 @@ import msgspec
 from checkers.core.messages import Verdict
 from config.checks import ExternalCheck, FollowCheck, NoCheck
 from config.words import Initial
+from lvsd.core import large
 from lvsd.core.state import Checked, Director, Shared
 
 
@@ -67,7 +68,7 @@ def joined(director: Director) -> Director:
         known = verdict_of(director, name)
         if known is not None:
             found |= {one: _of(one, known) for one in (name, *others) if one not in director.verdicts}
-    return replace(director, verdicts={**director.verdicts, **found}) if found else director
+    return replace(director, verdicts=large.changed(director.verdicts, found)) if found else director
 
 
 def verdict_of(director: Director, probe: str) -> Verdict | None:

@@ -7,35 +7,34 @@ parts a service, so within each one capacity is made before it is broken, as `lv
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from checkers.core.messages import Verdict
 from config.model import Config, VirtualService
 from lvsd.core import following
-from lvsd.core.identity import fallback_id, real_id, service_key, virtual_text
+from lvsd.core.identity import fallback_id, real_id, virtual_text
+from lvsd.core.index import by_key as by_key  # noqa: PLC0414 (exported: what is due is said by key)
+from lvsd.core.index import services_of
 from lvsd.core.state import Director, Services, Unsettled
 from netlink.table import ServiceKey, Table
 
 SLICE_REAL_SERVERS = 200  # some milliseconds of deciding, packing and sending
 
 
-def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualService]:
-    """The services by their keys in the kernel."""
-    return {service_key(virtual.virtual): virtual for virtual in services}
-
-
-def of_verdicts(before: Director, after: Director, verdicts: Iterable[Verdict]) -> Services:
+def of_verdicts(before: Director, after: Director, verdicts: Sequence[Verdict]) -> Services:
     """Whose state or weight these verdicts changed."""
     told = (one.id for one in verdicts if _differ(before.verdicts.get(one.id), after.verdicts.get(one.id)))
-    changed = [after.checks[identity] for identity in dict.fromkeys((*told, *_judged(before, after)))]
+    changed = [after.checks[identity] for identity in dict.fromkeys((*told, *_judged(before, after, verdicts)))]
     return {**by_key(one.service for one in changed), **following.services_behind(after, changed)}
 
 
-def _judged(before: Director, after: Director) -> Iterable[str]:
+def _judged(before: Director, after: Director, verdicts: Iterable[Verdict]) -> Iterable[str]:
     """Of whom nothing is presumed any more."""
-    return () if after.presumed is before.presumed else before.presumed.keys() - after.presumed.keys()
+    if after.presumed is before.presumed:
+        return ()
+    return (one.id for one in verdicts if one.id in before.presumed and one.id not in after.presumed)
 
 
 def _differ(before: Verdict | None, after: Verdict | None) -> bool:
@@ -47,7 +46,7 @@ def _differ(before: Verdict | None, after: Verdict | None) -> bool:
 def of_reading(director: Director, before: Table, table: Table) -> Services:
     """Whose entries differ between two readings."""
     keys = changed_keys(before, table)
-    return {} if not keys else {key: one for key, one in by_key(director.config.services).items() if key in keys}
+    return {} if not keys else {key: one for key, one in services_of(director.config).items() if key in keys}
 
 
 def changed_keys(before: Table, table: Table) -> frozenset[ServiceKey]:
@@ -58,13 +57,13 @@ def changed_keys(before: Table, table: Table) -> frozenset[ServiceKey]:
 
 def of_change(old: Config, new: Config) -> Services:
     """The services that a new configuration adds or says otherwise."""
-    before = by_key(old.services)
+    before = services_of(old)
     return {key: one for key, one in by_key(new.services).items() if before.get(key) != one}
 
 
 def forgotten(old: Config, director: Director) -> Director:
     """The belief without what it remembers of services and real servers that its configuration has no longer."""
-    kept = by_key(director.config.services)
+    kept = services_of(director.config)
     gone: set[str] = set()
     stay: set[str] = set()
     for key, before in by_key(old.services).items():
@@ -89,7 +88,7 @@ def due(director: Director, services: Services | None, *, sweep: bool = False) -
     """The belief with these services due, or all (None), before those that are due already."""
     waiting = director.unsettled
     if services is None:
-        return replace(director, unsettled=Unsettled(by_key(director.config.services), sweep=True))
+        return replace(director, unsettled=Unsettled(services_of(director.config), sweep=True))
     if not services and not sweep:
         return director
     return replace(director, unsettled=Unsettled({**services, **waiting.services}, waiting.sweep or sweep))
@@ -98,17 +97,15 @@ def due(director: Director, services: Services | None, *, sweep: bool = False) -
 def taken(director: Director) -> tuple[Director, tuple[VirtualService, ...], bool]:
     """The belief without the next slice, the slice, and whether now is the time for the sweep."""
     waiting = director.unsettled
-    count = size = 0
-    for virtual in waiting.services.values():
+    slice_: dict[ServiceKey, VirtualService] = {}
+    size = 0
+    for key, virtual in waiting.services.items():
         size += 1 + len(virtual.real_servers)
-        if count and size > SLICE_REAL_SERVERS:
+        if slice_ and size > SLICE_REAL_SERVERS:
             break
-        count += 1
-    ordered = list(waiting.services.items())
-    rest = dict(ordered[count:])
+        slice_[key] = virtual
+    rest = dict(waiting.services)
+    for key in slice_:
+        del rest[key]
     left = Unsettled(rest, waiting.sweep and bool(rest))
-    return (
-        replace(director, unsettled=left),
-        tuple(virtual for _, virtual in ordered[:count]),
-        waiting.sweep and not rest,
-    )
+    return replace(director, unsettled=left), tuple(slice_.values()), waiting.sweep and not rest

@@ -20,12 +20,12 @@ from config.model import (
     TrackedRoute,
     TrackedScript,
     TrackedService,
-    VirtualService,
     VrrpInstance,
 )
 from lvsd.core import tracked_scripts, tracked_services
 from lvsd.core.effects import Effect, InstructNotify, Level, Tell, WeighVrrp
 from lvsd.core.events import ConfigChanged, Event, ScriptHeard, Started, TracksSeen, VrrpCame
+from lvsd.core.index import services_named
 from lvsd.core.state import Damped, Director, ScriptKey, Tracking
 from lvsd.vrrp.messages import Role, Weight
 from lvsd.vrrp.tracks import NEAR
@@ -149,7 +149,7 @@ def _depends(instance: VrrpInstance) -> bool:
 def _services_seen(director: Director, now: float) -> Director:
     """What tracked services add now, damped. What is not known yet leaves it as it was."""
     found: dict[tuple[str, str], Damped] = dict(director.tracking.services)
-    services = {one.name: one for one in director.config.services} if _tracks_services(director) else {}
+    services = services_named(director.config) if _tracks_services(director) else {}
     for instance in director.config.vrrp:
         for track in instance.tracks:
             if isinstance(track, TrackedService) and track.name in services:
@@ -244,7 +244,7 @@ def _service(director: Director, instance: VrrpInstance, track: TrackedService) 
     found = director.tracking.services.get((instance.name, track.name))
     if found is None:
         return Standing(max(0, track.weight), "", "unknown")
-    virtual: VirtualService | None = next((one for one in director.config.services if one.name == track.name), None)
+    virtual = services_named(director.config).get(track.name)
     sight = tracked_services.seen(director, virtual) if virtual is not None else None
     if sight is None or sight.gained is None:
         return Standing(found.value, "", "unknown")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
-from lvsd.core import fallback
+from lvsd.core import fallback, large
 from lvsd.core.effects import Level, Tell
 from lvsd.core.health import hold_on, in_maintenance, sound_state, standing_state, taken_out, worst_check
 from lvsd.core.identity import endpoint_text, fallback_id, real_id, service_key, virtual_text
@@ -46,7 +46,7 @@ def noticed(director: Director, services: Iterable[VirtualService]) -> tuple[Dir
             turns.append(replace(turn, before=before, reason=_reason(director, turn)))
     if not turns:
         return director, ()
-    return replace(director, announced={**director.announced, **announced}), tuple(turns)
+    return replace(director, announced=large.changed(director.announced, announced)), tuple(turns)
 
 
 def _current(director: Director, services: Iterable[VirtualService]) -> Iterator[tuple[str, Turn]]:

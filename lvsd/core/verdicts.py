@@ -9,7 +9,7 @@ import msgspec
 from checkers.core.messages import State, Verdict, Verdicts
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Unhealthy
 from config.words import Initial
-from lvsd.core import initial
+from lvsd.core import initial, large
 from lvsd.core.state import Director
 
 
@@ -18,13 +18,13 @@ def heard(director: Director, message: Verdicts) -> tuple[Director, bool]:
 
     It may be late, doubled or a lie: only known checks count.
     """
-    verdicts = dict(director.verdicts)
+    verdicts: dict[str, Verdict] = {}
     ended: set[str] = set()
     changed = False
     for verdict in message.verdicts:
         if verdict.id not in director.checks:
             continue
-        before = verdicts.get(verdict.id)
+        before = verdicts.get(verdict.id) or director.verdicts.get(verdict.id)
         presumed = director.presumed.get(verdict.id) if director.presumed else None
         if presumed is not None and initial.judged(presumed, verdict):
             ended.add(verdict.id)
@@ -33,11 +33,10 @@ def heard(director: Director, message: Verdicts) -> tuple[Director, bool]:
             continue
         verdicts[verdict.id] = after
         changed = changed or (before is None) or (before.state, before.weight) != (after.state, after.weight)
-    heard = replace(director, verdicts=verdicts)
+    heard = replace(director, verdicts=large.changed(director.verdicts, verdicts))
     if not ended:
         return heard, changed
-    rest = {identity: one for identity, one in director.presumed.items() if identity not in ended}
-    return replace(heard, presumed=rest), True
+    return replace(heard, presumed=large.changed(director.presumed, {}, ended)), True
 
 
 def _merged(before: Verdict | None, after: Verdict, presumed: Initial | None) -> Verdict | None:
