@@ -44,15 +44,15 @@ class Expect(msgspec.Struct, frozen=True):
     regex: str | None = None
 
 
-class NoCheck(msgspec.Struct, frozen=True, tag="none"):
+class NoCheck(msgspec.Struct, frozen=True, gc=False, tag="none"):
     """Never probed, always taken for healthy."""
 
 
-class TcpCheck(msgspec.Struct, frozen=True, tag="tcp"):
+class TcpCheck(msgspec.Struct, frozen=True, gc=False, tag="tcp"):
     """Healthy when the port accepts a connection."""
 
 
-class HttpCheck(msgspec.Struct, frozen=True, tag="http"):
+class HttpCheck(msgspec.Struct, frozen=True, gc=False, tag="http"):
     """Healthy when the answer's status is in `status` (inclusive ranges) and its body holds `expect`."""
 
     tls: Tls | None = None
@@ -277,7 +277,7 @@ AnyCheck = (
 )
 
 
-class Timing(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True, gc=False):
     """When a check runs and how many outcomes in a row change its verdict. Times in seconds.
 
     `fast_interval` replaces `interval` while outcomes contradict what is believed (HAProxy's fastinter, keepalived's
@@ -295,7 +295,7 @@ class Timing(msgspec.Struct, frozen=True):
     down_interval: float | None = None
 
 
-class Dial(msgspec.Struct, frozen=True):
+class Dial(msgspec.Struct, frozen=True, gc=False):
     """How a check's packets leave: from which address, with which mark (SO_MARK, needs CAP_NET_RAW), behind which
     version of the PROXY protocol's header (0: none; 1 names the connection's own ends, 2 says LOCAL: a check has no
     client).
@@ -306,7 +306,7 @@ class Dial(msgspec.Struct, frozen=True):
     proxy_protocol: int = 0
 
 
-class Check(msgspec.Struct, frozen=True):
+class Check(msgspec.Struct, frozen=True, gc=False):
     """A configured check of one real server. `port` and `address` replace the real server's own."""
 
     kind: AnyCheck

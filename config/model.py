@@ -16,7 +16,7 @@ Argv = tuple[str, ...]
 """A program (absolute path) and its arguments; empty: none."""
 
 
-class VirtualEndpoint(msgspec.Struct, frozen=True, tag="endpoint"):
+class VirtualEndpoint(msgspec.Struct, frozen=True, gc=False, tag="endpoint"):
     """A virtual service's address, as clients use it."""
 
     protocol: Protocol
@@ -24,14 +24,14 @@ class VirtualEndpoint(msgspec.Struct, frozen=True, tag="endpoint"):
     port: int
 
 
-class FirewallMark(msgspec.Struct, frozen=True, tag="fwmark"):
+class FirewallMark(msgspec.Struct, frozen=True, gc=False, tag="fwmark"):
     """A virtual service by firewall mark; `ipv6` tells the family of the marked packets."""
 
     mark: int
     ipv6: bool = False
 
 
-class Persistence(msgspec.Struct, frozen=True):
+class Persistence(msgspec.Struct, frozen=True, gc=False):
     """Clients stay with their real server for `seconds`; `netmask` groups them (a prefix length).
 
     `engine`: the kernel's persistence engine (`sip`: calls stay together by Call-ID), empty for addresses alone.
@@ -42,7 +42,7 @@ class Persistence(msgspec.Struct, frozen=True):
     engine: str = ""
 
 
-class Tunnel(msgspec.Struct, frozen=True):
+class Tunnel(msgspec.Struct, frozen=True, gc=False):
     """How packets to a real server are encapsulated; `port` is GUE's (UDP)."""
 
     type: TunnelType = TunnelType.IPIP
@@ -50,7 +50,7 @@ class Tunnel(msgspec.Struct, frozen=True):
     checksum: TunnelChecksum = TunnelChecksum.NONE
 
 
-class RealServer(msgspec.Struct, frozen=True):
+class RealServer(msgspec.Struct, frozen=True, gc=False):
     """A server behind a virtual service.
 
     It is up when `check` and all of `further_checks` are, or so many of them as are `needed` (0: all). `initial`: what
@@ -98,7 +98,7 @@ class Mail(msgspec.Struct, frozen=True):
     phases: frozenset[str] = frozenset(("starting", "running", "stopping", "reloading"))
 
 
-class VirtualService(msgspec.Struct, frozen=True):
+class VirtualService(msgspec.Struct, frozen=True, gc=False):
     """One virtual service. `flags` are the kernel's bits (config.words.SCHEDULER_FLAGS and 0x4 one-packet).
 
     With `fallback` servers, these serve alone when the weights of the healthy real servers sum up to less than

@@ -39,7 +39,7 @@ class State(Enum):
     DOWN = "down"
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """Where a probe dials, and for whom: external commands are told the virtual service too."""
 
     address: str
@@ -49,7 +49,7 @@ class Target(msgspec.Struct, frozen=True):
     service: str = ""
 
 
-class AssignedCheck(msgspec.Struct, frozen=True):
+class AssignedCheck(msgspec.Struct, frozen=True, gc=False):
     """One check for the worker to run.
 
     `known` is what the director believes, `weight` what the real server asked for last: a restarted worker goes on
@@ -111,7 +111,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     protocol: int = 1
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """All that is known of one check: what is believed, since when, and the last outcome."""
 
     id: str

@@ -33,7 +33,7 @@ class Reason(Enum):
     COMMAND_TIMEOUT = "command_timeout"  # an external command was killed at the timeout
 
 
-class Healthy(msgspec.Struct, frozen=True, tag="healthy"):
+class Healthy(msgspec.Struct, frozen=True, gc=False, tag="healthy"):
     """The real server did what the check asks. `detail` is what it said, in a few words.
 
     `weight`: the weight it asks for itself, where the check is one that can; None: the configured one.
@@ -43,14 +43,14 @@ class Healthy(msgspec.Struct, frozen=True, tag="healthy"):
     weight: int | None = None
 
 
-class Unhealthy(msgspec.Struct, frozen=True, tag="unhealthy"):
+class Unhealthy(msgspec.Struct, frozen=True, gc=False, tag="unhealthy"):
     """The real server failed the check; `detail` is its own words or the error's, cut and escaped."""
 
     reason: Reason
     detail: str = ""
 
 
-class Inconclusive(msgspec.Struct, frozen=True, tag="inconclusive"):
+class Inconclusive(msgspec.Struct, frozen=True, gc=False, tag="inconclusive"):
     """The checker itself could not probe (no descriptors, no memory, a fault of ours): nobody's verdict changes."""
 
     detail: str = ""

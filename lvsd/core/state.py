@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
+import msgspec
+
 from checkers.core.messages import Hello, State, Verdict
 from config.checks import Check
 from config.model import Config, Mail, RealServer, VirtualService
@@ -25,9 +27,8 @@ _NO_POOLS: Mapping[ServiceKey, Pool] = MappingProxyType({})
 _NO_OVERRIDES: Mapping[str, Override] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Whose health a check tells."""
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """Whose health a check tells. There are as many as checks: made in C, and of no interest to the collector."""
 
     service: VirtualService
     real: RealServer
