@@ -8,6 +8,7 @@ to be shared. One error type: Garbled.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 import msgspec
 
@@ -124,7 +125,7 @@ class BooksRow(msgspec.Struct, frozen=True):
     phases: dict[str, PhaseRow]
 
 
-class CheckRow(msgspec.Struct, frozen=True):
+class CheckRow(msgspec.Struct, frozen=True, gc=False):
     """One of several checks of a real server; the fields mean what they mean there."""
 
     check: str
@@ -161,7 +162,7 @@ class OverrideMark(msgspec.Struct, frozen=True):
     connections_left: int = 0
 
 
-class RealServerRow(msgspec.Struct, frozen=True):
+class RealServerRow(msgspec.Struct, frozen=True, gc=False):
     """One real server of one virtual service. Of several checks the worst speaks; `checks` has all of them then."""
 
     real_server: str  # address:port
@@ -198,7 +199,7 @@ class RealServerRow(msgspec.Struct, frozen=True):
     books: BooksRow | None = None  # of its one check
 
 
-class ServiceRow(msgspec.Struct, frozen=True):
+class ServiceRow(msgspec.Struct, frozen=True, gc=False):
     """One virtual service. `weight_up` is the sum of the weights of the real servers that are up."""
 
     name: str
@@ -412,6 +413,16 @@ def frame(message: Request | Reply) -> bytes:
     """Length and message."""
     body = msgspec.json.encode(message)
     return LENGTH.pack(len(body)) + body
+
+
+def encoded(row: ServiceRow) -> msgspec.Raw:
+    """A part of a long reply, encoded by itself."""
+    return msgspec.Raw(msgspec.json.encode(row))
+
+
+def with_encoded(reply: StatusReply, rows: Iterable[msgspec.Raw]) -> StatusReply:
+    """The reply with its services encoded already: only to be framed."""
+    return msgspec.structs.replace(reply, services=tuple(rows))
 
 
 def decode_request(body: bytes) -> Request:

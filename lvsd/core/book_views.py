@@ -69,14 +69,20 @@ def phase_row(counts: Counts) -> PhaseRow:
 
 def with_books(director: Director, reply: StatusReply, shelf: Shelf, lateness: Mapping[int, Counts]) -> StatusReply:
     """The same reply, made of this belief, with the books that were found, and how late each worker's probes began."""
+    services = {virtual.name: virtual for virtual in director.config.services}
+    shown = tuple(shelved(director, services[one.name], one, shelf) for one in reply.services)
+    return with_lateness(replace(reply, services=shown), lateness)
+
+
+def with_lateness(reply: StatusReply, lateness: Mapping[int, Counts]) -> StatusReply:
+    """The same reply with how late each worker's probes began, and what the books' steps mean."""
     late = {name_of(number): phase_row(counts) for number, counts in lateness.items()}
     processes = tuple(replace(one, late=late.get(one.name)) for one in reply.processes)
-    services = {virtual.name: virtual for virtual in director.config.services}
-    shown = tuple(_shelved(director, services[one.name], one, shelf) for one in reply.services)
-    return replace(reply, services=shown, processes=processes, edges=EDGES)
+    return replace(reply, processes=processes, edges=EDGES)
 
 
-def _shelved(director: Director, virtual: VirtualService, row: ServiceRow, shelf: Shelf) -> ServiceRow:
+def shelved(director: Director, virtual: VirtualService, row: ServiceRow, shelf: Shelf) -> ServiceRow:
+    """A service's row with the books that were found."""
     reals = (*virtual.real_servers, *virtual.fallback)
     rows = (_of_real(director, virtual, *pair, shelf) for pair in zip(reals, row.real_servers, strict=True))
     return replace(row, real_servers=tuple(rows))
@@ -94,9 +100,10 @@ def _of_real(
 
 def of_real(reply: StatusReply, asked: str) -> StatusReply:
     """Of the real servers only those that are meant, and only the services that have them."""
-    services = (replace(one, real_servers=_meant(one.real_servers, asked)) for one in reply.services)
+    services = (only(one, asked) for one in reply.services)
     return replace(reply, services=tuple(one for one in services if one.real_servers))
 
 
-def _meant(rows: tuple[RealServerRow, ...], asked: str) -> tuple[RealServerRow, ...]:
-    return tuple(row for row in rows if means(asked, row.real_server))
+def only(row: ServiceRow, asked: str) -> ServiceRow:
+    """A service's row with those of its real servers that are meant."""
+    return replace(row, real_servers=tuple(one for one in row.real_servers if means(asked, one.real_server)))

@@ -48,18 +48,26 @@ from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
 from lvsd.vrrp.messages import LATENESS_BOUNDS_SECONDS, InstanceStatus, Lateness
 from lvsd.vrrp.virtual_mac import mac_of
-from netlink.table import DestinationKey, Entry, Table
+from netlink.table import DestinationKey, Entry
 
 
 def status(director: Director, now: float, service: str = "") -> StatusReply:
     """Health of every virtual service, or of those whose name or address is `service`."""
-    wanted = desired(director)
-    chosen = [virtual for virtual in director.config.services if not service or names(virtual, service)]
+    return status_of(director, tuple(service_row(one, director, now) for one in chosen(director, service)), now)
+
+
+def chosen(director: Director, service: str) -> tuple[VirtualService, ...]:
+    """Every virtual service, or those whose name or address is `service`."""
+    return tuple(one for one in director.config.services if not service or names(one, service))
+
+
+def status_of(director: Director, rows: tuple[ServiceRow, ...], now: float) -> StatusReply:
+    """How the daemon fares, with these services: of thousands each may have been made by itself, of one belief."""
     state = director.kernel
     return StatusReply(
         director.generation,
         now - director.loaded_at,
-        tuple(_service(virtual, director, wanted, now) for virtual in chosen),
+        rows,
         _processes(director, now),
         tuple(f"{operation_text(one.operation)}: {one.meaning}" for one in state.refusals),
         state.repairs,
@@ -74,11 +82,13 @@ def names(virtual: VirtualService, asked: str) -> bool:
     return asked in (virtual.name, text, text.partition(" ")[2])
 
 
-def _service(virtual: VirtualService, director: Director, wanted: Table, now: float) -> ServiceRow:
+def service_row(virtual: VirtualService, director: Director, now: float) -> ServiceRow:
+    """Health of one of them."""
     key = service_key(virtual.virtual)
     held = director.kernel.table.get(key)
-    rows = [_real(virtual, real, director, (wanted[key], held), now) for real in virtual.real_servers]
-    rows += [_spare(virtual, real, director, (wanted[key], held), now) for real in virtual.fallback]
+    wanted = desired(director, (virtual,))[key]
+    rows = [_real(virtual, real, director, (wanted, held), now) for real in virtual.real_servers]
+    rows += [_spare(virtual, real, director, (wanted, held), now) for real in virtual.fallback]
     up = (real for real in virtual.real_servers if sound_state(director, virtual, real) is State.UP)
     action = floor_action(director, virtual)
     return ServiceRow(

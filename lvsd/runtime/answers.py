@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
 
+from config.model import VirtualService
 from lvsd.control.messages import (
     ErrorReply,
     EventsRequest,
@@ -18,6 +20,7 @@ from lvsd.control.messages import (
     ReloadRequest,
     Reply,
     Request,
+    ServiceRow,
     StatusReply,
     StatusRequest,
     VrrpRequest,
@@ -26,6 +29,8 @@ from lvsd.control.portrait import Portrait
 from lvsd.core import book_views, views
 from lvsd.core.datagrams import datagrams
 from lvsd.core.portrait import Machine, portrait
+from lvsd.core.slices import SLICE_REAL_SERVERS
+from lvsd.core.state import Director
 from lvsd.runtime.book_desk import Found
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
@@ -94,14 +99,29 @@ class Answers:
         if request.books:
             names = frozenset(one.name for one in services if not service or views.names(one, service))
             found = await self._runtime.books(book_views.asked_for(self._runtime.belief, names, request.real))
-        return self._status_with(request, found, time.monotonic())
+        return await self._status_with(request, found, time.monotonic())
 
-    def _status_with(self, request: StatusRequest, found: Found, now: float) -> StatusReply:
-        belief = self._runtime.belief
-        reply = views.status(belief, now, request.service)
+    async def _status_with(self, request: StatusRequest, found: Found, now: float) -> StatusReply:
+        """Of one belief, whatever happens in the pauses between its services."""
+        belief, notify = self._runtime.belief, self._runtime.notify_row(now)
+        rows: list[ServiceRow] = []
+        size = 0
+        for virtual in views.chosen(belief, request.service):
+            rows.append(self._row(virtual, belief, request, found, now))
+            size += 1 + len(virtual.real_servers)
+            if size >= SLICE_REAL_SERVERS:
+                size = 0
+                await asyncio.sleep(0)
+        shown = tuple(one for one in rows if one.real_servers) if request.real else tuple(rows)
+        reply = views.status_of(belief, shown, now)
         if request.books:
-            reply = book_views.with_books(belief, reply, found.books, found.lateness)
-        notify = self._runtime.notify_row(now)
-        if notify is not None:
-            reply = msgspec.structs.replace(reply, processes=(*reply.processes, notify))
-        return book_views.of_real(reply, request.real) if request.real else reply
+            reply = book_views.with_lateness(reply, found.lateness)
+        return reply if notify is None else msgspec.structs.replace(reply, processes=(*reply.processes, notify))
+
+    def _row(
+        self, virtual: VirtualService, belief: Director, request: StatusRequest, found: Found, now: float
+    ) -> ServiceRow:
+        row = views.service_row(virtual, belief, now)
+        if request.books:
+            row = book_views.shelved(belief, virtual, row, found.books)
+        return book_views.only(row, request.real) if request.real else row

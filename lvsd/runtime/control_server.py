@@ -8,6 +8,8 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from lvsd.control.messages import (
     LENGTH,
     REQUEST_LIMIT_BYTES,
@@ -15,13 +17,18 @@ from lvsd.control.messages import (
     Garbled,
     Reply,
     Request,
+    StatusReply,
     decode_request,
+    encoded,
     frame,
+    with_encoded,
 )
 from lvsd.runtime.unix_socket import peer_uid
 
 IDLE_SECONDS = 30.0  # a client that says nothing that long is let go
 CLIENTS_LIMIT = 32
+SLICE_ROWS = 1000  # encoded at once: a millisecond or two
+PIECE_BYTES = 1 << 18  # handed over at once: what a client does not take yet is copied
 
 Answer = Callable[[Request, int], Awaitable[Reply]]
 
@@ -83,5 +90,22 @@ class ControlServer:
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
     async with asyncio.timeout(IDLE_SECONDS):
-        writer.write(frame(reply))
-        await writer.drain()
+        framed = memoryview(frame(await _half_encoded(reply)))
+        for start in range(0, len(framed), PIECE_BYTES):
+            writer.write(framed[start : start + PIECE_BYTES])
+            await writer.drain()
+
+
+async def _half_encoded(reply: Reply) -> Reply:
+    """The reply with its long part in words already, made with pauses: of thousands of services it takes its time."""
+    if not isinstance(reply, StatusReply):
+        return reply
+    rows: list[msgspec.Raw] = []
+    size = 0
+    for one in reply.services:
+        rows.append(encoded(one))
+        size += 1 + len(one.real_servers)
+        if size >= SLICE_ROWS:
+            size = 0
+            await asyncio.sleep(0)
+    return with_encoded(reply, rows)
