@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from config import codes
@@ -41,10 +41,14 @@ _INSTEAD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What a level's real servers are probed with: its `check`, or each of its `checks` when there are any."""
+    """What a level's real servers are probed with: its `check`, or each of its `checks` when there are any.
+
+    `made` keeps what `build_checks` makes of it: thousands of services may share one level's.
+    """
 
     check: Fields = NO_CHECK_SAID
     checks: tuple[Fields, ...] = ()
+    made: list[tuple[Check, ...]] = field(default_factory=list, repr=False, compare=False)
 
     def each(self) -> tuple[Fields, ...]:
         """The fields of every check to be made."""
@@ -107,8 +111,10 @@ def _refuse_foreign_keys(inner: Fields, kinds: list[str], reading: Reading) -> N
 
 
 def build_checks(probes: Probes, reading: Reading) -> tuple[Check, ...]:
-    """Every check of a level, at least one."""
-    return tuple(build_check(fields, reading) for fields in probes.each())
+    """Every check of a level, at least one; made once."""
+    if not probes.made:
+        probes.made.append(tuple(build_check(fields, reading) for fields in probes.each()))
+    return probes.made[0]
 
 
 def build_check(fields: Fields, reading: Reading) -> Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from config import codes
 from config import shape_pool as keys
 from config.model import RealServer
@@ -19,11 +21,16 @@ from config.reading import Reading
 from config.sections import Fields
 from config.words import HASHING_SCHEDULERS, WEIGHING_SCHEDULERS
 
+_SAID: Final = frozenset(key.name for key in keys.POOL_SETTINGS)
+_NONE: Final = PoolRules()
+
 
 def build_pool_rules(
     fields: Fields, scheduler: str, servers: tuple[tuple[RealServer, ...], tuple[RealServer, ...]], reading: Reading
 ) -> PoolRules:
     """All of them, none where none is said. `servers`: the real ones, the fallback."""
+    if _SAID.isdisjoint(fields.values):
+        return _NONE
     real_servers, fallback = servers
     return PoolRules(
         _floor(fields, real_servers, fallback, reading),

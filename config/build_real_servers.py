@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -26,11 +27,13 @@ class Frame:
     fields: Fields
     probes: Probes
     virtual: VirtualEndpoint | FirewallMark | None
+    port: int = field(init=False)
+    weight: int = field(init=False)
 
-    @property
-    def port(self) -> int:
-        """The virtual port; 0 for a firewall mark, which has none."""
-        return self.virtual.port if isinstance(self.virtual, VirtualEndpoint) else 0
+    def __post_init__(self) -> None:
+        """The virtual port, 0 for a firewall mark, which has none; and the weight of those that say none."""
+        object.__setattr__(self, "port", self.virtual.port if isinstance(self.virtual, VirtualEndpoint) else 0)
+        object.__setattr__(self, "weight", self.fields.value(keys.WEIGHT, 1))
 
 
 def level_probes(outer: Probes, said: Fields, reading: Reading) -> Probes:
@@ -52,14 +55,11 @@ def is_ipv6_service(virtual: VirtualEndpoint | FirewallMark) -> bool:
 def build_real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[RealServer, ...]:
     """The real servers, every default filled in."""
     listed = said.value(keys.REAL_SERVERS, ())
-    shared = not listed or any(not _says_checks(at.value) for at in listed)
+    shared = not listed or any(not says_checks(at.value) for at in listed)
     checks = build_checks(frame.probes, reading) if shared else _NOT_PROBED
     found: dict[tuple[str, int], Place] = {}
     servers = []
-    for at in listed:
-        server = _real_server(at.value, frame, (frame.probes, checks), reading)
-        if server is None:
-            continue
+    for at, server in _each(listed, frame, (frame.probes, checks), reading):
         key = server.address, server.port
         if key in found:
             message = f"the real server {server.address} port {server.port} is listed twice"
@@ -69,6 +69,63 @@ def build_real_servers(said: Fields, frame: Frame, reading: Reading) -> tuple[Re
     return tuple(servers)
 
 
+def _each(
+    listed: Iterable[At[Fields]], frame: Frame, shared: tuple[Probes, tuple[Check, ...]], reading: Reading
+) -> Iterator[tuple[At[Fields], RealServer]]:
+    """The servers that can be read. Of those that say little the first that is right is the pattern of the others."""
+    pattern: RealServer | None = None
+    for at in listed:
+        says_little = _says_little(at.value)
+        if says_little and pattern is not None:
+            yield at, _after(pattern, at.value, frame, reading)
+            continue
+        noted = reading.noted
+        server = _real_server(at.value, frame, shared, reading)
+        if server is not None:
+            if says_little and reading.noted == noted and _is_pattern(server):
+                pattern = server
+            yield at, server
+
+
+def _says_little(said: Fields) -> bool:
+    """Whether it differs from its like in what `_after` looks at alone, and nothing it says was refused."""
+    if not said.key_places.keys() <= _OWN or said.meant:
+        return False
+    return keys.REAL_ADDRESS.name in said.values and len(said.values) == len(said.key_places)
+
+
+def _is_pattern(server: RealServer) -> bool:
+    """Whether its checks are those of every other, whatever their addresses and weights."""
+    return not any(isinstance(check.kind, AgentCheck) or check.dial.source for check in server.checks)
+
+
+def _after(pattern: RealServer, said: Fields, frame: Frame, reading: Reading) -> RealServer:
+    """What `_real_server` would make of it, nothing being wrong with what it shares with the pattern."""
+    address: At[str] = said.values[keys.REAL_ADDRESS.name]
+    port = said.value(keys.REAL_PORT, frame.port)
+    if frame.virtual is not None:
+        _check_address(address, pattern.forwarding, frame.virtual, reading)
+        _check_port(said, port, pattern.forwarding, frame, reading)
+        if port == 0 == frame.port:
+            _check_probe_port(said, pattern.checks, reading)
+    return RealServer(
+        address=address.value,
+        port=port,
+        weight=said.value(keys.WEIGHT, frame.weight),
+        forwarding=pattern.forwarding,
+        check=pattern.check,
+        upper_threshold=pattern.upper_threshold,
+        lower_threshold=pattern.lower_threshold,
+        tunnel=pattern.tunnel,
+        further_checks=pattern.further_checks,
+        on_up=pattern.on_up,
+        on_down=pattern.on_down,
+        needed=pattern.needed,
+        initial=pattern.initial,
+        priority_group=said.value(keys.PRIORITY_GROUP, 1),
+    )
+
+
 def build_fallback(
     said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], reading: Reading
 ) -> tuple[RealServer, ...]:
@@ -76,10 +133,13 @@ def build_fallback(
 
     The service's checks are not theirs, nor what goes with them.
     """
+    listed = said.value(keys.FALLBACK, ())
+    if not listed:
+        return ()
     alone = Frame(frame.fields.only(_FOR_FALLBACK), Probes(), frame.virtual)
     taken = {(server.address, server.port) for server in real_servers}
     servers = []
-    for at in said.value(keys.FALLBACK, ()):
+    for at in listed:
         server = _real_server(at.value, alone, (Probes(), _NOT_PROBED), reading)
         if server is None:
             continue
@@ -109,7 +169,7 @@ def _real_server(
         message = f"the lower threshold {lower} is above the upper threshold {upper}"
         reading.error(codes.THRESHOLDS, fields.place_of(keys.LOWER_THRESHOLD), message, "lower it, or raise the upper")
     weight = fields.value(keys.WEIGHT, 1)
-    probes, checks = _own_checks(said, frame, reading) if _says_checks(said) else shared
+    probes, checks = _own_checks(said, frame, reading) if says_checks(said) else shared
     _check_sources(probes, checks, address.value, reading)
     needed = _needed(fields, len(checks), reading)
     _check_agents(probes, checks, needed, reading)
@@ -216,10 +276,12 @@ _FOR_FALLBACK: Final = frozenset(
 )
 
 
-def _says_checks(said: Fields) -> bool:
+def says_checks(said: Fields) -> bool:
+    """Whether this level says how to probe."""
     return said.said(keys.CHECK_KEY) or said.said(keys.CHECKS_KEY)
 
 
+_OWN: Final = frozenset(key.name for key in (keys.REAL_ADDRESS, keys.REAL_PORT, keys.WEIGHT, keys.PRIORITY_GROUP))
 _SERVICE_ONLY: Final = frozenset((keys.PERSISTENCE.name, keys.FLAGS.name, keys.SCHEDULER.name))
 """Keys whose values have no place in a real server; the others are read from it by their names."""
 

@@ -10,7 +10,14 @@ from config import codes
 from config import shape_services as keys
 from config.build_check import Probes
 from config.build_pool import build_pool_rules
-from config.build_real_servers import Frame, build_fallback, build_real_servers, level_probes, written_checks
+from config.build_real_servers import (
+    Frame,
+    build_fallback,
+    build_real_servers,
+    level_probes,
+    says_checks,
+    written_checks,
+)
 from config.build_settings import build_mail, build_persistence, build_quorum
 from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
 from config.network import Endpoint
@@ -87,7 +94,8 @@ def _follows(said: Fields, frame: Frame) -> Iterator[At[str]]:
     """The names its checks follow, as they are written."""
     checks = list(frame.probes.each())
     for server in (*said.value(keys.REAL_SERVERS, ()), *said.value(keys.FALLBACK, ())):
-        checks += written_checks(server.value)
+        if says_checks(server.value):
+            checks += written_checks(server.value)
     found = (check.get(FOLLOWED_SERVICE) for check in checks)
     yield from (at for at in found if at is not None)
 

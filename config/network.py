@@ -17,6 +17,7 @@ _ADDRESS_CHARACTERS = 64  # longer than any address with port
 _LONGEST_PREFIX = 128
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _PLAIN = re.compile(rf"(?:22[0-3]|2[01][0-9]|1[0-9]{{2}}|[1-9][0-9]?)(?:\.{_OCTET}){{3}}")  # IPv4 below multicast
+_PORT = re.compile(r"0|[1-9][0-9]{0,9}")
 _V6_QUOTES = 'put IPv6 in quotes: "[2001:db8::1]:443"'
 
 INTERFACE = Text(
@@ -95,6 +96,8 @@ class Address:
         text = _address_text(node, reading, "an address")
         if text is None:
             return None
+        if _PLAIN.fullmatch(text):
+            return At(text, node.place)
         if re.fullmatch(r"\[[^]]*\]", text[:_ADDRESS_CHARACTERS]):
             text = text[1:-1]
         elif re.fullmatch(r"[^:]+:[0-9]+|\[.*\]:.*", text[:_ADDRESS_CHARACTERS]):
@@ -204,7 +207,7 @@ def _note_missing_port(address: str, text: str, place: Place, reading: Reading) 
 
 
 def _read_port(text: str, place: Place, reading: Reading) -> int | None:
-    if not re.fullmatch(r"0|[1-9][0-9]{0,9}", text):
+    if not _PORT.fullmatch(text):
         hint = "a number: names of ports are not looked up" if text[:1].isalpha() else "a number, without leading zeros"
         reading.error(codes.MALFORMED, place, f"{shown(text)} is not a port", hint)
         return None

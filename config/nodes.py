@@ -91,7 +91,7 @@ def meaning(scalar: Scalar) -> Meaning:
 
 def is_null(node: Node) -> bool:
     """Whether nothing was written (or `null`, or `~`)."""
-    return isinstance(node, Scalar) and meaning(node) is Meaning.NULL
+    return isinstance(node, Scalar) and node.plain and node.text in _NULLS
 
 
 def describe(node: Node) -> str:

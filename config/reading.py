@@ -21,6 +21,7 @@ class Reading:
     def __init__(self, files: Files) -> None:
         """Start without problems."""
         self.files = files
+        self.noted = 0  # how often, the same problem again included
         self._problems: dict[Problem, None] = {}
         self._left_out = False
         self._failed = False
@@ -35,6 +36,7 @@ class Reading:
 
     def add(self, problem: Problem) -> None:
         """Note a problem; the same one, found again through an alias or an inherited value, counts once."""
+        self.noted += 1
         self._failed = self._failed or problem.severity is Severity.ERROR
         if not self.full:
             self._problems[problem] = None

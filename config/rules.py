@@ -9,7 +9,7 @@ from config import codes
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
 from config.checks import FollowCheck
-from config.model import FirewallMark, TrackedService, VirtualEndpoint, VrrpGroup
+from config.model import FirewallMark, TrackedService, VirtualEndpoint, VirtualService, VrrpGroup
 from config.nodes import At, Place
 from config.reading import Reading, did_you_mean, nearest
 
@@ -35,15 +35,30 @@ def check_services(services: Iterable[Built], reading: Reading) -> None:
 
 def check_follows(services: Sequence[Built], reading: Reading) -> None:
     """A followed service must be there, have the real server, and not follow back."""
+    following = [(built, found) for built in services if (found := _following(built.service))]
+    if not following:
+        return
     by_name = {built.service.name: built for built in services}
-    for built in services:
-        for server in (*built.service.real_servers, *built.service.fallback):
-            for check in server.checks:
-                if isinstance(check.kind, FollowCheck) and check.kind.service:
-                    _check_follow(built, server.address, check.kind.service, check.port, by_name, reading)
-    followed = {name: sorted(_followed(built) & by_name.keys() - {name}) for name, built in by_name.items()}
+    for built, found in following:
+        for address, name, port in found:
+            _check_follow(built, address, name, port, by_name, reading)
+    followed: dict[str, Sequence[str]] = dict.fromkeys(by_name, ())
+    for built, found in following:
+        own = built.service.name
+        if by_name[own] is built:
+            followed[own] = sorted({name for _address, name, _port in found if name in by_name and name != own})
     _check_circles(by_name, followed, reading)
     _check_chains(by_name, followed, reading)
+
+
+def _following(service: VirtualService) -> list[tuple[str, str, int | None]]:
+    """Which of its real servers follow another service: address, that service, and the port there if one is said."""
+    return [
+        (server.address, check.kind.service, check.port)
+        for server in (*service.real_servers, *service.fallback)
+        for check in server.checks
+        if isinstance(check.kind, FollowCheck) and check.kind.service
+    ]
 
 
 def _check_follow(
@@ -99,11 +114,6 @@ def _check_circles(services: Mapping[str, Built], followed: Mapping[str, Sequenc
                 done.add(name)
                 path.append(name)
                 pending += [(one, depth + 1) for one in followed[name]]
-
-
-def _followed(built: Built) -> set[str]:
-    servers = (*built.service.real_servers, *built.service.fallback)
-    return {check.kind.service for one in servers for check in one.checks if isinstance(check.kind, FollowCheck)}
 
 
 def check_names(services: Iterable[Built], instances: Iterable[BuiltInstance], reading: Reading) -> None:

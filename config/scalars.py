@@ -117,12 +117,8 @@ class Integer:
 
     def read(self, node: Node, reading: Reading) -> At[int] | None:
         """The number."""
-        if not isinstance(node, Scalar) or meaning(node) in (Meaning.BOOLEAN, Meaning.NULL):
-            wrong_type(reading, node, "a whole number")
-            return None
-        if not re.fullmatch(r"-?(?:0|[1-9][0-9]{0,18})", node.text) or not node.plain:
-            hint = _number_hint(node)
-            reading.error(codes.WRONG_TYPE, node.place, f"a whole number expected, not {shown(node.text)}", hint)
+        if not isinstance(node, Scalar) or not node.plain or not _DECIMAL.fullmatch(node.text):
+            _note_no_number(node, reading)
             return None
         value = int(node.text)
         if not self.low <= value <= self.high:
@@ -136,6 +132,7 @@ class Integer:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _NUMBER_TRAPS = (
     (r"-?0[0-7_]+", "a leading zero makes it octal in YAML 1.1: write it without"),
     (r"-?0[xobXOB].*", "write it in decimal"),
@@ -143,6 +140,14 @@ _NUMBER_TRAPS = (
     (r"-?[0-9][0-9_]*", "write the digits alone"),
     (r"-?[0-9]+\.[0-9]*", "write it without a fraction"),
 )
+
+
+def _note_no_number(node: Node, reading: Reading) -> None:
+    if not isinstance(node, Scalar) or meaning(node) in (Meaning.BOOLEAN, Meaning.NULL):
+        wrong_type(reading, node, "a whole number")
+    else:
+        message = f"a whole number expected, not {shown(node.text)}"
+        reading.error(codes.WRONG_TYPE, node.place, message, _number_hint(node))
 
 
 def _number_hint(node: Scalar) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from config import codes
 from config.nodes import At, Node, Place, Scalar, Sequence, is_null
@@ -18,6 +20,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 NAME_PATTERN = r"\w[\w.:@+-]{0,63}"
+_NAME = re.compile(NAME_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,20 @@ class Section:
     about: str
     keys: tuple[Key[object], ...]
     strangers: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[Key[object], ...] = field(init=False, repr=False)
+    _named: Mapping[str, Key[object]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find once what every mapping of thousands is asked for."""
+        object.__setattr__(self, "required", tuple(key for key in self.keys if key.required))
+        object.__setattr__(self, "_named", {key.name: key for key in reversed(self.keys)})
 
     def named(self, name: str) -> Key[object] | None:
         """The key of that name."""
-        return next((key for key in self.keys if key.name == name), None)
+        return self._named.get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True):
     """What a mapping said: values by key, each with its place.
 
     `key_places` holds every known key that was written, also one whose value was refused; `meant` the known keys
@@ -54,17 +63,17 @@ class Fields:
     """
 
     place: Place
-    values: Mapping[str, At[object]] = field(default_factory=dict)
-    key_places: Mapping[str, Place] = field(default_factory=dict)
+    values: Mapping[str, At[Any]] = msgspec.field(default_factory=dict)  # each stored by the kind of its key
+    key_places: Mapping[str, Place] = msgspec.field(default_factory=dict)
     meant: frozenset[str] = frozenset()
 
     def get(self, key: Key[T]) -> At[T] | None:
         """The key's value, None when it was not said or was refused."""
-        return cast("At[T] | None", self.values.get(key.name))  # stored by the kind of the key of this name
+        return self.values.get(key.name)
 
     def value(self, key: Key[T], default: T) -> T:
         """The key's value or the default."""
-        found = self.get(key)
+        found: At[T] | None = self.values.get(key.name)
         return default if found is None else found.value
 
     def said(self, key: Key[object]) -> bool:
@@ -120,7 +129,7 @@ class Table:
             return None
         found: dict[str, At[Fields]] = {}
         for name, place, value in _entries(node, reading):
-            if not re.fullmatch(NAME_PATTERN, name):
+            if not _NAME.fullmatch(name):
                 hint = "up to 64 letters, digits, and _ . : @ + - inside"
                 reading.error(codes.MALFORMED, place, f"{shown(name)} is not a name", hint)
             elif is_null(value):
@@ -197,8 +206,8 @@ def read_section(node: Node, section: Section, place: Place, reading: Reading) -
         if found is not None:
             values[name] = found
     fields = Fields(place, values, places, frozenset(meant))
-    for key in section.keys:
-        if key.required and not fields.said(key):
+    for key in section.required:
+        if not fields.said(key):
             reading.error(codes.MISSING_KEY, place, f"`{key.name}` is missing in {section.name}", key.about)
     return At(fields, place)
 

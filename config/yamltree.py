@@ -7,7 +7,8 @@ size is known: an alias counts as many values as it stands for, which ends a "bi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any, cast
 
 import yaml
 from yaml.events import (
@@ -58,12 +59,12 @@ class NodeBudget:
     def __init__(self, limit: int = NODE_LIMIT) -> None:
         """Start with `limit` values left."""
         self._limit = limit
-        self._left = limit
+        self.left = limit
 
     def spend(self, count: int, place: Place) -> None:
         """Take `count` values away. Raises Unreadable when none are left."""
-        self._left -= count
-        if self._left < 0:
+        self.left -= count
+        if self.left < 0:
             raise _unreadable(codes.TOO_MUCH, place, f"more than {self._limit} values in the configuration")
 
 
@@ -72,81 +73,84 @@ def parse(file: str, text: str, budget: NodeBudget) -> Node:
     text = text.removeprefix("\ufeff")
     _refuse_unprintable(file, text)
     try:
-        return _Builder(file, budget, yaml.parse(text, Loader=_Loader)).document()
+        loader = _Loader(text)
+        try:
+            return _Builder(file, budget, cast("Callable[[], Event]", loader.get_event)).document()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise Unreadable(_syntax_problem(file, text, error)) from error
 
 
 class _Builder:
-    """Turns one file's events into its tree."""
+    """Turns one file's events into its tree. `following` gives the next event; the stream's end is the last."""
 
-    def __init__(self, file: str, budget: NodeBudget, events: Iterator[Event]) -> None:
+    def __init__(self, file: str, budget: NodeBudget, following: Callable[[], Event]) -> None:
         self._file = file
         self._budget = budget
-        self._events = events
+        self._following = following
         self._anchors: dict[str, tuple[Node, int]] = {}
 
     def document(self) -> Node:
-        next(self._events)  # the stream's start
-        if isinstance(next(self._events), StreamEndEvent):
+        self._following()  # the stream's start
+        if isinstance(self._following(), StreamEndEvent):
             return Mapping((), Place(self._file, 1, 1))
-        node, _size = self._node(next(self._events), 1)
-        next(self._events)  # the document's end
-        after = next(self._events)
+        node = self._node(self._following(), 1)
+        self._following()  # the document's end
+        after = self._following()
         if isinstance(after, DocumentStartEvent):
-            raise _unreadable(
-                codes.SYNTAX, self._place(after), "a second document", "one file, one document: remove the `---`"
-            )
+            mark: Any = after.start_mark
+            place = Place(self._file, mark.line + 1, mark.column + 1)
+            raise _unreadable(codes.SYNTAX, place, "a second document", "one file, one document: remove the `---`")
         return node
 
-    def _node(self, event: Event, depth: int) -> tuple[Node, int]:
-        """A node and how many values it stands for."""
-        place = self._place(event)
+    def _node(self, event: Event, depth: int) -> Node:
+        mark: Any = event.start_mark  # the parser always has one
+        place = Place(self._file, mark.line + 1, mark.column + 1)
         if depth > DEPTH_LIMIT:
             raise _unreadable(codes.TOO_MUCH, place, f"nested deeper than {DEPTH_LIMIT} levels")
         if isinstance(event, AliasEvent):
             return self._alias(event, place)
+        left = self._budget.left
         self._budget.spend(1, place)
+        if isinstance(event, ScalarEvent) and event.tag is None and event.anchor is None:  # nearly all
+            return Scalar(event.value, not event.style, place)
         self._refuse_tag(event, place)
-        node, size = self._content(event, place, depth)
+        node = self._content(event, place, depth)
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
-            self._anchors[anchor] = (node, size)
-        return node, size
+            self._anchors[anchor] = node, left - self._budget.left
+        return node
 
-    def _content(self, event: Event, place: Place, depth: int) -> tuple[Node, int]:
+    def _content(self, event: Event, place: Place, depth: int) -> Node:
         if isinstance(event, ScalarEvent):
-            plain = event.style in (None, "") and event.tag not in ("!", _CORE + "str")
-            return Scalar(event.value, plain, place), 1
+            return Scalar(event.value, not event.style and event.tag not in ("!", _CORE + "str"), place)
         if isinstance(event, MappingStartEvent):
             return self._mapping(place, depth)
         return self._sequence(place, depth)
 
-    def _mapping(self, place: Place, depth: int) -> tuple[Node, int]:
-        entries, total = [], 1
-        while not isinstance(event := next(self._events), MappingEndEvent):
-            key, key_size = self._node(event, depth + 1)
-            value, value_size = self._node(next(self._events), depth + 1)
-            entries.append((key, value))
-            total += key_size + value_size
-        return Mapping(tuple(entries), place), total
+    def _mapping(self, place: Place, depth: int) -> Mapping:
+        entries = []
+        while not isinstance(event := self._following(), MappingEndEvent):
+            key = self._node(event, depth + 1)
+            entries.append((key, self._node(self._following(), depth + 1)))
+        return Mapping(tuple(entries), place)
 
-    def _sequence(self, place: Place, depth: int) -> tuple[Node, int]:
-        items, total = [], 1
-        while not isinstance(event := next(self._events), SequenceEndEvent):
-            item, size = self._node(event, depth + 1)
-            items.append(item)
-            total += size
-        return Sequence(tuple(items), place), total
+    def _sequence(self, place: Place, depth: int) -> Sequence:
+        items = []
+        while not isinstance(event := self._following(), SequenceEndEvent):
+            items.append(self._node(event, depth + 1))
+        return Sequence(tuple(items), place)
 
-    def _alias(self, event: AliasEvent, place: Place) -> tuple[Node, int]:
+    def _alias(self, event: AliasEvent, place: Place) -> Node:
         """What an alias stands for. Its name is not told: it may be a password that begins with an asterisk."""
         known = self._anchors.get(event.anchor or "")
         if known is None:
             hint = "a text that begins with * needs quotes"
             raise _unreadable(codes.ANCHOR, place, "an alias (*name) without an anchor (&name) before it", hint)
-        self._budget.spend(known[1], place)
-        return known
+        node, size = known
+        self._budget.spend(size, place)
+        return node
 
     def _refuse_tag(self, event: Event, place: Place) -> None:
         """Only YAML's core tags. The tag is not told: it may be a password that begins with an exclamation mark."""
@@ -154,10 +158,6 @@ class _Builder:
         if tag is not None and tag not in _TAGS.get(type(event), _SEQUENCE_TAGS):
             hint = "remove the tag; a text that begins with ! needs quotes"
             raise _unreadable(codes.TAG, place, "a YAML tag (!name) that is not allowed", hint)
-
-    def _place(self, event: Event) -> Place:
-        mark = event.start_mark
-        return Place(self._file, mark.line + 1, mark.column + 1) if mark else Place(self._file)
 
 
 def _unreadable(code: str, place: Place, message: str, hint: str = "") -> Unreadable:
