@@ -62,15 +62,11 @@ def _compare(
     what: str, old: Mapping[str, VirtualService | VrrpInstance], new: Mapping[str, VirtualService | VrrpInstance]
 ) -> Iterator[str]:
     """Removed, added, renamed and changed ones, by name: a new name alone changes nothing in the kernel."""
-    renamed = {
-        name: gone
-        for name in new
-        if name not in old
-        for gone in old
-        if gone not in new and _alike(old[gone], new[name])
-    }
+    gone = {_identity(one): name for name, one in old.items() if name not in new}
+    renamed = {name: gone[_identity(one)] for name, one in new.items() if name not in old and _identity(one) in gone}
+    kept = frozenset(renamed.values())
     for name in old:
-        if name not in new and name not in renamed.values():
+        if name not in new and name not in kept:
             yield f"{what} {name}: removed ({_summary(old[name])})"
     for name, one in new.items():
         before = old.get(renamed.get(name, name))
@@ -79,18 +75,13 @@ def _compare(
             continue
         if name in renamed:
             yield f"{what} {renamed[name]}: renamed {name}"
-        yield from (f"{what} {name}: {line}" for line in _inside(before, one))
+        if before != one:
+            yield from (f"{what} {name}: {line}" for line in _inside(before, one))
 
 
-def _alike(old: VirtualService | VrrpInstance, new: VirtualService | VrrpInstance) -> bool:
-    """Whether both are the same thing under whatever name."""
-    match old, new:
-        case VirtualService(), VirtualService():
-            return old.virtual == new.virtual
-        case VrrpInstance(), VrrpInstance():
-            return (old.interface, old.virtual_router_id) == (new.interface, new.virtual_router_id)
-        case _:
-            return False
+def _identity(one: VirtualService | VrrpInstance) -> VirtualEndpoint | FirewallMark | tuple[str, int]:
+    """What two are the same thing by, under whatever name."""
+    return one.virtual if isinstance(one, VirtualService) else (one.interface, one.virtual_router_id)
 
 
 def _summary(one: VirtualService | VrrpInstance) -> str:
@@ -136,11 +127,12 @@ def _real_servers(old: tuple[RealServer, ...], new: tuple[RealServer, ...]) -> I
         if key not in before:
             yield f"real server {endpoint_words(*key)} added ({method_words(one)}, weight {one.weight})"
     both = [(before[key], after[key]) for key in after if key in before]
-    shared = {tuple(_checks(ours.checks, theirs.checks)) for ours, theirs in both}
-    told_once = len(shared) == 1
+    different = [(ours, theirs) for ours, theirs in both if ours != theirs]
+    shared = {tuple(_checks(ours.checks, theirs.checks)) for ours, theirs in different}
+    told_once = len(shared) == 1 and (len(different) == len(both) or () in shared)
     if told_once:
         yield from shared.pop()
-    for ours, theirs in both:
+    for ours, theirs in different:
         yield from (
             f"real server {endpoint_words(ours.address, ours.port)}: {line}" for line in _real(ours, theirs, told_once)
         )

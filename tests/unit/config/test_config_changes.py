@@ -216,6 +216,23 @@ def test_changes(was: str, becomes: str, expected: list[str]) -> None:
     assert between(OLD, OLD.replace(was, becomes, 1)) == expected
 
 
+def test_what_keeps_its_name_is_not_renamed() -> None:
+    """Its address under another name is another's now, and an instance is known by its id too."""
+    old = "services: {web: {virtual: '1.1.1.12:80', real_servers: [1.1.1.17]}}\n"
+    new = old.replace(":80'", ":81'").replace("}}", "}, www: {virtual: '1.1.1.12:80', real_servers: [1.1.1.17]}}")
+    assert between(old, new) == [
+        "service web: virtual tcp 1.1.1.12:80 -> tcp 1.1.1.12:81",
+        "service web: real server 1.1.1.17:80 removed",
+        "service web: real server 1.1.1.17:81 added (direct, weight 1)",
+        "service www: added (tcp 1.1.1.12:80, wrr, 1 real server)",
+    ]
+    one = "vrrp: {a: {interface: eth0, virtual_router_id: 1, addresses: [1.1.1.12]}}\n"
+    assert between(one, one.replace("{a:", "{b:").replace("id: 1", "id: 2")) == [
+        "vrrp a: removed (id 1 on eth0, priority 100, 1.1.1.12/32)",
+        "vrrp b: added (id 2 on eth0, priority 100, 1.1.1.12/32)",
+    ]
+
+
 def test_added_and_removed_services_are_summed_up() -> None:
     web = next(line for line in OLD.splitlines() if line.startswith("  web:"))
     without = OLD.replace(web, "")
