@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config import shape_services as keys
@@ -32,8 +33,7 @@ ONE_PACKET_FLAG: Final = 0x4  # IP_VS_SVC_F_ONEPACKET, include/uapi/linux/ip_vs.
 Virtual = VirtualEndpoint | FirewallMark
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A service, the place of its virtual address, and where it names services to follow."""
 
     service: VirtualService
@@ -41,8 +41,7 @@ class Built:
     follows: tuple[At[str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """What every service inherits, the check apart: it has rules of its own."""
 
     fields: Fields

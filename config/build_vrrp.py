@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config import shape_vrrp as shape
@@ -25,8 +26,7 @@ OWNER_PRIORITY: Final = 255
 ADDRESS_LIMIT: Final = 255  # RFC 3768 section 5.3.5: the count is one byte
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltInstance:
+class BuiltInstance(msgspec.Struct, frozen=True):
     """An instance, the place of its virtual router id, those of its addresses in order, and of its virtual MAC."""
 
     instance: VrrpInstance

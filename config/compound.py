@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.network import Endpoint, EndpointKind, Prefix, PrefixKind
@@ -21,8 +22,7 @@ COMMAND_LIMIT_BYTES: Final = 8192
 Ranges = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PathKind:
+class PathKind(msgspec.Struct, frozen=True):
     """A file's path, relative to the file that names it (`resolved`), or as it was written."""
 
     resolved: bool = True
@@ -39,8 +39,7 @@ class PathKind:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class OrNone:
+class OrNone(msgspec.Struct, frozen=True):
     """A text, or `false` for none where one would be used otherwise."""
 
     kind: Kind[str]
@@ -56,8 +55,7 @@ class OrNone:
         return {"anyOf": [{"const": False}, self.kind.schema()]}
 
 
-@dataclass(frozen=True, slots=True)
-class Switchable:
+class Switchable(msgspec.Struct, frozen=True):
     """A text, `true` for the usual one, or `false` for none."""
 
     kind: Kind[str]
@@ -73,8 +71,7 @@ class Switchable:
         return {"anyOf": [{"type": "boolean"}, self.kind.schema()]}
 
 
-@dataclass(frozen=True, slots=True)
-class WordOrNumber:
+class WordOrNumber(msgspec.Struct, frozen=True):
     """A number from 1 to `high`, or a word that stands for one."""
 
     wanted: str
@@ -101,8 +98,7 @@ def is_false(node: Node) -> bool:
     return isinstance(node, Scalar) and meaning(node) is Meaning.BOOLEAN and node.text.lower() == "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Statuses:
+class Statuses(msgspec.Struct, frozen=True):
     """HTTP status codes: `200`, `"200-299"`, or a list of such."""
 
     def read(self, node: Node, reading: Reading) -> At[Ranges] | None:
@@ -134,8 +130,7 @@ class Statuses:
         return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}, "minItems": 1}]}
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A program and its arguments. A single text is refused: it would ask for a shell, and there is none.
 
     `optional`: `false` may stand for none, where an outer level says one.
@@ -178,8 +173,7 @@ class Command:
         return {"anyOf": [{"const": False}, array]} if self.optional else array
 
 
-@dataclass(frozen=True, slots=True)
-class PersistenceKind:
+class PersistenceKind(msgspec.Struct, frozen=True):
     """A duration, a mapping with a timeout, or `false` for none where `defaults` say otherwise."""
 
     section: Section
@@ -198,8 +192,7 @@ class PersistenceKind:
         return {"anyOf": [{"const": False}, self.timeout.kind.schema(), section_schema(self.section)]}
 
 
-@dataclass(frozen=True, slots=True)
-class RealServerKind:
+class RealServerKind(msgspec.Struct, frozen=True):
     """`1.1.1.15`, `1.1.1.15:8080`, `"[v6]:8080"`, or a mapping."""
 
     section: Section
@@ -223,8 +216,7 @@ class RealServerKind:
         return {"anyOf": [EndpointKind(port_needed=False).schema(), section_schema(self.section)]}
 
 
-@dataclass(frozen=True, slots=True)
-class TunnelKind:
+class TunnelKind(msgspec.Struct, frozen=True):
     """A type of tunnel, or a mapping."""
 
     section: Section
@@ -241,8 +233,7 @@ class TunnelKind:
         return {"anyOf": [self.type.kind.schema(), section_schema(self.section)]}
 
 
-@dataclass(frozen=True, slots=True)
-class MailKind:
+class MailKind(msgspec.Struct, frozen=True):
     """An address, a list of them, a mapping, or `false` for nobody where `defaults` say otherwise."""
 
     section: Section
@@ -268,8 +259,7 @@ def _alone(key: Key[object], value: At[object] | None) -> At[Fields] | None:
     return At(Fields(value.place, {key.name: value}, {key.name: value.place}), value.place)
 
 
-@dataclass(frozen=True, slots=True)
-class VirtualAddressKind:
+class VirtualAddressKind(msgspec.Struct, frozen=True):
     """`ADDRESS/PREFIX`, `ADDRESS`, or a mapping that also names an interface."""
 
     section: Section

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from config.keepalived.telling import is_keepalived
 from config.ldirectord.telling import is_ldirectord
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from config.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """A language. `detect` takes path and text; `read` notes every problem and answers with what it understood."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from config import codes
 from config.nodes import At, Node, Place, Scalar, Sequence
@@ -87,8 +88,7 @@ def _address_text(node: Node, reading: Reading, wanted: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """An IPv4 or IPv6 address."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:
@@ -112,8 +112,7 @@ class Address:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkKind:
+class NetworkKind(msgspec.Struct, frozen=True):
     """A network as `ADDRESS/PREFIX`, an address alone, or `default` for every address (an empty text)."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:
@@ -135,8 +134,7 @@ class NetworkKind:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class MulticastAddress:
+class MulticastAddress(msgspec.Struct, frozen=True):
     """A multicast group, IPv4 or IPv6."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:
@@ -160,8 +158,7 @@ class MulticastAddress:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointKind:
+class EndpointKind(msgspec.Struct, frozen=True):
     """`ADDRESS:PORT`, `"[v6]:PORT"`, and where the port may be missing also a bare address."""
 
     port_needed: bool
@@ -217,8 +214,7 @@ def _read_port(text: str, place: Place, reading: Reading) -> int | None:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixKind:
+class PrefixKind(msgspec.Struct, frozen=True):
     """`ADDRESS/PREFIX`; a bare address stands for itself alone (/32, /128)."""
 
     def read(self, node: Node, reading: Reading) -> At[Prefix] | None:
@@ -245,8 +241,7 @@ class PrefixKind:
         return {"type": "string", "examples": ["1.1.1.12/24"]}
 
 
-@dataclass(frozen=True, slots=True)
-class Netmask:
+class Netmask(msgspec.Struct, frozen=True):
     """A prefix length (`24`, `/24`) or a dotted netmask (`255.255.255.0`)."""
 
     def read(self, node: Node, reading: Reading) -> At[int] | None:

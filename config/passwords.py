@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.files import FileTooLarge
@@ -18,8 +19,7 @@ PATH_LIMIT_BYTES: Final = 1024
 _FORMS = "a text in quotes, {file: PATH} or {env: NAME}"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKind:
+class SecretKind(msgspec.Struct, frozen=True):
     """A secret's value; bare words that YAML takes for numbers or booleans need quotes."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:

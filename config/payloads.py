@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.nodes import At, Node, Scalar
@@ -15,8 +16,7 @@ PAYLOAD_LIMIT_BYTES: Final = 4096
 _LENGTH_LIMIT: Final = 65535  # UDP's (RFC 768)
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """A text to send, control characters and all (YAML's escapes in double quotes), encoded as UTF-8."""
 
     def read(self, node: Node, reading: Reading) -> At[bytes] | None:
@@ -35,8 +35,7 @@ class Payload:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class HexBytes:
+class HexBytes(msgspec.Struct, frozen=True):
     """Bytes as pairs of hexadecimal digits, spaces between pairs allowed."""
 
     def read(self, node: Node, reading: Reading) -> At[bytes] | None:
@@ -55,8 +54,7 @@ class HexBytes:
         return {"type": "string", "pattern": "^([0-9A-Fa-f]{2} ?)*$"}
 
 
-@dataclass(frozen=True, slots=True)
-class HexPattern:
+class HexPattern(msgspec.Struct, frozen=True):
     """Pairs of hexadecimal digits, `x` for any digit, spaces between pairs allowed."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:
@@ -79,8 +77,7 @@ class HexPattern:
         return {"type": "string", "pattern": "^([0-9A-Fa-fxX]{2} ?)+$"}
 
 
-@dataclass(frozen=True, slots=True)
-class LengthRange:
+class LengthRange(msgspec.Struct, frozen=True):
     """A length in bytes, `12`, or a range of them, `10-200`."""
 
     def read(self, node: Node, reading: Reading) -> At[tuple[int, int]] | None:

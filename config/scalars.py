@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
+
+import msgspec
 
 from config import codes
 from config.nodes import At, Meaning, Node, Scalar, meaning
@@ -46,8 +47,7 @@ def quoted_text(node: Node, reading: Reading, wanted: str) -> str | None:
     return node.text
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A text without control characters, `limit_bytes` of UTF-8 at most, matching `pattern` as a whole."""
 
     wanted: str = "a text"
@@ -83,8 +83,7 @@ class Text:
         return schema | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(msgspec.Struct, frozen=True):
     """A regular expression of Python's `re`, checked."""
 
     def read(self, node: Node, reading: Reading) -> At[str] | None:
@@ -108,8 +107,7 @@ class Regex:
         return {"type": "string", "format": "regex"}
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(msgspec.Struct, frozen=True):
     """A whole number from `low` to `high`, in decimal."""
 
     low: int
@@ -157,8 +155,7 @@ def _number_hint(node: Scalar) -> str:
     return next((hint for pattern, hint in _NUMBER_TRAPS if re.fullmatch(pattern, text)), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(msgspec.Struct, frozen=True):
     """`true` or `false`, and no other spelling: editors and YAML 1.2 read `yes` and `on` as texts."""
 
     def read(self, node: Node, reading: Reading) -> At[bool] | None:
@@ -176,8 +173,7 @@ class Boolean:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Word(Generic[T]):
+class Word(msgspec.Struct, Generic[T], frozen=True):
     """One of a closed set, in either case. `spoken` are the spellings to recommend (all, unless given)."""
 
     wanted: str
@@ -207,8 +203,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 _DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(msgspec.Struct, frozen=True):
     """A time in seconds from `low` to `high`: `5s`, `200ms`, `2m`, `1h`, `1d` or bare seconds."""
 
     low: float

@@ -23,8 +23,7 @@ NAME_PATTERN = r"\w[\w.:@+-]{0,63}"
 _NAME = re.compile(NAME_PATTERN)
 
 
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T_co]):
+class Key(msgspec.Struct, Generic[T_co], frozen=True):
     """A key: its name, what it takes, what it is for, and its default as a person would write it."""
 
     name: str
@@ -99,8 +98,7 @@ class Fields(msgspec.Struct, frozen=True):
         return Fields(self.place, {**inherited, **self.values}, {**places, **self.key_places}, self.meant | outer.meant)
 
 
-@dataclass(frozen=True, slots=True)
-class Nested:
+class Nested(msgspec.Struct, frozen=True):
     """The kind of a mapping declared by a section."""
 
     section: Section
@@ -114,8 +112,7 @@ class Nested:
         return section_schema(self.section)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """The kind of a mapping of names to mappings, all declared by one section."""
 
     section: Section
@@ -145,8 +142,7 @@ class Table:
         return {"type": "object", "propertyNames": names, "additionalProperties": section_schema(self.section)}
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
+class Listing(msgspec.Struct, Generic[T], frozen=True):
     """The kind of a list.
 
     `of`: what a problem calls it; `single`: one value may stand without its list; `when_empty`: code, severity and

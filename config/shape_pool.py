@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.compound import is_false
@@ -19,8 +20,7 @@ HOLD_LIMIT_INTERVALS: Final = 100
 SLACK_LIMIT: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class AmountKind:
+class AmountKind(msgspec.Struct, frozen=True):
     """A number of real servers from 1, or a share of them: `2`, `50%`."""
 
     def read(self, node: Node, reading: Reading) -> At[Amount] | None:
@@ -46,8 +46,7 @@ class AmountKind:
         return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": AMOUNT_LIMIT}, share]}
 
 
-@dataclass(frozen=True, slots=True)
-class ShareKind:
+class ShareKind(msgspec.Struct, frozen=True):
     """A share from `low` to `high` per cent: `60%`."""
 
     low: int = 1
@@ -67,8 +66,7 @@ class ShareKind:
         return {"type": "string", "pattern": "^[1-9][0-9]{0,3}%$"}
 
 
-@dataclass(frozen=True, slots=True)
-class ShortKind:
+class ShortKind(msgspec.Struct, frozen=True):
     """One key's value alone, a mapping, or `false` for none where `defaults` say otherwise."""
 
     section: Section
@@ -91,8 +89,7 @@ class ShortKind:
         return {"anyOf": [{"const": False}, self.short.kind.schema(), section_schema(self.section)]}
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchedKind:
+class SwitchedKind(msgspec.Struct, frozen=True):
     """A mapping, `true` for all its defaults, or `false` for none."""
 
     section: Section
