@@ -95,8 +95,8 @@ def ended(pid: int) -> bool:
 
 
 async def gone(pid: int) -> bool:
-    """Whether a process ends within five seconds."""
-    deadline = time.monotonic() + 5
+    """Whether a process ends before long."""
+    deadline = time.monotonic() + 20
     while not ended(pid) and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
     return ended(pid)
@@ -105,7 +105,7 @@ async def gone(pid: int) -> bool:
 async def test_the_whole_group_is_killed_at_the_timeout(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     words = f"sleep 60 & echo $! >{pids}; echo $$ >>{pids}; echo working; wait"
-    found = await ran("/bin/sh", "-c", words, timeout=0.5)
+    found = await ran("/bin/sh", "-c", words, timeout=2.0)
     assert found == Unhealthy(Reason.COMMAND_TIMEOUT, "killed at the timeout: working")
     numbers = [int(line) for line in pids.read_text().split()]
     assert len(numbers) == 2
@@ -133,7 +133,7 @@ async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     check = ExternalCheck(("/bin/sh", "-c", f"echo $$ >{pids}.new; mv {pids}.new {pids}; sleep 60"))
     task = asyncio.create_task(attempt(AssignedCheck("id", TARGET, check, Timing(timeout=60)), lambda _: None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not pids.exists():
             await asyncio.sleep(0.01)
     task.cancel()

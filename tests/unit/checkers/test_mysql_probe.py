@@ -99,10 +99,10 @@ async def test_a_query_that_takes_too_long_is_left_politely(server: mariadb.Serv
 async def test_a_query_that_waits_for_a_lock_is_left_politely(server: mariadb.Server) -> None:
     before = server.aborted()
     locker = asyncio.create_task(
-        asyncio.to_thread(server.sql, "LOCK TABLES monitoring.monitoring WRITE; SELECT SLEEP(2)")
+        asyncio.to_thread(server.sql, "LOCK TABLES monitoring.monitoring WRITE; SELECT SLEEP(4)")
     )
     await asyncio.to_thread(
-        server.wait_for, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(2)%'", "1"
+        server.wait_for, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(4)%'", "1"
     )
     check = MysqlCheck(LOGIN, "SELECT * FROM monitoring.monitoring")
     found = unhealthy(await outcome(check, server.port, 0.4))
@@ -113,11 +113,11 @@ async def test_a_query_that_waits_for_a_lock_is_left_politely(server: mariadb.Se
 
 async def test_a_cancelled_check_is_left_politely(server: mariadb.Server) -> None:
     before = server.aborted()
-    check = AssignedCheck("id", Target(HOST, server.port), MysqlCheck(LOGIN, "SELECT SLEEP(1.5)"), Timing(timeout=2))
+    check = AssignedCheck("id", Target(HOST, server.port), MysqlCheck(LOGIN, "SELECT SLEEP(3)"), Timing(timeout=20))
     findings: list[Finding] = []
     task = asyncio.create_task(attempt(check, findings.append))
     await asyncio.to_thread(
-        server.wait_for, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(1.5)%'", "1"
+        server.wait_for, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3)%'", "1"
     )
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

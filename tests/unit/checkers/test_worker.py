@@ -388,7 +388,7 @@ def test_sigterm_ends_it_in_good_order(running: Running, open_port: int, assigne
         director.assign(1, [check("a", open_port), check("b", 1, stuck, Timing(interval=0.2, timeout=60.0))])
         director.until(lambda: "a" in director.known and director.known["a"].probes > 1)
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(5) == 0
+    assert running.process.wait(WAIT_SECONDS) == 0
 
 
 def test_without_a_director_it_waits_for_one(folder: Path) -> None:

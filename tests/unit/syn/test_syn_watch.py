@@ -345,7 +345,7 @@ def test_an_address_of_ours_that_goes_away_is_no_failure() -> None:
         async with a_world() as world:
             with contextlib.closing(forger):
                 task = asyncio.create_task(answering(forger))
-                world.assign(check("10.79.0.1", timing=Timing(interval=0.1, timeout=0.1, fall=1)))
+                world.assign(check("10.79.0.1", timing=Timing(interval=0.1, timeout=2.0, fall=1)))
                 await world.outcome(probes=5)
                 failures = world.verdict().failures
                 do("ip address del 10.78.0.1/16 dev silent0")
