@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config import shape_checks as keys
@@ -39,8 +40,7 @@ _INSTEAD: Final = (
 """Keys that, said at one level, leave another of the level above behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
+class Probes(msgspec.Struct, frozen=True):
     """What a level's real servers are probed with: its `check`, or each of its `checks` when there are any.
 
     `made` keeps what `build_checks` makes of it: thousands of services may share one level's.
@@ -48,7 +48,7 @@ class Probes:
 
     check: Fields = NO_CHECK_SAID
     checks: tuple[Fields, ...] = ()
-    made: list[tuple[Check, ...]] = field(default_factory=list, repr=False, compare=False)
+    made: list[tuple[Check, ...]] = msgspec.field(default_factory=list)
 
     def each(self) -> tuple[Fields, ...]:
         """The fields of every check to be made."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from config import codes, shape_checks
@@ -20,20 +20,23 @@ from config.sections import Fields
 from config.words import Forwarding, Initial, TunnelChecksum, TunnelType
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a real server inherits: the service's keys over the defaults, its check's, its virtual side if known."""
+class Frame(msgspec.Struct, frozen=True):
+    """What a real server inherits: the service's keys over the defaults, its check's, its virtual side if known.
+
+    `port`: the virtual one, 0 for a firewall mark, which has none. `weight`: of those that say none.
+    """
 
     fields: Fields
     probes: Probes
     virtual: VirtualEndpoint | FirewallMark | None
-    port: int = field(init=False)
-    weight: int = field(init=False)
+    port: int
+    weight: int
 
-    def __post_init__(self) -> None:
-        """The virtual port, 0 for a firewall mark, which has none; and the weight of those that say none."""
-        object.__setattr__(self, "port", self.virtual.port if isinstance(self.virtual, VirtualEndpoint) else 0)
-        object.__setattr__(self, "weight", self.fields.value(keys.WEIGHT, 1))
+
+def frame_of(fields: Fields, probes: Probes, virtual: VirtualEndpoint | FirewallMark | None) -> Frame:
+    """What the real servers of a service inherit."""
+    port = virtual.port if isinstance(virtual, VirtualEndpoint) else 0
+    return Frame(fields, probes, virtual, port, fields.value(keys.WEIGHT, 1))
 
 
 def level_probes(outer: Probes, said: Fields, reading: Reading) -> Probes:
@@ -136,7 +139,7 @@ def build_fallback(
     listed = said.value(keys.FALLBACK, ())
     if not listed:
         return ()
-    alone = Frame(frame.fields.only(_FOR_FALLBACK), Probes(), frame.virtual)
+    alone = frame_of(frame.fields.only(_FOR_FALLBACK), Probes(), frame.virtual)
     taken = {(server.address, server.port) for server in real_servers}
     servers = []
     for at in listed:

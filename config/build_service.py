@@ -15,6 +15,7 @@ from config.build_real_servers import (
     Frame,
     build_fallback,
     build_real_servers,
+    frame_of,
     level_probes,
     says_checks,
     written_checks,
@@ -61,7 +62,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     scheduler = fields.value(keys.SCHEDULER, "" if fields.said(keys.SCHEDULER) else "wrr")
     flags = _flags(said, defaults.fields, scheduler, reading) | _one_packet(said, virtual, reading)
     _check_port_zero(fields, virtual, persistence, reading)
-    frame = Frame(fields, level_probes(defaults.probes, said, reading), virtual)
+    frame = frame_of(fields, level_probes(defaults.probes, said, reading), virtual)
     real_servers = build_real_servers(said, frame, reading)
     fallback = build_fallback(said, frame, real_servers, reading)
     if virtual is None:
