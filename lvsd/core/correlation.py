@@ -2,7 +2,8 @@
 
 While that is suspected they stay in service. Their failures count once the hold is over, if each was probed again
 since and still fails, and if the checker finds anything at all healthy elsewhere. Where it does not, the hold lasts
-`PATIENCE` times as long, and no longer: somebody may have pulled every plug.
+`PATIENCE` times as long, and no longer: somebody may have pulled every plug. They are probed at once, and meanwhile as
+often as if they were up: their `down_interval` is for those of whom it is known.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lvsd.core.pool_state import Suspicion
 
 LEAST = 3  # real servers: of one or two that fail nothing can be concluded
 PATIENCE = 5
+HURRY_SECONDS = 1.0  # whoever was probed a moment before is passed over, and asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ def _fresh(one: Found, begin: float) -> bool:
     """Whether it went down after `begin`, from service."""
     left = one.failed_at is not None and one.failed_at >= begin
     return one.state is State.DOWN and one.since >= begin and (one.serving or left)
+
+
+def is_overdue(suspicion: Suspicion, probed_at: float, now: float, interval: float) -> bool:
+    """Whether a suspect is to be probed now: it was not since the suspicion began, or not for an interval."""
+    return probed_at <= suspicion.since or now - probed_at >= interval
 
 
 @dataclass(frozen=True, slots=True)

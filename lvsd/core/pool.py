@@ -11,8 +11,15 @@ from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
 from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered
 from lvsd.core.correlation import Circumstances, Found
-from lvsd.core.effects import Effect
-from lvsd.core.health import checked_state, effective_weight, standing_state, taken_out, worst_check
+from lvsd.core.effects import Effect, HurryChecks
+from lvsd.core.health import (
+    checked_state,
+    effective_weight,
+    numbered_checks,
+    standing_state,
+    taken_out,
+    worst_check,
+)
 from lvsd.core.identity import real_id, service_key
 from lvsd.core.index import services_of
 from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
@@ -61,7 +68,7 @@ def _is_open(suspicion: Suspicion | None) -> bool:
 
 def carried_over(director: Director, config: Config) -> Mapping[ServiceKey, Pool]:
     """What is remembered of services that a new configuration still has."""
-    kept = {service_key(one.virtual) for one in config.services}
+    kept = services_of(config)
     return {key: one for key, one in director.pools.items() if key in kept}
 
 
@@ -109,7 +116,7 @@ def _pool(director: Director, virtual: VirtualService) -> tuple[ServiceKey, Pool
 
 
 def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
-    suspicion = _suspicion(director, before, virtual, now)
+    suspicion, hurried = _hurried(director, _suspicion(director, before, virtual, now), virtual, now)
     held = dict.fromkeys(unanswered.held_out(director, before, virtual, now), Hold.UNANSWERED)
     held |= _flapping(director, before, virtual, now)
     if suspicion is not None and not suspicion.confirmed:
@@ -135,6 +142,7 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         *pool_words.of_suspicion(virtual, before.suspicion, suspicion),
         *pool_words.of_floor(virtual, judged, broken=before.broken),
         *pool_words.of_holds(director, virtual, before, after),
+        *hurried,
     ]
     return after, told
 
@@ -230,6 +238,23 @@ def _suspicion(director: Director, before: Pool, virtual: VirtualService, now: f
         return correlation.suspected(rule, found, now, span)
     sound = pending.confirmed or _sound(director, pending)
     return correlation.reviewed(pending, found, now, Circumstances(interval * rule.hold, sound))
+
+
+def _hurried(
+    director: Director, suspicion: Suspicion | None, virtual: VirtualService, now: float
+) -> tuple[Suspicion | None, list[Effect]]:
+    """The suspicion, and who of the suspects is to be probed now."""
+    if suspicion is None or suspicion.confirmed or now - suspicion.hurried_at < correlation.HURRY_SECONDS:
+        return suspicion, []
+    checks = [
+        identity
+        for real in virtual.real_servers
+        if real_id(virtual, real) in suspicion.members
+        for identity, check in numbered_checks(virtual, real)
+        if (verdict := director.verdicts.get(identity)) is not None
+        and correlation.is_overdue(suspicion, verdict.probed_at, now, check.timing.interval)
+    ]
+    return replace(suspicion, hurried_at=now), [HurryChecks(tuple(checks))] if checks else []
 
 
 def _found(director: Director, before: Pool, virtual: VirtualService, real: RealServer) -> Found:

@@ -63,11 +63,15 @@ class Connections(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Real servers of one service, by `real_id`, that failed at once. Once `confirmed` their failures count."""
+    """Real servers of one service, by `real_id`, that failed at once. Once `confirmed` their failures count.
+
+    `hurried_at`: when it was last looked at who of them is to be probed now.
+    """
 
     since: float
     members: frozenset[str]
     confirmed: bool = False
+    hurried_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

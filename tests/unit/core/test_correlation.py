@@ -9,7 +9,8 @@ from config.checks import Check, NoCheck, TcpCheck, Timing
 from config.model import VirtualService
 from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from lvsd.core import views
-from lvsd.core.correlation import LEAST, PATIENCE
+from lvsd.core.correlation import HURRY_SECONDS, LEAST, PATIENCE
+from lvsd.core.effects import HurryChecks
 from lvsd.core.events import ConfigChanged, MaintenanceSeen, Ticked
 from lvsd.ctl import render
 from tests.unit.core.world import Bench, config, real, table, virtual
@@ -168,6 +169,36 @@ def test_a_neighbour_in_the_same_service_may_prove_it() -> None:
     assert tick(bench, 0) == []
     probe(bench, (), (D,))
     assert tick(bench, 0)[0] == "failure_confirmed"
+
+
+def hurried(bench: Bench) -> set[str]:
+    """Whose checks are to be probed now, by what was done last."""
+    names = {name for one in bench.effects if isinstance(one, HurryChecks) for name in one.checks}
+    return {address for address in (A, B, C, D) if any(address in name for name in names)}
+
+
+def test_suspects_are_probed_now_and_then_as_often_as_who_is_up() -> None:
+    rarely = Check(TcpCheck(), replace(TIMING, down_interval=600.0))
+    service = replace(ruled(A, B, C, D, share=75), real_servers=tuple(real(one, check=rarely) for one in (A, B, C, D)))
+    bench = started(service)
+    fail(bench, A, B)
+    assert hurried(bench) == set()
+    assert "failure_suspected" in fail(bench, C)
+    assert hurried(bench) == {A, B, C}
+    bench.feed(Ticked())
+    assert hurried(bench) == set()  # a moment ago
+    tick(bench, HURRY_SECONDS)
+    assert hurried(bench) == {A, B, C}  # whoever had just been probed was passed over
+    probe(bench, (A, B), (D,))
+    tick(bench, HURRY_SECONDS)
+    assert hurried(bench) == {C}
+    probe(bench, (C,))
+    tick(bench, INTERVAL - HURRY_SECONDS)
+    assert hurried(bench) == {A, B}
+    probe(bench, (A, B), (D,))
+    assert tick(bench, INTERVAL)[0] == "failure_confirmed"
+    tick(bench, 2 * INTERVAL)
+    assert hurried(bench) == set()
 
 
 def test_one_and_two_are_never_suspected() -> None:
