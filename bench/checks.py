@@ -147,11 +147,7 @@ def connections() -> int:
 
 def name_of(pid: int) -> str:
     """What it calls itself."""
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    for module in ("memory_supervisor", "memory_director", "vrrp_process", "notify_process", "worker"):
-        if any(word.count(b"." + module.encode()) for word in words):
-            return module.removeprefix("memory_").removesuffix("_process")
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+    return Path(f"/proc/{pid}/comm").read_text().strip().removeprefix("lvsd-")
 
 
 def cost(pid: int, farm: Farm) -> Cost:
@@ -205,14 +201,14 @@ def lvsd(farm: Farm, folder: Path) -> Cost:
     for name in ("run", "state"):
         (folder / name).mkdir(exist_ok=True)
     command = [sys.executable, "-m", "bench.native.memory_supervisor", f"--run-dir={folder / 'run'}"]
-    command += [f"--state-dir={folder / 'state'}", "--checker-user=nobody", f"--config={folder / 'lvsd.yaml'}"]
+    command += [f"--state-dir={folder / 'state'}", f"--config={folder / 'lvsd.yaml'}"]
     with running(command, folder, {"PYTHONPATH": str(CHECKOUT)}) as pid:
         return replace(cost(pid, farm), words=lateness(pid, folder / "log"))
 
 
 def lateness(supervisor: int, log: Path) -> str:
     """What the worker says of its schedule."""
-    [worker] = (one for one in family(supervisor) if name_of(one) == "worker")
+    [worker] = (one for one in family(supervisor) if name_of(one) == "checker")
     os.kill(worker, signal.SIGUSR1)
     time.sleep(1.0)
     told = [line.split("schedule_kept ")[1] for line in log.read_text().splitlines() if "schedule_kept " in line]
@@ -251,7 +247,7 @@ def limit_of_crypto(folder: Path) -> None:
 def secure(folder: Path) -> None:
     """TLS: both programs, and what the handshakes cost by themselves."""
     ours = compare(Farm("200 x 1, HTTPS", 200, 1, ("https",)), folder)
-    worker = sum(cpu for who, (cpu, _) in ours.shares.items() if who.startswith("worker"))
+    worker = sum(cpu for who, (cpu, _) in ours.shares.items() if who.startswith("checker"))
     print(f"  lvsd's worker: {worker / 60 / ours.probes_a_second * 10_000:.2f} CPU-s for 10,000 checks")
     limit_of_crypto(folder)
 

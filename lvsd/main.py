@@ -17,7 +17,7 @@ from lvsd.runtime.files import SystemFiles, write_private
 if TYPE_CHECKING:
     from config.load import Loaded
 
-# What reads a configuration is imported where it is used: `lvsd run` forks before, and has no use for it itself.
+# What reads a configuration is imported where it is used: `lvsd run` leaves that to the director, which it forks.
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
 from typing import Any
 
@@ -45,10 +44,10 @@ class _Kernel:
     apply = staticmethod(_apply)
 
 
-if __name__ == "__main__":
+def use_memory() -> None:
+    """Whatever director is forked from here has the table in memory."""
     for module, name, value in (
         (director_process, "IpvsSocket", _Kernel),
         (director_runtime, "read_proc_ip_vs", lambda: _text(APPLIED[0])),
     ):
         setattr(module, name, value)
-    sys.exit(director_process.main())

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
-from lvsd.runtime import supervisor
-from lvsd.runtime.children import Child
+import lvsd.main  # noqa: F401 - what `lvsd run` has loaded counts, too
+from lvsd.runtime import first_start
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-DIRECTOR = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "runpy.run_module('bench.native.memory_director', run_name='__main__', alter_sys=True)"
-)
+DIRECT = first_start.direct
 
 
-def _children(arguments: argparse.Namespace, real=supervisor.children_of) -> list[Child]:  # type: ignore[no-untyped-def] # noqa: ANN001
-    children = list(real(arguments))
-    for child in children:
-        if "lvsd.runtime.director_process" in child.command:
-            rest = child.command[child.command.index("lvsd.runtime.director_process") + 1 :]
-            child.command = (sys.executable, "-I", "-c", DIRECTOR, str(CHECKOUT), *rest)
-    return children
+def _direct(*words: Any) -> int:  # noqa: ANN401 - as first_start.direct
+    from bench.native.memory_director import use_memory  # by the director alone
+
+    use_memory()
+    return DIRECT(*words)
+
+
+def main() -> None:
+    """As `lvsd run`, of directories that are there."""
+    parser = argparse.ArgumentParser(prog="python -m bench.native.memory_supervisor")
+    for name in ("--run-dir", "--state-dir", "--config"):
+        parser.add_argument(name, type=Path, required=True)
+    said = parser.parse_args()
+    setattr(first_start, "direct", _direct)  # noqa: B010 - typed as a constant
+    first_start.start(first_start.lock(said.run_dir), (str(said.config),), said.run_dir, said.state_dir)
 
 
 if __name__ == "__main__":
-    setattr(supervisor, "children_of", _children)  # noqa: B010 - typed as a constant
-    sys.exit(supervisor.main())
+    main()

@@ -1,21 +1,27 @@
-"""The supervisor's children: what is known of each, and how one is started. Standard library alone, no asyncio."""
+"""The supervisor's children: what is known of each, and how one is started."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lvsd.core.respawn import Record
-from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV
+from lvsd.runtime.forking import Code, fork
+from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV, collector_paused
 
-ADOPTED_POLL_SECONDS = 0.02
+FORKED_POLL_SECONDS = 0.02
+PYTHON = (sys.executable, "-I", "-m")
+"""What stands before a module of ours that is started anew."""
 
 
-class Adopted:
-    """A child that was forked before we became what we are: what subprocess.Popen is for one that we start."""
+class Forked:
+    """A child that was forked: what subprocess.Popen is for one that was started anew."""
 
     def __init__(self, pid: int) -> None:
         """Of a child of this very process."""
@@ -39,7 +45,7 @@ class Adopted:
         while (status := self.poll()) is None:
             if deadline is not None and time.monotonic() >= deadline:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
-            time.sleep(ADOPTED_POLL_SECONDS)
+            time.sleep(FORKED_POLL_SECONDS)
         return status
 
     def send_signal(self, number: int) -> None:
@@ -56,6 +62,9 @@ class Adopted:
         self.send_signal(signal.SIGKILL)
 
 
+Process = subprocess.Popen[bytes] | Forked
+
+
 @dataclass
 class Child:
     """One process: how it is started, how it fares."""
@@ -64,7 +73,7 @@ class Child:
     command: tuple[str, ...]
     told_of_restart: bool = False  # whether it takes --restarted: its predecessor died, the service never stopped
     vital: bool = True  # the service is not ready without it, and ends when it can never work
-    process: subprocess.Popen[bytes] | Adopted | None = None
+    process: Process | None = None
     notify: int = -1  # our end of its notify pipe
     record: Record = field(default_factory=Record)
     start_at: float | None = 0.0  # when to start it; None: it runs or must not
@@ -85,21 +94,37 @@ def is_checker(child: Child) -> bool:
     return child.name.startswith("checker")
 
 
-def spawn(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+def spawn(name: str, command: Sequence[str], code: Code | None = None) -> tuple[Process, int]:
     """Start a child: the process, and our end of its notify pipe. Raises OSError.
 
-    It gets a process group of its own: Ctrl-C at a terminal reaches us alone, and the end keeps its order.
+    A module of ours is forked where `code` is what we have loaded and is still what the disk holds; else, and always
+    without `code`, the command is executed. Either way it gets a process group of its own: Ctrl-C at a terminal
+    reaches us alone, and the end keeps its order.
     """
     ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    environment = {**os.environ, NOTIFY_ENV: str(theirs), PARENT_ENV: str(os.getpid())}
-    environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
+    forks = code is not None and tuple(command[: len(PYTHON)]) == PYTHON and code.is_current()
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env=environment, pass_fds=(theirs,), process_group=0
-        )
+        process = _forked(name, command[len(PYTHON) :], theirs) if forks else _executed(command, theirs)
     except OSError:
         os.close(ours)
         raise
     finally:
         os.close(theirs)
     return process, ours
+
+
+def _forked(name: str, words: Sequence[str], notify: int) -> Forked:
+    module, *arguments = words
+
+    def work() -> int:
+        with collector_paused():  # what only this child has a use for is loaded now
+            main = importlib.import_module(module).main
+        return int(main(arguments))
+
+    return Forked(fork(work, f"lvsd-{name}", notify))
+
+
+def _executed(command: Sequence[str], notify: int) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, NOTIFY_ENV: str(notify), PARENT_ENV: str(os.getpid())}
+    environment.pop("NOTIFY_SOCKET", None)  # systemd is ours to speak to
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, pass_fds=(notify,), process_group=0)

@@ -150,15 +150,15 @@ def live(options: Options, heard: Callable[[Loaded], None] = tell_problems) -> i
         return 1
 
 
-def main() -> int:
-    """`python -I -m lvsd.runtime.director_process`, started by the supervisor."""
+def main(arguments: list[str]) -> int:
+    """`python -I -m lvsd.runtime.director_process`, or forked: whom the supervisor starts."""
     parser = argparse.ArgumentParser(prog="lvsd-director")
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--checker-user", default="nobody")
     parser.add_argument("--config", action="append", required=True)
     parser.add_argument("--restarted", action="store_true")
-    said = parser.parse_args()
+    said = parser.parse_args(arguments)
     return live(Options(said.run_dir, said.state_dir, tuple(said.config), said.checker_user, said.restarted))
 
 
@@ -172,4 +172,4 @@ def _fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

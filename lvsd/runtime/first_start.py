@@ -1,8 +1,8 @@
 """From `lvsd run` to a supervisor whose director is at work already.
 
-The first director is forked from `lvsd run`, not started anew: what has been imported is there, the configuration is
-read once, and only when the kernel's table is written does the rest start. What this process was then becomes the
-supervisor (execve(2)), whose child the director stays. Every later director is started by the supervisor alone.
+`lvsd run` loads what the processes have in common, reads nothing, and forks the first director, which reads the
+configuration. Only when that has written the kernel's table does the rest start: `lvsd run` is the supervisor from
+then on, and forks the others.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ import fcntl
 import os
 import select
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from lvsd.runtime.process import NOTIFY_ENV, PARENT_ENV, collector_paused, die_with_parent
+from lvsd.runtime.children import Forked
+from lvsd.runtime.forking import fork, share
+from lvsd.runtime.process import collector_paused
 
 if TYPE_CHECKING:
     from config.load import Loaded
 
 LOCK_FILE = "lvsd.pid"
+COMMON = ("asyncio", "checkers.core.messages")
+"""What the director needs, and others as well. What it alone needs would be there twice, as it writes to all of it."""
 TABLE_SECONDS = 1.0  # the director has the processor for itself that long at most
-STANDARD_INPUT = 0
-STANDARD_ERROR = 2
 USER_LIMIT_BYTES = 4096
 
 
@@ -44,26 +47,23 @@ def start(held: int, files: tuple[str, ...], run_directory: Path, state_director
 
     Ends with status 1 when the configuration is wrong.
     """
+    share(COMMON)
     heard, notify = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     told, telling = os.pipe()
-    parent = os.getpid()
-    director = os.fork()
-    if director == 0:
-        _part_from(parent, notify, telling)
-        sys.exit(_direct(files, run_directory, state_directory, telling))
-    os.close(notify)
-    os.close(telling)
+    director = fork(
+        partial(direct, files, run_directory, state_directory, telling), "lvsd-director", notify, (telling,)
+    )
+    for descriptor in (notify, telling):
+        os.close(descriptor)
     user = os.read(told, USER_LIMIT_BYTES).decode()
+    os.close(told)
     if not user:
         sys.exit(1)  # it has said why
     _until_said(heard)
-    for descriptor in (held, heard):
-        os.set_inheritable(descriptor, True)
-    # The supervisor stays small: this process, with all it has imported, becomes it.
-    command = [sys.executable, "-I", "-m", "lvsd.runtime.supervisor", f"--lock={held}", f"--director={director}"]
-    command += [f"--director-notify={heard}", f"--run-dir={run_directory}", f"--state-dir={state_directory}"]
-    command += [f"--checker-user={user}", *(f"--config={path}" for path in files)]
-    os.execv(sys.executable, command)  # noqa: S606  our own interpreter, no shell
+    from lvsd.runtime import supervisor  # not before: nobody else has anything to do without the table
+
+    command = supervisor.Command(run_directory, state_directory, files, user)
+    sys.exit(supervisor.supervise(command, held, Forked(director), heard))
 
 
 def _until_said(notify: int) -> None:
@@ -73,27 +73,10 @@ def _until_said(notify: int) -> None:
     poll.poll(TABLE_SECONDS * 1000)
 
 
-def _part_from(parent: int, notify: int, telling: int) -> None:
-    """What a started process gets: a process group of its own, and nothing open but its pipes."""
-    os.setpgid(0, 0)
-    os.environ[NOTIFY_ENV], os.environ[PARENT_ENV] = str(notify), str(parent)
-    os.environ.pop("NOTIFY_SOCKET", None)  # systemd is the supervisor's to speak to
-    die_with_parent()
-    low = STANDARD_ERROR + 1
-    for kept in sorted((notify, telling)):
-        os.closerange(low, kept)
-        low = kept + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
-    null = os.open(os.devnull, os.O_RDONLY)
-    if null != STANDARD_INPUT:
-        os.dup2(null, STANDARD_INPUT)
-        os.close(null)
-
-
-def _direct(files: tuple[str, ...], run_directory: Path, state_directory: Path, telling: int) -> int:
+def direct(files: tuple[str, ...], run_directory: Path, state_directory: Path, telling: int) -> int:
     """The director's life: its exit status. The user of the checkers is told once the configuration is right."""
     with collector_paused():
-        from lvsd.runtime import director_process  # by the director alone: the supervisor has no use for it
+        from lvsd.runtime import director_process  # by the director alone
 
     def loaded(found: Loaded) -> None:
         for problem in found.problems:

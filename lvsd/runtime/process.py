@@ -40,6 +40,8 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 _STATUS = Path("/proc/self/status")
+_STAT = Path("/proc/self/stat")
+_ARG_START = 48 - 3  # its place in proc_pid_stat(5), counted from the state, which follows the name; arg_end is next
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,6 +53,18 @@ class ParentGone(Exception):
 def name_process(name: str) -> None:
     """The name that ps and top show, cut at 15 bytes (prctl(2), PR_SET_NAME)."""
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:NAME_LIMIT_BYTES]))
+
+
+def show_as(words: str) -> None:
+    """What `ps` shows instead of our command line, as far as there is room where that lies (setproctitle(3bsd)).
+
+    It is for a forked child, whose command line would be its parent's. Where the kernel does not say, nothing happens.
+    """
+    fields = _STAT.read_text().rpartition(")")[2].split()
+    begin, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
+    if 0 < begin < end:
+        ctypes.memset(begin, 0, end - begin)
+        ctypes.memmove(begin, text := words.encode()[: end - begin - 1], len(text))
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> None:

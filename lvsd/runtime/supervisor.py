@@ -1,7 +1,7 @@
 """The supervisor: starts the other processes, watches them, restarts them, ends them in good order.
 
-It does nothing else, so that it has no reason to fail. Standard library alone, no asyncio: one poll loop over
-a signal pipe and the notify pipes of its children.
+It does nothing else, so that it has no reason to fail: one poll loop over a signal pipe and the notify pipes of its
+children, no thread, no asyncio. What else is loaded is there for the children, who are forked from it.
 
 Order of an end (SIGTERM): vrrp first, so that the peer takes the virtual addresses over while this balancer
 still forwards; then the director, which leaves the IPVS table or clears it; then the checker workers; last notify,
@@ -12,21 +12,20 @@ How many checker workers there are, the director says; the first is there from t
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
 import signal
 import socket
 import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from lvsd.core.crew import name_of, read_orders
 from lvsd.core.respawn import ended, started
-from lvsd.runtime.children import Adopted, Child, is_checker, spawn
-from lvsd.runtime.first_start import lock
+from lvsd.runtime.children import PYTHON, Child, Forked, Process, is_checker, spawn
+from lvsd.runtime.forking import Code, share
 from lvsd.runtime.journal import tell
 from lvsd.runtime.process import PERMANENT_EXIT, name_process
 
@@ -39,19 +38,23 @@ VRRP_STOP_SECONDS = 2.0
 STOP_SECONDS = 5.0
 NOTIFY_STOP_SECONDS = 7.0  # more than it takes to finish: it has limits of its own
 NOTICE_LIMIT_BYTES = 4096
+SHARED = ("lvsd.runtime.vrrp_process", "lvsd.runtime.notify_process")
+"""What is loaded here, so that those who are to be back at once are. Not what the checkers alone need: it reads
+strangers' bytes, and has no place in a process with rights."""
 
 
 class Supervisor:
     """Children and a loop."""
 
-    def __init__(self, children: list[Child], release: tuple[str, ...]) -> None:
-        """`release`: the command that takes the virtual addresses off when vrrp keeps failing.
+    def __init__(self, children: list[Child], release: tuple[str, ...], code: Code | None = None) -> None:
+        """`release`: the command that takes the virtual addresses off when vrrp keeps failing. `code`: see `spawn`.
 
         Further checkers are started as the child of that name is, with `--number` behind it.
         """
         self._children = {child.name: child for child in children}
         self._checker = self._children["checker"].command
         self._release = release
+        self._code = code
         self._stopping = False
         self._status = 0
         self._told_ready = False
@@ -104,20 +107,20 @@ class Supervisor:
         command = [*child.command, "--restarted"] if resumes else [*child.command]
         child.record = started(child.record, now)
         try:
-            process, notify = spawn(command)
+            process, notify = spawn(child.name, command, self._code)
         except OSError as error:  # no memory, no process to be had, a half-done upgrade: the others live on
             tell("error", "process_not_started", process=child.name, error=str(error))
             self._start_again(child, now)
             return
         self._watch(child, process, notify, now)
 
-    def _watch(self, child: Child, process: subprocess.Popen[bytes] | Adopted, notify: int, now: float) -> None:
+    def _watch(self, child: Child, process: Process, notify: int, now: float) -> None:
         child.process, child.notify = process, notify
         child.ready, child.heard_at, child.start_at = False, now, None
         self._poll.register(notify, select.POLLIN)
         tell("info", "process_started", process=child.name, pid=process.pid)
 
-    def adopt(self, process: Adopted, notify: int) -> None:
+    def adopt(self, process: Forked, notify: int) -> None:
         """Take over the director that was there before us, with our end of its notify pipe."""
         director = self._children["director"]
         director.record = started(director.record, now := time.monotonic())
@@ -330,53 +333,44 @@ def sd_notify(message: str) -> None:
             tell("warning", "sd_notify_failed", error=str(error))
 
 
-def children_of(arguments: argparse.Namespace) -> list[Child]:
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What `lvsd run` was told, and whose rights the checkers get."""
+
+    run_dir: Path
+    state_dir: Path
+    files: tuple[str, ...]
+    checker_user: str
+
+
+def children_of(said: Command) -> list[Child]:
     """The processes and their command lines."""
-    run: Path = arguments.run_dir
-    python = (sys.executable, "-I", "-m")
-    director = ("lvsd.runtime.director_process", "--run-dir", str(run), "--state-dir", str(arguments.state_dir))
-    files = tuple(f"--config={path}" for path in arguments.config)
-    user = ("--checker-user", arguments.checker_user)
+    run = said.run_dir
+    director = ("lvsd.runtime.director_process", "--run-dir", str(run), "--state-dir", str(said.state_dir))
+    files = tuple(f"--config={path}" for path in said.files)
+    user = ("--checker-user", said.checker_user)
     vrrp = ("lvsd.runtime.vrrp_process", "--socket", str(run / "vrrp.sock"), "--held-file", str(run / "vrrp.held"))
-    worker = ("checkers.runtime.worker", "--socket", str(run / "checkers.sock"), "--user", arguments.checker_user)
+    worker = ("checkers.runtime.worker", "--socket", str(run / "checkers.sock"), "--user", said.checker_user)
     notify = ("lvsd.runtime.notify_process", "--socket", str(run / "notify.sock"))
     return [
-        Child("director", (*python, *director, *user, *files), told_of_restart=True),
-        Child("vrrp", (*python, *vrrp), told_of_restart=True),
-        Child("checker", (*python, *worker)),
-        Child("notify", (*python, *notify), vital=False),
+        Child("director", (*PYTHON, *director, *user, *files), told_of_restart=True),
+        Child("vrrp", (*PYTHON, *vrrp), told_of_restart=True),
+        Child("checker", (*PYTHON, *worker)),
+        Child("notify", (*PYTHON, *notify), vital=False),
     ]
 
 
-def main() -> int:
-    """The command `lvsd run` becomes after it has read the configuration once."""
-    parser = argparse.ArgumentParser(prog="lvsd-supervisor")
-    parser.add_argument("--run-dir", type=Path, required=True)
-    parser.add_argument("--state-dir", type=Path, required=True)
-    parser.add_argument("--checker-user", default="nobody")
-    parser.add_argument("--config", action="append", required=True)
-    parser.add_argument("--lock", type=int, help="the descriptor that holds the run directory")
-    parser.add_argument("--director", type=int, help="the process id of a director that is our child already")
-    parser.add_argument("--director-notify", type=int, help="the descriptor of our end of its notify pipe")
-    arguments = parser.parse_args()
+def supervise(said: Command, held: int, director: Forked, notify: int) -> int:
+    """What `lvsd run` does once it has forked the first director, whose pipe's end is `notify`: the exit status.
+
+    `held`: the descriptor that holds the run directory.
+    """
     name_process("lvsd")
-    children = children_of(arguments)
-    release = (*children[1].command, "--release")
-    try:
-        held = lock(arguments.run_dir) if arguments.lock is None else arguments.lock
-    except OSError as error:
-        sys.stderr.write(f"lvsd: {arguments.run_dir}: {error.strerror} (does another lvsd run there? --run-dir)\n")
-        return 1
-    os.set_inheritable(held, False)
-    supervisor = Supervisor(children, release)
-    if arguments.director is not None:
-        os.set_inheritable(arguments.director_notify, False)
-        supervisor.adopt(Adopted(arguments.director), arguments.director_notify)
+    children = children_of(said)
+    share(SHARED)
+    supervisor = Supervisor(children, (*children[1].command, "--release"), Code.loaded())
+    supervisor.adopt(director, notify)
     status = supervisor.run()
     os.close(held)
     tell("info", "ended", status=status)
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

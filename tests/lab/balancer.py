@@ -137,16 +137,14 @@ class Balancer:
         """The process id, as seen on the host, of supervisor, director, checker, vrrp or notify."""
         if name == "supervisor":
             return int(self.host.read(str(RUN / "lvsd.pid")))
-        module = {
-            "checker": "checkers.runtime.worker",
-            "vrrp": "lvsd.runtime.vrrp_process",
-            "notify": "lvsd.runtime.notify_process",
-        }
-        # The first director is forked from `lvsd run`, and its command line is that.
-        looks = ["-x", "lvsd-director"] if name == "director" else ["-f", f"^[^ ]*python[^ ]* -I -m {module[name]}"]
-        found = self.host.run(["pgrep", *looks], check=False).stdout.split()
+        found = self.running(f"lvsd-{name}")
         assert len(found) == 1, f"{name}: {found}\n{self.log()}"
-        return int(found[0])
+        return found.pop()
+
+    def running(self, name: str = "lvsd") -> set[int]:
+        """The process ids of that name, or whose name begins so, with a hyphen behind it. Zombies do not run."""
+        found = self.host.run(["pgrep", "-x", "-r", "D,R,S,T", f"{name}(-.*)?"], check=False).stdout
+        return {int(one) for one in found.split()}
 
     def kill(self, name: str) -> int:
         """SIGKILL one process; its id."""

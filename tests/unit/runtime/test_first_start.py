@@ -12,47 +12,69 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lvsd.runtime.children import Adopted
+from lvsd.runtime.children import Forked
 from lvsd.runtime.first_start import LOCK_FILE, lock
 
 LVSD = str(Path(sys.executable).with_name("lvsd"))
 RIGHT = "services: {a: {virtual: 127.0.0.9:80, check: {type: tcp}, real_servers: [127.0.0.1]}}\n"
 
-# `start` with a director of ours that writes down how it found itself, and then waits for its end.
+# `start` with a director of ours that writes down how it found itself, and then waits for its end; and with a
+# supervisor of ours that does so too.
 DRIVER = """
-import json, os, sys, time
+import json, os, sys, threading, time
 from pathlib import Path
-from lvsd.runtime import first_start
-directory, program, user = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+from lvsd.runtime import first_start, supervisor
+from lvsd.runtime.forking import share
+directory, user, end = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+def write(name, found):
+    (directory / "new").write_text(json.dumps(found))
+    (directory / "new").rename(directory / name)
 def direct(files, run_directory, state_directory, telling):
-    found = {
+    write("director", {
         "pid": os.getpid(), "leads": os.getpgid(0) == os.getpid(), "input": os.readlink("/proc/self/fd/0"),
         "open": sorted(int(one) for one in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{one}")),
         "pipes": sorted([int(os.environ["LVSD_NOTIFY_FD"]), telling]),
         "environment": {name: os.environ.get(name, "") for name in ("LVSD_PARENT_PID", "NOTIFY_SOCKET")},
-    }
-    (directory / "found.new").write_text(json.dumps(found))
-    (directory / "found.new").rename(directory / "found")
+        "shown": Path("/proc/self/comm").read_text() + Path("/proc/self/cmdline").read_text().strip(chr(0)),
+    })
     os.write(telling, user.encode())
     os.close(telling)
     time.sleep(60 if user else 0)
     return 78
-first_start._direct = direct
+def supervise(said, held, director, notify):
+    share(supervisor.SHARED)
+    write("supervisor", {
+        "pid": os.getpid(), "director": director.pid, "user": said.checker_user, "files": said.files,
+        "open": sorted(int(one) for one in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{one}")),
+        "held": os.readlink(f"/proc/self/fd/{held}"), "notify": os.readlink(f"/proc/self/fd/{notify}"),
+        "passed": [held, notify], "modules": [*sys.modules], "threads": threading.active_count(),
+    })
+    if end == "crash":
+        raise OSError("no memory")
+    return 3
+first_start.direct = direct
 first_start.TABLE_SECONDS = 0.1
+supervisor.supervise = supervise
 held = first_start.lock(directory)
-more = os.dup2(os.open("/dev/null", os.O_RDONLY), 99)
+os.dup2(spare := os.open("/dev/null", os.O_RDONLY), 99)
+os.close(spare)
 os.environ["NOTIFY_SOCKET"] = "/nonexistent"
-sys.executable = program
 first_start.start(held, ("one.yaml", "two.yaml"), directory, directory)
 """
 
 
-def driven(directory: Path, program: str, user: str = "nobody") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", DRIVER, str(directory), program, user]
+def driven(directory: Path, user: str = "nobody", end: str = "") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", DRIVER, str(directory), user, end]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def written(directory: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / name).read_text())
+    return found
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -71,46 +93,51 @@ def is_gone(pid: int) -> bool:
 
 
 def test_the_director_ends_with_what_could_not_become_its_supervisor(tmp_path: Path) -> None:
-    process = driven(tmp_path, "/nonexistent/python")
+    process = driven(tmp_path, end="crash")
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "/nonexistent/python" in errors or "No such file" in errors
-    found = json.loads((tmp_path / "found").read_text())
-    until(lambda: is_gone(found["pid"]), "the director's end")
+    assert "no memory" in errors
+    director = written(tmp_path, "director")["pid"]
+    until(lambda: is_gone(director), "the director's end")
     os.close(lock(tmp_path))
 
 
 def test_the_director_has_what_a_started_process_has_and_nothing_else(tmp_path: Path) -> None:
-    process = driven(tmp_path, "/nonexistent/python")
+    process = driven(tmp_path)
     process.communicate(timeout=20)
-    found = json.loads((tmp_path / "found").read_text())
+    found = written(tmp_path, "director")
     assert found["leads"]
     assert found["input"] == os.devnull
     assert found["open"] == sorted({0, 1, 2, *found["pipes"]})
     assert found["environment"] == {"LVSD_PARENT_PID": str(process.pid), "NOTIFY_SOCKET": ""}
+    assert found["shown"] == "lvsd-director\nlvsd-director"
 
 
-def test_what_becomes_the_supervisor_hands_over_the_director_and_the_lock(tmp_path: Path) -> None:
-    echo = tmp_path / "echo"
-    echo.write_text('#!/bin/sh\necho "$@"\nls -l /proc/$$/fd\n')
-    echo.chmod(0o755)
-    process = driven(tmp_path, str(echo))
-    output, _ = process.communicate(timeout=20)
-    words, *descriptors = output.splitlines()
-    said = dict(word.removeprefix("--").split("=", 1) for word in words.split() if "=" in word)
-    found = json.loads((tmp_path / "found").read_text())
-    assert said["director"] == str(found["pid"])
-    assert said["checker-user"] == "nobody"
-    assert words.endswith("--config=one.yaml --config=two.yaml")
-    opened = {line.split(" -> ")[0].split()[-1]: line.split(" -> ")[1] for line in descriptors if " -> " in line}
-    assert opened[said["lock"]] == str(tmp_path / LOCK_FILE)
-    assert opened[said["director-notify"]].startswith("pipe:")
+def test_the_same_process_becomes_the_supervisor_of_the_director_and_holds_the_lock(tmp_path: Path) -> None:
+    process = driven(tmp_path)
+    process.communicate(timeout=20)
+    found = written(tmp_path, "supervisor")
+    assert process.returncode == 3
+    assert (found["pid"], found["director"]) == (process.pid, written(tmp_path, "director")["pid"])
+    assert (found["user"], found["files"]) == ("nobody", ["one.yaml", "two.yaml"])
+    assert found["held"] == str(tmp_path / LOCK_FILE)
+    assert found["notify"].startswith("pipe:")
+    assert found["open"] == sorted({0, 1, 2, 99, *found["passed"]}), "no end of another pipe"
+
+
+def test_the_supervisor_can_be_forked_from_and_has_never_read_a_configuration(tmp_path: Path) -> None:
+    driven(tmp_path).communicate(timeout=20)
+    found = written(tmp_path, "supervisor")
+    assert found["threads"] == 1
+    assert not {"config.load", "yaml", "lvsd.runtime.director_process"} & {*found["modules"]}
+    assert not [name for name in found["modules"] if name.startswith(("checkers.runtime", "checkers.probes"))]
 
 
 def test_a_director_that_ends_before_it_knows_the_user_ends_it_all(tmp_path: Path) -> None:
-    process = driven(tmp_path, "/nonexistent/python", user="")
+    process = driven(tmp_path, user="")
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output, errors) == (1, "", "")
+    assert not (tmp_path / "supervisor").exists()
 
 
 def test_a_wrong_configuration_is_told_line_by_line_and_nothing_runs(tmp_path: Path) -> None:
@@ -136,11 +163,11 @@ def test_one_lvsd_a_run_directory(tmp_path: Path) -> None:
     os.close(held)
 
 
-def forked(work: Callable[[], int]) -> Adopted:
+def forked(work: Callable[[], int]) -> Forked:
     pid = os.fork()
     if pid == 0:
         os._exit(work())
-    return Adopted(pid)
+    return Forked(pid)
 
 
 def until_a_signal(told: int) -> int:
@@ -150,14 +177,14 @@ def until_a_signal(told: int) -> int:
     return 0
 
 
-def test_an_adopted_child_is_waited_for_and_its_status_kept() -> None:
+def test_a_forked_child_is_waited_for_and_its_status_kept() -> None:
     child = forked(lambda: 78)
     assert child.wait(20) == 78
     assert (child.poll(), child.returncode) == (78, 78)
     child.kill()  # of one that is gone: nothing
 
 
-def test_an_adopted_child_that_is_killed_tells_the_signal() -> None:
+def test_a_forked_child_that_is_killed_tells_the_signal() -> None:
     hears, told = os.pipe()
     child = forked(lambda: until_a_signal(told))
     assert os.read(hears, 1) == b"."

@@ -17,56 +17,61 @@ import pytest
 # A child: writes down its starts and its end, says READY and then ALIVE as the real ones do.
 CHILD = """
 import os, signal, sys, time
-name, log, mode = sys.argv[1:4]
-if "--number" in sys.argv:
-    name += "-" + sys.argv[-1]
-def note(word):
-    with open(log, "a") as file:
-        file.write(f"{name} {word} {os.getpid()}\\n")
-def end(*_):
-    note("ended")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "deaf" else end)
-note("restarted" if "--restarted" in sys.argv else "started")
-while mode == "slow" and not os.path.exists(log + ".go"):
-    time.sleep(0.01)
-signal.signal(signal.SIGHUP, lambda *_: note("hup"))
-if mode == "permanent":
-    sys.exit(78)
-descriptor = int(os.environ["LVSD_NOTIFY_FD"])
-os.write(descriptor, b"READY\\n")
-while True:
-    if mode != "hung":
-        os.write(descriptor, b"ALIVE\\n")
-    if name == "director" and os.path.exists(log + ".orders"):
-        with open(log + ".orders", "rb") as orders:
-            os.write(descriptor, orders.read())
-        os.unlink(log + ".orders")
-    time.sleep(0.05)
+def main(arguments):
+    name, log, mode = arguments[:3]
+    if "--number" in arguments:
+        name += "-" + arguments[-1]
+    def note(word):
+        with open("/proc/self/cmdline") as shown, open(log, "a") as file:
+            file.write(f"{name} {word} {os.getpid()} {shown.read().split(chr(0))[0]}\\n")
+    def end(*_):
+        note("ended")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "deaf" else end)
+    note("restarted" if "--restarted" in arguments else "started")
+    while mode == "slow" and not os.path.exists(log + ".go"):
+        time.sleep(0.01)
+    signal.signal(signal.SIGHUP, lambda *_: note("hup"))
+    if mode == "permanent":
+        return 78
+    descriptor = int(os.environ["LVSD_NOTIFY_FD"])
+    os.write(descriptor, b"READY\\n")
+    while True:
+        if mode != "hung":
+            os.write(descriptor, b"ALIVE\\n")
+        if name == "director" and os.path.exists(log + ".orders"):
+            with open(log + ".orders", "rb") as orders:
+                os.write(descriptor, orders.read())
+            os.unlink(log + ".orders")
+        time.sleep(0.05)
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
 """
 
 NAMES = ("director", "vrrp", "checker", "notify")
 
 DRIVER = """
-import os, sys
-from lvsd.runtime import supervisor as s
-from lvsd.runtime.children import Adopted, spawn
+import os, sys, a_module
+from lvsd.runtime import children as c, supervisor as s
+from lvsd.runtime.children import Forked, spawn
+from lvsd.runtime.forking import Code
+c.PYTHON = (sys.executable, "-m")  # not isolated: our child lies where PYTHONPATH says
 s.HANG_LIMIT_SECONDS = s.WORKER_HANG_LIMIT_SECONDS = 1.0
 s.VRRP_STOP_SECONDS = s.STOP_SECONDS = s.NOTIFY_STOP_SECONDS = 1.0
-child, log, *modes = sys.argv[1:]
+log, *modes = sys.argv[1:]
 names = ("director", "vrrp", "checker", "notify")
 def command(name, mode):
-    return ("/nonexistent",) if mode == "missing" else (sys.executable, child, name, log, mode)
+    return ("/nonexistent",) if mode == "missing" else (*c.PYTHON, "a_child", name, log, mode)
 children = [
     s.Child(name, command(name, mode), told_of_restart=name in names[:2], vital=name != "notify")
     for name, mode in zip(names, modes, strict=True)
 ]
 release = ("sh", "-c", f"echo released addresses 0 >> {log}")
 s.DIRECTOR_ALONE_SECONDS = float(os.environ.get("ALONE_SECONDS", "1.0"))
-supervisor = s.Supervisor(children, release)
+supervisor = s.Supervisor(children, release, Code.loaded() if "FORKS" in os.environ else None)
 if "ADOPTS" in os.environ:
-    forked, notify = spawn(list(children[0].command))
-    supervisor.adopt(Adopted(forked.pid), notify)
+    started, notify = spawn("director", children[0].command)
+    supervisor.adopt(Forked(started.pid), notify)
 sys.exit(supervisor.run())
 """
 
@@ -77,12 +82,12 @@ class Driven:
     def __init__(self, directory: Path, *modes: str, **environment: str) -> None:
         self.log = directory / "log"
         self.log.touch()
-        child = directory / "child.py"
-        child.write_text(CHILD)
-        command = [sys.executable, "-c", DRIVER, str(child), str(self.log), *modes]
-        self.process = subprocess.Popen(
-            command, stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **environment}
-        )
+        (directory / "a_child.py").write_text(CHILD)
+        self.module = directory / "a_module.py"  # that the supervisor has loaded
+        self.module.touch()
+        command = [sys.executable, "-c", DRIVER, str(self.log), *modes]
+        environment = {**os.environ, "PYTHONPATH": str(directory), **environment}
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True, env=environment)
 
     def lines(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()]
@@ -92,6 +97,10 @@ class Driven:
 
     def count(self, name: str, word: str) -> int:
         return sum(line[:2] == [name, word] for line in self.lines())
+
+    def shown(self, name: str) -> str:
+        """How `ps` showed its last start: the first word."""
+        return [line[3] for line in self.lines() if line[0] == name and "started" in line[1]][-1]
 
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 20
@@ -115,12 +124,14 @@ class Driven:
         self.until(lambda: all(self.count(name, "started") for name in NAMES))
 
 
-@pytest.fixture
-def drive() -> Iterator[Callable[..., Driven]]:
+@pytest.fixture(params=["executed", "forked"])
+def drive(request: pytest.FixtureRequest) -> Iterator[Callable[..., Driven]]:
     with tempfile.TemporaryDirectory() as name:
         begun: list[Driven] = []
 
         def begin(*modes: str, **environment: str) -> Driven:
+            if request.param == "forked":
+                environment["FORKS"] = "1"
             begun.append(Driven(Path(name), *(*modes, *("good",) * (4 - len(modes))), **environment))
             return begun[-1]
 
@@ -340,3 +351,33 @@ def test_an_adopted_director_that_is_deaf_is_killed_at_the_end(drive: Callable[.
     driven.process.terminate()
     assert driven.process.wait(10) == 0
     driven.until(lambda: "director" not in driven.running())
+
+
+def test_a_forked_child_is_shown_by_its_name(drive: Callable[..., Driven], request: pytest.FixtureRequest) -> None:
+    driven = drive()
+    driven.up()
+    driven.order("WORKERS 1 2\n")
+    driven.until(lambda: "checker-2" in driven.running())
+    forked = request.node.callspec.params["drive"] == "forked"
+    for name in (*NAMES, "checker-2"):
+        assert driven.shown(name) == (f"lvsd-{name}" if forked else sys.executable)
+
+
+@pytest.mark.parametrize("drive", ["forked"], indirect=True)
+@pytest.mark.parametrize("upgrade", [Path.touch, Path.unlink, lambda path: path.write_text("pass")])
+def test_nobody_is_forked_from_code_that_is_not_on_the_disk_any_more(
+    drive: Callable[..., Driven], upgrade: Callable[[Path], object]
+) -> None:
+    driven = drive()
+    driven.up()
+    os.kill(driven.pid("vrrp"), signal.SIGKILL)
+    driven.until(lambda: driven.count("vrrp", "restarted") == 1)
+    assert driven.shown("vrrp") == "lvsd-vrrp"
+    upgrade(driven.module)
+    for number in (1, 2):
+        os.kill(driven.pid("checker"), signal.SIGKILL)
+        driven.until(lambda: driven.count("checker", "started") == number + 1)  # noqa: B023  called at once
+        assert driven.shown("checker") == sys.executable
+    driven.process.terminate()
+    assert driven.process.wait(10) == 0
+    assert [line[0] for line in driven.lines() if line[1] == "ended"] == ["vrrp", "director", "checker", "notify"]
