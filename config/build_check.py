@@ -31,6 +31,18 @@ from config.strangers import CHECK_STRANGERS
 NO_CHECK_SAID: Final = Fields(Place(""))
 _SPECIFIC: Final = frozenset(key.name for specific in keys.TYPE_KEYS.values() for key in specific)
 _KNOWN: Final = {kind: frozenset(key.name for key in keys.known_keys(kind)) for kind in keys.TYPE_KEYS}
+_TIMING: Final = frozenset(
+    key.name
+    for key in (
+        keys.INTERVAL,
+        keys.FAST_INTERVAL,
+        keys.DOWN_INTERVAL,
+        keys.TIMEOUT,
+        keys.RISE,
+        keys.FALL,
+        keys.CONNECTS,
+    )
+)
 _INSTEAD: Final = (
     (keys.RECEIVE, keys.RECEIVE_REGEX),
     (keys.RECEIVE_REGEX, keys.RECEIVE),
@@ -71,6 +83,11 @@ def inherit_probes(outer: Probes, check: At[Fields] | None, checks: At[tuple[At[
     if outer.checks and not own.said(keys.TYPE):
         return Probes(own.over(outer.check), _over_each(own, outer.checks, reading))
     return Probes(inherit_check(outer.check, own, reading))
+
+
+def timing_of(probes: Probes) -> Probes:
+    """When a level probes, without what it asks."""
+    return Probes(probes.check.only(_TIMING))
 
 
 def _over_each(own: Fields, items: Iterable[Fields], reading: Reading) -> tuple[Fields, ...]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from config import codes, shape_checks
 from config import shape_services as keys
-from config.build_check import Probes, build_checks, dials_a_port, inherit_probes
+from config.build_check import Probes, build_checks, dials_a_port, inherit_probes, timing_of
 from config.checks import AgentCheck, Check, NoCheck
 from config.model import FirewallMark, RealServer, Tunnel, VirtualEndpoint
 from config.network import is_ipv6
@@ -130,16 +130,16 @@ def _after(pattern: RealServer, said: Fields, frame: Frame, reading: Reading) ->
 
 
 def build_fallback(
-    said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], reading: Reading
+    said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], defaults: Probes, reading: Reading
 ) -> tuple[RealServer, ...]:
     """Servers for when no real server serves; one that is a real server too could never step in.
 
-    The service's checks are not theirs, nor what goes with them.
+    The service's checks are not theirs, nor what goes with them; of the defaults' they have the timing.
     """
     listed = said.value(keys.FALLBACK, ())
     if not listed:
         return ()
-    alone = frame_of(frame.fields.only(_FOR_FALLBACK), Probes(), frame.virtual)
+    alone = frame_of(frame.fields.only(_FOR_FALLBACK), timing_of(defaults), frame.virtual)
     taken = {(server.address, server.port) for server in real_servers}
     servers = []
     for at in listed:

@@ -64,7 +64,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     _check_port_zero(fields, virtual, persistence, reading)
     frame = frame_of(fields, level_probes(defaults.probes, said, reading), virtual)
     real_servers = build_real_servers(said, frame, reading)
-    fallback = build_fallback(said, frame, real_servers, reading)
+    fallback = build_fallback(said, frame, real_servers, defaults.probes, reading)
     if virtual is None:
         return None
     quorum = build_quorum(fields, real_servers, reading)

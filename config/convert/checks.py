@@ -76,14 +76,14 @@ def shared_timing(checks: Iterable[Check]) -> Keys:
     """The words of timing, other than the default ones, that all these checks have: all but those that follow."""
     written = [check_keys(check) for check in dict.fromkeys(checks) if not isinstance(check.kind, FollowCheck)]
     found: Keys = {}
-    for name in _TIMING if written else ():
+    for name in TIMING if written else ():
         first = written[0].get(name)
         if first is not None and all(keys.get(name) == first for keys in written):
             found[name] = first
     return found
 
 
-_TIMING: Final = ("interval", "fast_interval", "down_interval", "timeout", "rise", "fall", "connects")
+TIMING: Final = ("interval", "fast_interval", "down_interval", "timeout", "rise", "fall", "connects")
 
 
 def over(keys: Keys, outer: Mapping[str, Value]) -> Keys | None:

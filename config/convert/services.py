@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from config.build_service import ONE_PACKET_FLAG
 from config.checks import AgentCheck, Check, NoCheck
-from config.convert.checks import check_keys, over, shared_timing
+from config.convert.checks import TIMING, check_keys, over, shared_timing
 from config.convert.pool import pool_keys
 from config.convert.values import Keys, duration, endpoint, inside, said
 from config.convert.yamltext import Value
@@ -40,7 +40,9 @@ def service_keys(service: VirtualService, defaults: Mapping[str, Value]) -> Keys
     changed: Keys = {name: value for name, value in settings.items() if value != defaults.get(name, usual[name])}
     outer, everywhere = inside(defaults, "check"), _alike(service.real_servers)
     checks, servers = _servers(service, forwarding, outer, everywhere)
-    fallback = [_server(service, real, forwarding, _fallback_checks(real), everywhere={}) for real in service.fallback]
+    fallback = [
+        _server(service, real, forwarding, _fallback_checks(real, outer), everywhere={}) for real in service.fallback
+    ]
     return (
         _virtual(service)
         | changed
@@ -71,12 +73,18 @@ def _judged(real: RealServer) -> Keys:
 _NEEDED: Final[Mapping[int, Value]] = {1: "any"}
 
 
-def _fallback_checks(real: RealServer) -> Keys:
-    """A fallback server inherits no check."""
-    keys: list[Value] = [check_keys(check) for check in real.checks]
-    if len(keys) > 1:
-        return {"checks": keys}
-    return {"check": keys[0]} if real.check != Check(NoCheck()) else {}
+def is_probed(fallback: RealServer) -> bool:
+    """Whether a fallback server has a check."""
+    return fallback.checks != (Check(NoCheck()),)
+
+
+def _fallback_checks(real: RealServer, outer: Mapping[str, Value]) -> Keys:
+    """A fallback server inherits no check, but the timing of the defaults, which has no word that it lacks."""
+    if not is_probed(real):
+        return {}
+    timing = {name: value for name, value in outer.items() if name in TIMING}
+    keys: list[Value] = [over(check_keys(check), timing) or check_keys(check) for check in real.checks]
+    return {"checks": keys} if len(keys) > 1 else {"check": keys[0]}
 
 
 def _commonest(values: Sequence[Forwarding], otherwise: Forwarding) -> Forwarding:

@@ -7,7 +7,7 @@ from typing import Final
 
 from config.convert.checks import shared_timing
 from config.convert.instances import hook_keys, instance_keys
-from config.convert.services import mail_value, service_keys
+from config.convert.services import is_probed, mail_value, service_keys
 from config.convert.system import daemon_keys, ipvs_keys
 from config.convert.values import Keys, said
 from config.model import Config, VirtualService
@@ -42,5 +42,6 @@ def _defaults(services: Sequence[VirtualService]) -> Keys:
     first = services[0].mail
     if first is not None and all(one.mail == first for one in services):
         found["mail"] = mail_value(first)
-    timing = shared_timing(check for one in services for real in one.real_servers for check in real.checks)
+    probed = (real for one in services for real in (*one.real_servers, *filter(is_probed, one.fallback)))
+    timing = shared_timing(check for real in probed for check in real.checks)
     return found | ({"check": timing} if timing else {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from config import codes
-from config.checks import Check, NoCheck, PingCheck, TcpCheck, Timing
+from config.checks import Check, HttpCheck, NoCheck, PingCheck, TcpCheck, Timing
 from config.model import FirewallMark, Mail, Persistence, Tunnel, VirtualEndpoint
 from config.words import (
     FORWARDING_WORDS,
@@ -345,6 +346,17 @@ def test_fallback_servers_with_checks_of_their_own() -> None:
     assert (first.checks, first.needed) == ((Check(TcpCheck(), Timing(fall=1)),), 0)
     assert (second.checks, second.needed) == ((Check(TcpCheck()), Check(PingCheck())), 1)
     assert (third.checks, third.on_up, third.initial) == ((Check(NoCheck()),), (), Initial.ADOPT)
+
+
+def test_fallback_servers_inherit_the_timing_of_the_defaults_alone() -> None:
+    above = "check: {type: http, path: /x, interval: 2s, timeout: 1s, fall: 1, fast_interval: 1s, connects: 3}"
+    listed = "check: {rise: 7}, fallback: [{address: 1.1.1.19, check: {type: ping, fall: 2}}, 1.1.1.20, "
+    listed += "{address: 1.1.1.21, checks: [{type: tcp}, {type: http}]}]"
+    first, second, third = service(text(listed, defaults=above)).fallback
+    timing = Timing(interval=2.0, timeout=1.0, fall=1, fast_interval=1.0, connects=3)
+    assert first.checks == (Check(PingCheck(), replace(timing, fall=2)),)
+    assert second.checks == (Check(NoCheck()),)
+    assert third.checks == (Check(TcpCheck(), timing), Check(HttpCheck(), timing))
 
 
 def test_how_many_checks_are_needed() -> None:
