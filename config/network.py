@@ -45,9 +45,14 @@ def is_ipv6(address: str) -> bool:
     return ":" in address
 
 
+def is_plain(text: str) -> bool:
+    """Whether this is nothing but a unicast IPv4 address in canonical form, as nearly all are, by the thousand."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def read_address(text: str, place: Place, reading: Reading) -> str | None:
     """A unicast address in canonical form."""
-    if _PLAIN.fullmatch(text):  # nearly all, by the thousand: nothing is to be brought into form
+    if is_plain(text):
         return text
     try:
         address = ipaddress.ip_address(text[:_ADDRESS_CHARACTERS])
@@ -96,7 +101,7 @@ class Address(msgspec.Struct, frozen=True):
         text = _address_text(node, reading, "an address")
         if text is None:
             return None
-        if _PLAIN.fullmatch(text):
+        if is_plain(text):
             return At(text, node.place)
         if re.fullmatch(r"\[[^]]*\]", text[:_ADDRESS_CHARACTERS]):
             text = text[1:-1]

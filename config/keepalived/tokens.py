@@ -63,7 +63,8 @@ class Line:
 
     def place(self, offset: int) -> Place:
         """Where the character at `offset` was written; of a definition's value, where the definition is used."""
-        piece = self.pieces[bisect_right(self.pieces, offset, key=lambda one: one.offset) - 1]
+        pieces = self.pieces
+        piece = pieces[bisect_right(pieces, offset, key=lambda one: one.offset) - 1 if len(pieces) > 1 else 0]
         return Place(self.file, self.number, piece.column + (0 if piece.fixed else offset - piece.offset))
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from config import codes
 from config.keepalived.statements import Statement, no_more
-from config.network import Prefix
+from config.network import Prefix, is_plain
 from config.nodes import At
 from config.reading import Reading, shown
 
@@ -113,6 +113,8 @@ def prefix(at: At[str], reading: Reading) -> At[Prefix] | None:
 
 
 def _unicast(text: str) -> str | None:
+    if is_plain(text):
+        return text
     try:
         found = ipaddress.ip_address(text[:64])
     except ValueError:

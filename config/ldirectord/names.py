@@ -9,7 +9,7 @@ from typing import Final
 
 from config import codes
 from config.files import FileTooLarge
-from config.network import PORT_LIMIT, is_ipv6, read_address
+from config.network import PORT_LIMIT, is_ipv6, is_plain, read_address
 from config.nodes import Place
 from config.reading import Reading, shown
 from config.words import Protocol
@@ -42,6 +42,8 @@ class Names:
 
     def address(self, host: str, *, ipv6: bool, place: Place) -> str | None:
         """The address a host stands for, in canonical form, of the family wanted."""
+        if is_plain(host) and not ipv6:
+            return host
         try:
             literal = ipaddress.ip_address(host[:_HOST_LIMIT])
         except ValueError:
