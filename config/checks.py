@@ -8,6 +8,7 @@ same thing.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -231,6 +232,10 @@ class AgentCheck(msgspec.Struct, frozen=True, tag="agent"):
 
 class SynCheck(msgspec.Struct, frozen=True, tag="syn"):
     """Healthy when a SYN is answered by SYN and ACK; no connection is made (needs CAP_NET_RAW)."""
+
+
+FOLLOWED_LIMIT: Final = 7
+"""Services that follow one another, each the next: a verdict is believed over no more of them."""
 
 
 class FollowCheck(msgspec.Struct, frozen=True, tag="follow"):

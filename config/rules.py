@@ -8,13 +8,11 @@ from typing import Final
 from config import codes
 from config.build_service import Built
 from config.build_vrrp import BuiltInstance
-from config.checks import FollowCheck
+from config.checks import FOLLOWED_LIMIT, FollowCheck
 from config.model import FirewallMark, TrackedService, VirtualEndpoint, VirtualService, VrrpGroup
 from config.nodes import At, Place
 from config.reading import Reading, did_you_mean, nearest
 
-FOLLOWED_LIMIT: Final = 7
-"""Services that follow one another, each the next."""
 INSTANCES_LIMIT: Final = 64
 ADDRESSES_LIMIT: Final = 512
 """VRRP instances and all their addresses: so many fit into one message, and a level is told in one."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from config.checks import Check, FollowCheck
+from config.checks import FOLLOWED_LIMIT, Check, FollowCheck
 from config.model import Config, RealServer, VirtualService
 from lvsd.core.identity import real_id, service_key
 from lvsd.core.state import Checked, Director, Followed, Following, Services
-
-LINKS_LIMIT = 8
-"""A chain of followers is believed no longer than that; whoever follows further, or in a circle, knows nothing."""
 
 
 def resolved(config: Config, checks: Mapping[str, Checked]) -> Following:
@@ -48,9 +45,12 @@ def _target(services: Mapping[str, VirtualService], real: RealServer, check: Che
 
 
 def _endless(by_real: Mapping[str, set[str]]) -> set[str]:
-    """Real servers that cannot be followed: from one that does so, their chains do not end within the limit."""
+    """Real servers that cannot be followed: the chain of one that did so would not end within the limit.
+
+    Whoever follows further, or in a circle, knows nothing.
+    """
     pending = set(by_real)
-    for _ in range(LINKS_LIMIT - 1):
+    for _ in range(FOLLOWED_LIMIT - 1):
         pending = {name for name in pending if by_real[name] & pending}
     return pending
 

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
-from config.checks import AnyCheck, Check, ExternalCheck, FollowCheck, NoCheck, TcpCheck, Timing
+from config.checks import FOLLOWED_LIMIT, AnyCheck, Check, ExternalCheck, FollowCheck, NoCheck, TcpCheck, Timing
 from config.model import RealServer, VirtualService
 from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from config.words import Initial
-from lvsd.core import following, views
+from lvsd.core import views
 from lvsd.core.assignment import shortest
 from lvsd.core.effects import Apply, AssignChecks, Tell
 from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet, Ticked
@@ -134,10 +134,10 @@ def chain(length: int) -> list[VirtualService]:
 
 
 def test_a_chain_is_believed_so_far() -> None:
-    bench = Bench(config(*chain(following.LINKS_LIMIT + 1)))
+    bench = Bench(config(*chain(FOLLOWED_LIMIT + 1)))
     bench.hear({A: UP})
     served = [len(bench.weights(one)) for one in bench.director.config.services]
-    assert served == [1] * (following.LINKS_LIMIT + 1) + [0]
+    assert served == [1] * (FOLLOWED_LIMIT + 1) + [0]
 
 
 def test_a_new_configuration_of_the_followed_one_is_heeded() -> None:
