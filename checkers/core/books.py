@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from math import inf
 
@@ -70,6 +70,13 @@ def edge_of(step: int) -> float:
     return ((2 << half) if step % 2 else (3 << half - 1)) / TICKS_A_SECOND
 
 
+STEP_OF_TICKS = b"".join(
+    bytes([step]) * round((edge_of(step) - (edge_of(step - 1) if step else 0.0)) * TICKS_A_SECOND)
+    for step in range(step_of(1.0))
+)
+"""The step of what takes less than a second, by ticks: nearly everything does."""
+
+
 def is_sound(told: Counts) -> bool:
     """Whether a row that somebody tells can be one."""
     steps = told.first >= 0 and told.first + len(told.counts) <= STEPS
@@ -112,7 +119,7 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one; a negative duration is none."""
-        self.counts[step_of(seconds)] += 1
+        self.counts[STEP_OF_TICKS[int(seconds * TICKS_A_SECOND)] if 0.0 <= seconds < 1.0 else step_of(seconds)] += 1
         if seconds > self.longest:  # noqa: PLR1730  max() takes three times as long, and each probe comes here
             self.longest = seconds
 
@@ -161,21 +168,25 @@ class Books:
         if len(noted) >= NOTED_BYTES:
             self._enter_all()
 
+    def enter(self, row: int, durations: Iterable[float]) -> None:
+        """Count many durations of the phase of this row."""
+        counts, longest = self._counts, self._longest
+        if row >= len(longest):
+            self._grow(row + 1)
+        most, first = longest[row], row * STEPS
+        for seconds in durations:
+            step = STEP_OF_TICKS[int(seconds * TICKS_A_SECOND)] if 0.0 <= seconds < 1.0 else step_of(seconds)
+            if counts[first + step] == HELD:
+                self._halve(row)
+            counts[first + step] += 1
+            if seconds > most:  # noqa: PLR1730  as above
+                most = seconds
+        longest[row] = most
+
     def _enter_all(self) -> None:
         noted, self._noted = self._noted, bytearray()
         for row, seconds in _ENTRY.iter_unpack(noted):
-            self._enter(row, seconds)
-
-    def _enter(self, row: int, seconds: float) -> None:
-        if row >= len(self._longest):
-            self._grow(row + 1)
-        at = row * STEPS + step_of(seconds)
-        counts = self._counts
-        if counts[at] == HELD:
-            self._halve(row)
-        counts[at] += 1
-        if seconds > self._longest[row]:  # noqa: PLR1730  as above
-            self._longest[row] = seconds
+            self.enter(row, (seconds,))
 
     def found(self, outcome: Outcome, seconds: float) -> None:
         """A probe is over. One that found nothing out tells nothing of the real server's pace."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-from checkers.core.books import LATE, Books
+from checkers.core.books import LATE, WHOLE, Books
 from checkers.core.health import Health, worth_telling
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Outcome
-from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, phase_of
+from checkers.core.schedule import Rhythm, early_moment, first_slot, jitter_of, next_slot, phase_of
 from checkers.core.turns import connects_left, turn
 from config.checks import AnyCheck
 
@@ -53,6 +53,10 @@ class Course(msgspec.Struct):
     def observe(self, outcome: Outcome, ended_at: float, latency: float) -> bool:
         """Fold in an outcome: whether the director should hear at once."""
         before, timing = self.health, self.assigned.timing
+        if before.as_expected(outcome) and not timing.connects and not self.connects_left:
+            self.health = before.again(outcome, ended_at, latency)
+            self.books.add(WHOLE, latency)
+            return False
         self.health = before.observe(outcome, ended_at, latency, timing)
         self.books.found(outcome, latency)
         if timing.connects:
@@ -63,10 +67,13 @@ class Course(msgspec.Struct):
 
     def ended(self, now: float) -> None:
         """The conversation is over: the next moment."""
-        timing, health = self.assigned.timing, self.health
+        timing, health, rhythm = self.assigned.timing, self.health, self.rhythm
+        if health.state is State.UP and not health.streak and rhythm.hurried_to is None:
+            self.rhythm = Rhythm(next_slot(rhythm.slot, timing.interval, now))
+            return
         slowed = timing.down_interval is not None and health.state is State.DOWN
         down = phase_of(self.assigned.id, timing, timing.down_interval) if slowed else None
-        self.rhythm = self.rhythm.after(now, timing, contradicted=health.streak > 0, down=down)
+        self.rhythm = rhythm.after(now, timing, contradicted=health.streak > 0, down=down)
 
 
 def course(assigned: AssignedCheck, health: Health, now: float, books: Books | None = None) -> Course:

@@ -13,7 +13,7 @@ NOT_PROBED = Inconclusive("not probed yet")
 _SEEN: dict[type[Outcome], State] = {Healthy: State.UP, Unhealthy: State.DOWN, Inconclusive: State.UNKNOWN}
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(msgspec.Struct, frozen=True, gc=False):
     """What is believed of one check, since when, and how many outcomes in a row disagree."""
 
     state: State
@@ -46,6 +46,19 @@ class Health(msgspec.Struct, frozen=True):
             self.failures + (seen is State.DOWN),
             outcome.weight if isinstance(outcome, Healthy) else self.weight,
         )
+
+    def as_expected(self, outcome: Outcome) -> bool:
+        """Whether this is what nearly every outcome is: healthy again, and nothing to tell anybody."""
+        return (
+            self.state is State.UP
+            and type(outcome) is Healthy
+            and type(self.outcome) is Healthy
+            and outcome.weight == self.weight
+        )
+
+    def again(self, outcome: Outcome, now: float, latency: float) -> Health:
+        """What `observe` comes to for an outcome that is `as_expected`."""
+        return Health(State.UP, self.since, outcome, now, latency, 0, self.probes + 1, self.failures, self.weight)
 
     def _judge(self, seen: State, timing: Timing) -> tuple[State, int]:
         if seen is State.UNKNOWN:

@@ -29,7 +29,7 @@ class Host:
 
     def take(self, waiter: Waiter) -> bool:
         """Whether there is a place. Who finds none is `seated` later, in the order they came."""
-        if self.running >= self._hosts.limit:
+        if self.running >= self._hosts.most:
             self._waiting.append(waiter)
             return False
         self.running += 1
@@ -38,7 +38,8 @@ class Host:
     def leave(self) -> None:
         """A place is free."""
         self.running -= 1
-        self.seat()
+        if self._waiting:
+            self.seat()
 
     def forget(self, waiter: Waiter) -> None:
         """It waits no more."""
@@ -47,7 +48,7 @@ class Host:
 
     def seat(self) -> None:
         """Give the free places to those who wait."""
-        while self._waiting and self.running < self._hosts.limit:
+        while self._waiting and self.running < self._hosts.most:
             self.running += 1
             self._waiting.popleft().seated()
 
@@ -57,17 +58,12 @@ class Hosts:
 
     def __init__(self, limit: int = PROBES_PER_HOST) -> None:
         """No address is known."""
-        self._limit = limit
+        self.most = limit  # so many at once; changed by `allow` alone
         self._hosts: WeakValueDictionary[str, Host] = WeakValueDictionary()  # as long as a check holds one
-
-    @property
-    def limit(self) -> int:
-        """So many at once."""
-        return self._limit
 
     def allow(self, limit: int) -> None:
         """From now on so many. What runs beyond that is left to end."""
-        self._limit = max(1, limit)
+        self.most = max(1, limit)
         for host in tuple(self._hosts.values()):
             host.seat()
 

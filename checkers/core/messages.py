@@ -6,7 +6,7 @@ Moments are seconds of CLOCK_MONOTONIC, the same for all processes of the machin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 import msgspec
@@ -177,12 +177,23 @@ def assignment(
 
     Raises Garbled when a single check exceeds the limit; what a configuration may hold does not.
     """
-    parts = tuple(_parts(checks)) or ((),)
-    count = len(parts)
-    return tuple(encode(Assign(generation, at, count, part, probes_per_host)) for at, part in enumerate(parts))
+    return tuple(packet for packet in assigning(generation, checks, probes_per_host) if packet is not None)
 
 
-def _parts(checks: Sequence[AssignedCheck]) -> Iterator[tuple[AssignedCheck, ...]]:
+def assigning(
+    generation: int, checks: Iterable[AssignedCheck], probes_per_host: int = PROBES_PER_HOST
+) -> Iterator[bytes | None]:
+    """As `assignment`, in short steps: None for each part that was cut, then the packets, which say how many."""
+    parts: list[tuple[AssignedCheck, ...]] = []
+    for part in _parts(checks):
+        parts.append(part)
+        yield None
+    count = len(parts) or 1
+    for at, part in enumerate(parts or [()]):
+        yield encode(Assign(generation, at, count, part, probes_per_host))
+
+
+def _parts(checks: Iterable[AssignedCheck]) -> Iterator[tuple[AssignedCheck, ...]]:
     part: list[AssignedCheck] = []
     room = PACKET_LIMIT_BYTES - ENVELOPE_BYTES
     for check in checks:

@@ -53,6 +53,19 @@ class Owner(Protocol):
         """A fault of our own code came up."""
 
 
+class Unfinished(Protocol):
+    """A conversation as far as somebody else has led it."""
+
+    sock: socket.SocketType
+    began_at: float
+    connected_at: float
+    first_byte_at: float
+    pending: bytes
+    """Words that the socket has not taken."""
+    taken: int
+    """Octets that the conversation has had."""
+
+
 class Call:
     """Driven by the reactor (`ready`, `go_on`) and by its owner's alarm (`late`)."""
 
@@ -101,17 +114,14 @@ class Call:
     def begin(self, now: float) -> None:
         """Connect, without looking up any name."""
         self.began_at = now
-        if self._conversation is not None:
-            self._left = self._conversation.allowance_bytes
+        conversation = self._conversation
+        speaks_first = self._secured is not None or (conversation is not None and conversation.speaks_first)
+        if conversation is not None:
+            self._left = conversation.allowance_bytes
         family, address = self._dial
         try:
-            self._socket = sock = SocketType(family, _STREAM)
-            if self._secured is not None or (self._conversation is not None and self._conversation.speaks_first):
-                sock.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)  # our words will carry the ACK
-            number = sock.connect_ex(address)
-            if number not in _BEGUN:
-                raise at_once(number)
-            self._reactor.listen(sock.fileno(), self)
+            self._socket = begun(family, address, speaks_first=speaks_first)
+            self._reactor.listen(self._socket.fileno(), self)
         except (Stuck, OSError) as error:
             self._failed(error, now)
 
@@ -119,10 +129,21 @@ class Call:
         """A connection that was begun by somebody else, and not answered yet."""
         self.began_at = began_at
         self._socket = sock
+        if self._conversation is not None:
+            self._left = self._conversation.allowance_bytes
         try:
             self._reactor.listen(sock.fileno(), self)
         except OSError as error:
             self._failed(error, now)
+
+    def go_on_talking(self, begun_otherwise: Unfinished, now: float) -> None:
+        """A connection over which somebody else has begun to talk."""
+        self._stage = Stage.TALKING
+        self.connected_at = begun_otherwise.connected_at
+        self.first_byte_at = begun_otherwise.first_byte_at
+        self._pending = begun_otherwise.pending
+        self.go_on_connecting(begun_otherwise.sock, begun_otherwise.began_at, now)
+        self._left -= begun_otherwise.taken
 
     def ready(self, mask: int, now: float) -> None:
         """The socket has news."""
@@ -355,6 +376,18 @@ class Call:
             self._send(secured.outgoing())
         except (OSError, EOFError):
             return
+
+
+def begun(family: int, address: tuple[object, ...], *, speaks_first: bool) -> socket.SocketType:
+    """A connection on its way. `speaks_first`: our words will carry the handshake's ACK. Raises Stuck and OSError."""
+    sock = SocketType(family, _STREAM)
+    if speaks_first:
+        sock.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)
+    number = sock.connect_ex(address)
+    if number not in _BEGUN:
+        sock.close()
+        raise at_once(number)
+    return sock
 
 
 def at_once(number: int) -> Stuck | OSError:

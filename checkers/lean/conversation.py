@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from checkers.core.outcome import Outcome
 
@@ -39,3 +40,16 @@ class Conversation(Protocol):
     def ended(self) -> Outcome:
         """The other side has ended the connection before there was an outcome."""
         ...
+
+
+class Asked(NamedTuple):
+    """A conversation of one question and one answer, as it is asked by the thousand (questions.py)."""
+
+    words: bytes
+    """The question."""
+
+    judge: Callable[[bytes], Outcome | None]
+    """What the whole answer comes to; None: it is not whole, or not in a form that can be judged at a glance."""
+
+    converse: Callable[[], Conversation]
+    """The conversation, for an answer that needs one. It begins with the same words, and says no goodbye."""

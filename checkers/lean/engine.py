@@ -10,6 +10,7 @@ from typing import Protocol
 from checkers.core.books import Histogram
 from checkers.core.hosts import Host, Hosts, Waiter
 from checkers.lean.knock import Knocks
+from checkers.lean.questions import Questions
 from checkers.lean.reactor import Reactor
 
 CALLS_AT_ONCE = 4096  # so many may hang until their timeout before others have to wait
@@ -46,7 +47,9 @@ class Engine:
         """`stalled`: the seconds in which the loop did not turn, so far."""
         self.hosts = hosts or Hosts()
         self.reactor = Reactor()
-        self.knocks = Knocks(self.reactor, asyncio.get_running_loop().call_later)
+        later = asyncio.get_running_loop().call_later
+        self.knocks = Knocks(self.reactor, later)
+        self.questions = Questions(later)
         self.on_probed = on_probed
         self.stalled = stalled
         self.crashed = crashed
@@ -67,8 +70,9 @@ class Engine:
             guest.queued = True
             self._waiting.append(guest)
             return False
+        if not self.running:
+            self._idle.clear()
         self.running += 1
-        self._idle.clear()
         return True
 
     async def idle(self) -> None:

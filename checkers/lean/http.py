@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+from enum import Enum
+from functools import lru_cache, partial
+from typing import Literal
 
 from checkers.core.messages import Target
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy, escaped
-from checkers.lean.conversation import Answer
+from checkers.lean.conversation import Answer, Asked
 from checkers.lean.http_strict import StrictReader
 from checkers.probes.expect import Search
 from config.checks import HttpCheck
@@ -35,7 +37,7 @@ _LENGTH = b"content-length:"
 _LINE_FEED = 10
 _HEADERS = b"User-Agent: lvsd\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
 _NO_BODY = (b"204", b"304")
-_HINT = re.compile(rb"transfer-encoding|upgrade")  # whatever may change how the body is delimited is h11's
+_HINTS = (b"transfer-encoding", b"upgrade")  # whatever may change how the body is delimited is h11's
 
 
 class Page:
@@ -74,23 +76,10 @@ class Page:
         return found if found is not None else self._strictly().ended()
 
     def _look(self) -> Outcome | None:
-        answer = self._answer
-        head = _HEAD.match(answer)
-        if head is None:
-            return None if _may_become_plain(answer) else self._hand_over()
-        check = self._check
-        fields = head[3].lower()
-        length = _length(fields)
-        if length is None or check.method == "HEAD" or head[1] in _NO_BODY or _HINT.search(fields):
+        found = read_plainly(self._check, self._answer)
+        if found is Reading.OTHERWISE:
             return self._hand_over()
-        if not expected(int(head[1]), check):
-            return Unhealthy(Reason.STATUS, _healthy(head[1], head[2]).detail)
-        start = head.end()
-        if start + length > PLAIN_LIMIT_BYTES:
-            return self._hand_over()
-        if len(answer) - start >= length:
-            return _judged(check, answer[start : start + length], _healthy(head[1], head[2]))
-        return None
+        return None if found is Reading.UNFINISHED else found
 
     def _hand_over(self) -> Outcome | None:
         """From here on the strict reader takes it, with all that came."""
@@ -100,6 +89,48 @@ class Page:
         if self._strict is None:
             self._strict = StrictReader(self._check)
         return self._strict
+
+
+class Reading(Enum):
+    """Why there is no outcome yet."""
+
+    UNFINISHED = "unfinished"  # more is needed
+    OTHERWISE = "otherwise"  # it is not in the common form, or not to be sure of
+
+
+def read_plainly(check: HttpCheck, answer: bytes) -> Outcome | Literal[Reading.UNFINISHED, Reading.OTHERWISE]:
+    """Judge an answer from its first byte on, as far as it has come."""
+    head = _HEAD.match(answer)
+    if head is None:
+        return Reading.UNFINISHED if _may_become_plain(answer) else Reading.OTHERWISE
+    code, words, fields = head.groups()
+    fields = fields.lower()
+    length = _length(fields)
+    hinted = _HINTS[0] in fields or _HINTS[1] in fields
+    if length is None or hinted or check.method == "HEAD" or code in _NO_BODY:
+        return Reading.OTHERWISE
+    status = _status(check.status, code, words)
+    if isinstance(status, Unhealthy):
+        return status
+    start = head.end()
+    if start + length > PLAIN_LIMIT_BYTES:
+        return Reading.OTHERWISE
+    if len(answer) - start < length:
+        return Reading.UNFINISHED
+    if not _asks_for_more(check):
+        return status
+    return _judged(check, answer[start : start + length], status)
+
+
+def asked(check: HttpCheck, target: Target) -> Asked:
+    """One page, asked for by the thousand."""
+    words = request(check, target)
+    return Asked(words, partial(_at_once, check), partial(Page, check, words))
+
+
+def _at_once(check: HttpCheck, answer: bytes) -> Outcome | None:
+    found = read_plainly(check, answer)
+    return None if isinstance(found, Reading) else found
 
 
 def _may_become_plain(answer: bytes) -> bool:
@@ -120,12 +151,8 @@ def _length(fields: bytes) -> int | None:
     return int(digits) if digits.isdigit() and len(digits) <= LENGTH_LIMIT_DIGITS else None
 
 
-def expected(status: int, check: HttpCheck) -> bool:
-    """Whether the status is one of those the check takes."""
-    for low, high in check.status:  # noqa: SIM110 - a generator costs more than all the rest
-        if low <= status <= high:
-            return True
-    return False
+def _asks_for_more(check: HttpCheck) -> bool:
+    return check.expect.text is not None or check.expect.regex is not None or check.digest is not None
 
 
 def _judged(check: HttpCheck, body: bytes, healthy: Healthy) -> Outcome:
@@ -143,9 +170,12 @@ def _judged(check: HttpCheck, body: bytes, healthy: Healthy) -> Outcome:
 
 
 @lru_cache(maxsize=LINES_LIMIT)
-def _healthy(code: bytes, words: bytes | None) -> Healthy:
-    """What a good answer is told as: its status, in plain text already."""
-    return Healthy(escaped(f"{code.decode()} {(words or b'').decode()}".strip()))
+def _status(allowed: tuple[tuple[int, int], ...], code: bytes, words: bytes | None) -> Healthy | Unhealthy:
+    """What a status is told as, in plain text already: healthy where the check takes it."""
+    told = escaped(f"{code.decode()} {(words or b'').decode()}".strip())
+    if any(low <= int(code) <= high for low, high in allowed):
+        return Healthy(told)
+    return Unhealthy(Reason.STATUS, told)
 
 
 def _host(check: HttpCheck, target: Target) -> bytes:

@@ -107,13 +107,14 @@ class Reactor:
         self._timer = None
         self._look()
         for number, sleeper in enumerate(self._wheel.due(monotonic()), 1):
-            if not number % BEGUN_AT_ONCE:
+            if self._listeners and not number % BEGUN_AT_ONCE:
                 self._look()
             try:
                 sleeper.due(monotonic())
             except Exception as error:  # noqa: BLE001 - as above
                 sleeper.broken(error, monotonic())
-        self._look()
+        if self._listeners:
+            self._look()
         self._arm()
 
     def _arm(self) -> None:

@@ -99,5 +99,6 @@ class LeanWatch:
             async with asyncio.timeout(seconds):
                 await self._engine.idle()
         self._engine.knocks.close()
+        self._engine.questions.close()
         for call in self._engine.reactor.close():
             call.drop()

@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from checkers.core.messages import AssignedCheck, Target
-from checkers.lean.conversation import Conversation
+from checkers.lean.conversation import Asked, Conversation
 from checkers.lean.greetings import ImapGreeting, PopGreeting, SmtpGreeting, Text
-from checkers.lean.http import PLAIN_HOST, PLAIN_METHODS, PLAIN_PATH, Page, request
+from checkers.lean.http import PLAIN_HOST, PLAIN_METHODS, PLAIN_PATH, asked
 from checkers.lean.secure import Secured
 from checkers.probes.tls import tls_context
 from config.checks import (
@@ -72,6 +72,7 @@ class Manner(NamedTuple):
     converse: Callable[[], Conversation] | None  # None: to be connected is all that is asked
     tls: Tls | None
     server_name: str
+    asked: Asked | None = None  # where we ask, they answer, and that is all
 
 
 CONNECTION = Manner(None, None, "")
@@ -81,7 +82,8 @@ def manner_of(check: AnyCheck, target: Target) -> Manner:
     """Found out once for all calls of a check. Raises Stuck."""
     match check:
         case HttpCheck():
-            return _manner(partial(Page, check, request(check, target)), check.tls, target)
+            page = asked(check, target)
+            return _manner(page.converse, check.tls, target)._replace(asked=None if check.tls is not None else page)
         case SimpleTcpCheck():
             return _manner(partial(Text, check), None, target)
         case SmtpCheck():

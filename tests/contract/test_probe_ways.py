@@ -9,6 +9,7 @@ import pytest
 
 from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Inconclusive, Outcome, Reason, Unhealthy
+from checkers.lean import questions
 from checkers.lean.way import lean
 from checkers.probes.session import FAREWELL_SECONDS
 from config.checks import TcpCheck, Timing
@@ -19,9 +20,12 @@ EVERY = {**SITUATIONS, **hostile()}
 MEMORY_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-@pytest.fixture(params=["deep", "lean"], autouse=True)
+@pytest.fixture(params=["deep", "lean", "lean, together", "lean, one by one"], autouse=True)
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "LEAN", request.param == "lean")
+    """`together`: what is asked by the thousand is waited for a while; `one by one`: not at all."""
+    monkeypatch.setattr(servers, "LEAN", request.param != "deep")
+    patience = {"lean, together": 0.1, "lean, one by one": -1.0}
+    monkeypatch.setattr(questions, "PATIENCE_SECONDS", patience.get(request.param, questions.PATIENCE_SECONDS))
 
 
 def fits(found: Outcome, wanted: Outcome | Reason) -> bool:

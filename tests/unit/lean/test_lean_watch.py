@@ -213,11 +213,11 @@ async def test_a_fault_before_the_call_stops_nobody_and_keeps_no_place(monkeypat
 
     monkeypatch.setattr(engine_module, "CALLS_AT_ONCE", 1)
     async with a_world() as world, servers.serving(servers.silent) as port:
-        monkeypatch.setattr(runner_module, "secured_of", fault)
+        monkeypatch.setattr(runner_module.Runner, "_looked_up", fault)
         world.watch.assign([check(name, port) for name in ("a", "b", "c")])
         await until(lambda: all(world.probes(name) > 1 for name in ("a", "b", "c")))
         assert world.verdict().outcome == Inconclusive("a fault of the checker: RuntimeError")
-        monkeypatch.setattr(runner_module, "secured_of", lambda _: None)
+        monkeypatch.undo()
         await until(lambda: all(world.verdict(name).state is State.UP for name in ("a", "b", "c")))
 
 
