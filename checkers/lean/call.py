@@ -18,8 +18,8 @@ from checkers.probes.failures import (
     Stage,
     Stuck,
     TooLarge,
+    at_deadline,
     outcome_of,
-    timed_out,
 )
 from checkers.probes.session import FAREWELL_SECONDS, RECEIVE_BYTES
 
@@ -177,7 +177,7 @@ class Call:
             self._found(Inconclusive(f"the checker itself was held up for {held_up:.1f} s"), now)
         else:
             silence = self._conversation.silence if self._conversation is not None else None
-            self._found(silence or timed_out(self._stage), now)
+            self._found(silence or at_deadline(self._socket, self._stage), now)
 
     def broken(self, error: Exception, now: float) -> None:
         """A fault of our own code."""

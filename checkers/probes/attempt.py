@@ -9,7 +9,7 @@ import msgspec
 
 from checkers.core.messages import AssignedCheck
 from checkers.core.outcome import Inconclusive, Outcome
-from checkers.probes.failures import Failed, Stuck, outcome_of, timed_out
+from checkers.probes.failures import Failed, Stuck, outcome_of
 from checkers.probes.memory import Memory
 from checkers.probes.registry import probe_of
 from checkers.probes.session import Session
@@ -59,7 +59,7 @@ async def _find_out(session: Session, assigned: AssignedCheck, stalled: Callable
         missed = stalled() - stalled_before
         if missed >= STALLED_SHARE * assigned.timing.timeout:
             return Inconclusive(f"the checker itself was held up for {missed:.1f} s")
-        return session.silence or timed_out(session.stage, session.heard)
+        return session.silent()
     except Failed as failure:
         return outcome_of(session.discreet(failure), session.stage)
     except (Stuck, OSError, EOFError) as error:

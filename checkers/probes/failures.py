@@ -8,6 +8,8 @@ local port left, our own packet filter, no route of our own, an address family t
 from __future__ import annotations
 
 import errno
+import os
+import socket
 import ssl
 from enum import Enum
 
@@ -149,6 +151,19 @@ def timed_out(stage: Stage, heard: bytes = b"") -> Outcome:
             return Unhealthy(Reason.REPLY_TIMEOUT, "no answer")
         case Stage.RUNNING:
             return Unhealthy(Reason.COMMAND_TIMEOUT, escaped(b"killed at the timeout: " + heard))
+
+
+def at_deadline(sock: socket.SocketType | None, stage: Stage, heard: bytes = b"") -> Outcome:
+    """As `timed_out`, unless a router has said meanwhile why nobody answers.
+
+    Of what comes while connect(2) still holds the socket the kernel only makes a note (sk_err_soft), over IPv6 it wakes
+    nobody (tcp_v6_err), and it sends its SYN again: SO_ERROR tells.
+    """
+    if sock is not None and stage is Stage.CONNECTING:
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            return outcome_of(OSError(number, os.strerror(number)), stage)
+    return timed_out(stage, heard)
 
 
 def a_fault(error: Exception) -> Inconclusive:

@@ -18,7 +18,7 @@ from checkers.core.books import CONNECT, TLS
 from checkers.core.messages import Target
 from checkers.core.outcome import Outcome
 from checkers.probes.dialling import settle
-from checkers.probes.failures import OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, TooLarge
+from checkers.probes.failures import OWN_ERRORS_AT_ONCE, Failed, Stage, Stuck, TooLarge, at_deadline
 from checkers.probes.memory import Memory
 from checkers.probes.proxy_header import End, header
 from checkers.probes.tls import tls_context
@@ -179,6 +179,10 @@ class Session:
     def server_name(self, tls: Tls) -> str:
         """For SNI and verification. An address is verified but never sent as SNI (RFC 6066 section 3)."""
         return tls.sni or self.target.address.partition("%")[0]
+
+    def silent(self) -> Outcome:
+        """What it means that the deadline has passed."""
+        return self.silence or at_deadline(self._socket, self.stage, self.heard)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""

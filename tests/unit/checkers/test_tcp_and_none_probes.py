@@ -14,7 +14,9 @@ from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unheal
 from checkers.probes.failures import Stage, outcome_of
 from checkers.probes.session import CappedSocket
 from config.checks import NoCheck, TcpCheck
+from tests.unit.checkers import servers
 from tests.unit.checkers.servers import find, outcome, serving
+from tests.unit.syn.network import NEEDS_ROOT, apart, filtered
 
 
 async def test_an_open_port_is_healthy_and_left_without_a_reset() -> None:
@@ -48,6 +50,31 @@ async def test_a_full_backlog_is_a_connect_timeout() -> None:
         for filler in fillers:
             filler.close()
     assert found == Unhealthy(Reason.CONNECT_TIMEOUT, "no answer to the connection attempt")
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("lean", [True, False], ids=["lean", "deep"])
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("10.77.0.1", "icmp type admin-prohibited", "No route to host"),
+        ("10.77.0.1", "icmp type host-unreachable", "No route to host"),
+        ("fd77::1", "icmpv6 type admin-prohibited", "Permission denied"),
+        ("fd77::1", "icmpv6 type no-route", "Network is unreachable"),
+    ],
+)
+def test_what_a_router_says_is_the_reason(
+    monkeypatch: pytest.MonkeyPatch, lean: bool, address: str, kind: str, words: str
+) -> None:
+    """Over IPv6 the kernel goes on trying, and keeps what it was told to itself."""
+    monkeypatch.setattr(servers, "LEAN", lean)
+
+    async def work() -> Outcome:
+        return (await servers.find(TcpCheck(), 9, 0.3, address)).outcome
+
+    family = "ipv6" if ":" in address else "ipv4"
+    found = apart(work, *filtered(f"meta nfproto {family} tcp dport 9 reject with {kind}"))
+    assert found == Unhealthy(Reason.UNREACHABLE, words)
 
 
 async def test_without_a_descriptor_nobody_is_blamed() -> None:
