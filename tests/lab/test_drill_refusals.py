@@ -46,8 +46,8 @@ def texts(report: dict[str, Any]) -> str:
     return "\n".join(one["text"] for one in report["findings"] if one["blocks"])
 
 
-def refused(world: World, code: str, words: str) -> None:
-    """The drill is refused for this alone, in these words, and nothing moves."""
+def refused(world: World, code: str, words: str, *, lasting: bool = True) -> None:
+    """The drill is refused for this alone, in these words, and nothing moves. What does not last is only compared."""
     found: list[dict[str, Any]] = []
 
     def so() -> bool:
@@ -58,6 +58,8 @@ def refused(world: World, code: str, words: str) -> None:
         wait_until(so, 20, f"{code}: {words}")
     except AssertionError as error:
         raise AssertionError(f"{error}; {found[-1]['findings']}") from error
+    if not lasting:
+        return
     before = addresses_of(world["lb1"])
     status, report = drilled(world["lb1"])
     assert (status, report["result"]) == (1, "refused")
@@ -111,7 +113,7 @@ def test_an_address_a_table_and_processes(world: World) -> None:
         (f"-a -t {VIP}:80 -r 192.0.2.13:80 -g", "the kernel of lb2 has 192.0.2.13:80, which nobody configured"),
     ):
         meddler = lb2.popen(["sh", "-c", f"while sleep 0.05; do ipvsadm {words} 2>/dev/null; done"])
-        refused(world, "table_differs", said)
+        refused(world, "table_differs", said, lasting=False)  # lvsd mends it each second, and it is spoilt again
         meddler.kill()
         meddler.wait(10)
         well(world)
@@ -189,7 +191,7 @@ def test_a_standby_that_is_gone_or_a_keepalived(world: World) -> None:
     print(report)
     assert (status, report["result"], report["forced"]) == (0, "rehearsed", True)
     assert [row["outcome"] for row in report["moved"] + report["returned"]] == ["handed_over", "returned"]
-    assert max(one["milliseconds"] for one in report["there"]) < 1500
+    assert max(one["milliseconds"] for one in report["there"]) < 3000  # it was told to take over: ten times less
     keepalived.send_signal(signal.SIGTERM)
     keepalived.wait(10)
 
@@ -237,7 +239,7 @@ def test_failover_by_hand_to_a_standby_in_fault_or_a_keepalived(world: World) ->
     status, said = by_hand(world["lb1"])
     print(said)
     assert (status, said.startswith("lb0: handed over to 192.0.2.2 in ")) == (0, True), said
-    assert VIP in addresses_of(world["lb2"])
+    wait_until(lambda: VIP in addresses_of(world["lb2"]), 10, "keepalived has the address")
     status, said = by_hand(world["lb1"], "--back")
     print(said)
     assert (status, said.startswith("lb0: active here again after ")) == (0, True), said
@@ -270,10 +272,10 @@ def test_failover_by_hand_of_several_instances(world: World, grouped: bool) -> N
     assert status == 0, said
     moved = {"lb0", "lb1"} if grouped else {"lb0"}
     assert len(said.splitlines()) == len(moved)
-    assert until_active(second, *moved)()
+    wait_until(until_active(second, *moved), 10, "lb2 has them")
     if not grouped:
         status, said = by_hand(world["lb1"])  # all that are left
         assert (status, said.startswith("lb1: handed over to 192.0.2.2")) == (0, True), said
     status, said = by_hand(world["lb1"], "--back")
     assert (status, len(said.splitlines())) == (0, 2), said
-    assert until_active(first, "lb0", "lb1")()
+    wait_until(until_active(first, "lb0", "lb1"), 10, "lb1 has both again")
