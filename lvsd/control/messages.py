@@ -8,7 +8,7 @@ to be shared. One error type: Garbled.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from lvsd.control.portrait import Portrait
 REQUEST_LIMIT_BYTES = 64 * 1024
 REPLY_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH = struct.Struct("!I")
+_NO_SERVICES = b'"services":[]'
 
 
 class StatusRequest(msgspec.Struct, frozen=True, tag="status"):
@@ -415,14 +416,20 @@ def frame(message: Request | Reply) -> bytes:
     return LENGTH.pack(len(body)) + body
 
 
-def encoded(row: ServiceRow) -> msgspec.Raw:
+def encoded(row: ServiceRow) -> bytes:
     """A part of a long reply, encoded by itself."""
-    return msgspec.Raw(msgspec.json.encode(row))
+    return msgspec.json.encode(row)
 
 
-def with_encoded(reply: StatusReply, rows: Iterable[msgspec.Raw]) -> StatusReply:
-    """The reply with its services encoded already: only to be framed."""
-    return msgspec.structs.replace(reply, services=tuple(rows))
+def frame_of_rows(reply: StatusReply, rows: Sequence[bytes]) -> Iterator[bytes]:
+    """The frame of a reply whose services are encoded already, in pieces."""
+    whole = msgspec.json.encode(msgspec.structs.replace(reply, services=()))
+    head, _, tail = whole.partition(_NO_SERVICES)  # before them there are numbers alone
+    length = len(whole) + sum(map(len, rows)) + max(0, len(rows) - 1)
+    yield LENGTH.pack(length) + head + _NO_SERVICES[:-1]
+    for at, row in enumerate(rows):
+        yield b"," + row if at else row
+    yield _NO_SERVICES[-1:] + tail
 
 
 def decode_request(body: bytes) -> Request:

@@ -6,10 +6,12 @@ alone (rendezvous hashing): a worker more or less moves only what it has, and on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
+from typing import overload
 
 from checkers.core.messages import HURRIES_A_PACKET, RAW_WORKER, AssignedCheck, Target
 from config.checks import AnyCheck, Check, Dial, ExternalCheck, HttpCheck, SimpleTcpCheck, SynCheck, TcpCheck, Timing
@@ -19,11 +21,12 @@ from lvsd.core.fallback import is_checked
 from lvsd.core.health import numbered_checks
 from lvsd.core.identity import NAMES_KEPT
 from lvsd.core.sharing import host_of, is_probed, port_of, verdict_of
-from lvsd.core.state import Checked, Director
+from lvsd.core.state import Checked, Director, Share, Shared, Shares
 
 PLAIN_PROBES_A_SECOND = 10_000  # of one worker on one core
 LIBRARY_COST, TLS_COST, COMMAND_COST = 8, 15, 100  # in plain probes
 PLAIN_DIAL = Dial()
+WRITTEN_AT_ONCE = 200  # checks
 
 
 def configured_checks(config: Config) -> dict[str, Checked]:
@@ -44,16 +47,60 @@ def configured_checks(config: Config) -> dict[str, Checked]:
     return checks
 
 
-def assigned_checks(director: Director, worker: int) -> tuple[AssignedCheck, ...]:
-    """All checks that this worker is to run. What is known goes along, so that nobody judges afresh."""
-    sharing = director.workers.sharing
-    if worker != RAW_WORKER and worker not in sharing:
-        return ()
-    return tuple(
-        _assigned(identity, checked, director)
-        for identity, checked in director.checks.items()
-        if is_probed(checked) and identity not in director.shared.probe and place(checked, sharing) == worker
-    )
+def shares(director: Director) -> Shares:
+    """Everybody's share, as it is by now."""
+    found, among = director.shares, director.workers.sharing
+    if found.checks is director.checks and found.shared is director.shared and found.among == among:
+        return found
+    return shares_of(director.checks, director.shared, among)
+
+
+def shares_of(checks: Mapping[str, Checked], shared: Shared, among: tuple[int, ...]) -> Shares:
+    """Everybody's share of these checks, where these workers divide the ordinary ones."""
+    names: dict[int, list[str]] = {}
+    pace: dict[int, float] = {}
+    for identity, checked in checks.items() if among else ():
+        if is_probed(checked) and identity not in shared.probe:
+            number = place(checked, among)
+            names.setdefault(number, []).append(identity)
+            pace[number] = pace.get(number, 0.0) + 1 / shortest(checked.check.timing)
+    return Shares(checks, shared, among, {number: Share(tuple(names[number]), pace[number]) for number in names})
+
+
+def assigned_checks(director: Director, worker: int) -> Sequence[AssignedCheck]:
+    """All checks that this worker is to run. What is known goes along, so that nobody judges afresh.
+
+    Few are written out here, many when they are sent.
+    """
+    found = Assigned(director, shares(director).given.get(worker, Share()).names)
+    return found if len(found) > WRITTEN_AT_ONCE else tuple(found)
+
+
+class Assigned(Sequence[AssignedCheck]):
+    """Checks of a worker, each written out when it is asked for, of one belief."""
+
+    def __init__(self, director: Director, names: tuple[str, ...]) -> None:
+        """Of this belief."""
+        self._director = director
+        self._names = names
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, at: int) -> AssignedCheck: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[AssignedCheck]: ...
+    def __getitem__(self, at: int | slice) -> AssignedCheck | Sequence[AssignedCheck]:
+        """One of them, or some."""
+        if isinstance(at, slice):
+            return Assigned(self._director, self._names[at])
+        return _assigned(self._names[at], self._director)
+
+    def __iter__(self) -> Iterator[AssignedCheck]:
+        """All of them."""
+        return (_assigned(name, self._director) for name in self._names)
 
 
 def place(checked: Checked, sharing: tuple[int, ...]) -> int:
@@ -74,16 +121,32 @@ def needs_raw(check: Check) -> bool:
     return isinstance(check.kind, SynCheck) or check.dial.mark != 0
 
 
-def workers_wanted(config: Config, checks: Mapping[str, Checked], cores: int) -> tuple[int, bool]:
+def workers_wanted(
+    config: Config, checks: Mapping[str, Checked], cores: int, load: Load | None = None
+) -> tuple[int, bool]:
     """How many workers are to share the probes, and whether there is to be one with CAP_NET_RAW beside them.
 
-    Where it is left to us, as many as the probes keep busy, never more than the machine has cores.
+    Where it is left to us, as many as the probes keep busy, never more than the machine has cores. `load`: of these
+    checks, where that is known.
     """
-    raw = any(needs_raw(checked.check) for checked in checks.values())
+    found = load_of(checks) if load is None else load
     if config.daemon.workers:
-        return config.daemon.workers, raw
-    load = sum(cost(checked.check) for checked in checks.values() if is_probed(checked))
-    return max(1, min(cores, ceil(load / PLAIN_PROBES_A_SECOND))), raw
+        return config.daemon.workers, found.raw
+    return max(1, min(cores, ceil(found.probes / PLAIN_PROBES_A_SECOND))), found.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What checks come to: in plain probes a second, and whether any takes CAP_NET_RAW."""
+
+    probes: float
+    raw: bool
+
+
+def load_of(checks: Mapping[str, Checked]) -> Load:
+    """Of these."""
+    probes = sum(cost(checked.check) for checked in checks.values() if is_probed(checked))
+    return Load(probes, any(needs_raw(checked.check) for checked in checks.values()))
 
 
 def cost(check: Check) -> float:
@@ -124,7 +187,8 @@ def hurried(director: Director, checks: Iterable[str]) -> Iterator[tuple[int, tu
         yield from ((worker, names[at : at + HURRIES_A_PACKET]) for at in range(0, len(names), HURRIES_A_PACKET))
 
 
-def _assigned(identity: str, checked: Checked, director: Director) -> AssignedCheck:
+def _assigned(identity: str, director: Director) -> AssignedCheck:
+    checked = director.checks[identity]
     verdict = verdict_of(director, identity)
     presumed = director.presumed.get(identity)
     return AssignedCheck(

@@ -6,18 +6,18 @@ an effect (`lvsd.core.effects`). Effects are to be carried out in their order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from config.model import Config
 from lvsd.core import (
     draining,
     following,
+    groundwork,
     groups,
     hooks,
     initial,
     kernel,
     kernel_settings,
+    large,
     mails,
     maintenance,
     monitor,
@@ -35,7 +35,6 @@ from lvsd.core import (
     verdicts,
     workers,
 )
-from lvsd.core.assignment import configured_checks
 from lvsd.core.desired import without_ours
 from lvsd.core.effects import (
     Apply,
@@ -76,9 +75,10 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
-from lvsd.core.identity import service_key
+from lvsd.core.groundwork import Groundwork
+from lvsd.core.index import services_of
 from lvsd.core.pool import rules_applied, rules_pending, turns_remembered
-from lvsd.core.state import Checked, Director, Kernel, Vrrp
+from lvsd.core.state import Director, Kernel, Vrrp
 from netlink.operations import DeleteService
 
 Step = tuple[Director, tuple[Effect, ...]]
@@ -159,35 +159,39 @@ def _configuration(director: Director, event: Started | ConfigChanged | StopAske
                 overrides=said,
                 pools=pool.adopted(config, lost),
             )
-            return _configured(workers.begun(begun, now, cores), config, now, "config_loaded")
-        case ConfigChanged(config):
-            return _configured(director, config, now, "config_reloaded")
+            begun = workers.begun(begun, now, cores)
+            return _configured(begun, groundwork.of(begun, config), now, "config_loaded")
+        case ConfigChanged(config, done):
+            if done is None or done.config is not config or done.before is not director.config:
+                done = groundwork.of(director, config)
+            return _configured(director, done, now, "config_reloaded")
         case StopAsked():
             return _stopped(director)
 
 
-def _configured(director: Director, config: Config, now: float, told: str) -> Step:
+def _configured(director: Director, work: Groundwork, now: float, told: str) -> Step:
     """Take over a configuration: verdicts of checks that are still there are kept, by identity."""
-    checks = configured_checks(config)
-    presumed = initial.presumed(director, config, checks)
-    keys = frozenset(service_key(virtual.virtual) for virtual in config.services)
+    config, checks = work.config, work.checks
+    services_of.know(config, work.services)
+    presumed = initial.presumed(director, work.initials, checks)
+    as_assumed = director.shared is work.before_shared and presumed == work.presumed
     changed = replace(
         director,
         config=config,
         generation=director.generation + 1,
         loaded_at=now,
-        owned=director.owned | keys,
+        owned=director.owned.union(work.services),
         checks=checks,
         presumed=presumed,
-        following=following.resolved(config, checks),
-        shared=sharing.shared(checks, presumed, director.shared),
+        following=work.following,
+        shared=work.shared if as_assumed else sharing.shared(checks, presumed, director.shared),
+        shares=work.shares,
         pools=pool.carried_over(director, config),
-        verdicts={name: verdict for name, verdict in director.verdicts.items() if _is_still_probed(checks, name)},
+        verdicts=large.changed(director.verdicts, {}, work.unprobed),
     )
-    changed, assigned = workers.configured(sharing.joined(changed), now)
+    changed, assigned = workers.configured(sharing.joined(changed), now, work.load)
     changed, ended = overrides.reviewed(changed, now)
-    real_servers = sum(len(virtual.real_servers) for virtual in config.services)
-    fields = {"services": len(config.services), "real_servers": real_servers, "vrrp_instances": len(config.vrrp)}
+    fields = {"services": len(config.services), "real_servers": work.real_servers, "vrrp_instances": len(config.vrrp)}
     effects: list[Effect] = [Tell(Level.INFO, told, {"generation": changed.generation, **fields})]
     effects.extend(ended)
     if told == "config_loaded":
@@ -198,18 +202,12 @@ def _configured(director: Director, config: Config, now: float, told: str) -> St
     if changed.vrrp.connected and changed.vrrp.held_back_until is None:
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
     looking = following.services_following(changed)
-    touched = None if told == "config_loaded" else {**slices.of_change(director.config, config), **looking}
-    remembered = slices.forgotten(director.config, mails.all_begin(changed))
+    touched = None if told == "config_loaded" else {**work.changed, **looking}
+    remembered = slices.forgotten(mails.all_begin(changed), work.gone)
     settled, followed = _settled(slices.due(remembered, touched, sweep=True), effects, now)
-    departed = turns.departed(director, config)
+    departed = turns.departed(director, work.departed)
     lines = hooks.lines(departed, config.daemon.lvs_notify_fifo)
     return settled, (*followed, *hooks.commands(departed), *lines)
-
-
-def _is_still_probed(checks: Mapping[str, Checked], identity: str) -> bool:
-    """Of one that is not, nothing would ever replace what was said last: its weight would be asked for for ever."""
-    checked = checks.get(identity)
-    return checked is not None and sharing.is_probed(checked)
 
 
 def _stopped(director: Director) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -44,10 +44,10 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class AssignChecks:
-    """Give a worker all its checks. `generation` counts the assignments."""
+    """Give a worker all its checks, of thousands some at a time. `generation` counts the assignments."""
 
     generation: int
-    checks: tuple[AssignedCheck, ...]
+    checks: Sequence[AssignedCheck]
     worker: int = 1
     probes_per_host: int = PROBES_PER_HOST
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from checkers.core.messages import Hello, Verdicts
 from config.model import Config
+from lvsd.core.groundwork import Groundwork
 from lvsd.core.passive import Seen
 from lvsd.core.pool_state import Connections, Override
 from lvsd.vrrp.messages import VrrpStatus
@@ -36,9 +37,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class ConfigChanged:
-    """A valid configuration was read on request (SIGHUP, `lvsctl reload`)."""
+    """A valid configuration was read on request (SIGHUP, `lvsctl reload`). `groundwork`: done for it already."""
 
     config: Config
+    groundwork: Groundwork | None = None
 
 
 @dataclass(frozen=True, slots=True)

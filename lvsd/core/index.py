@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from config.model import Config, VirtualService
 from lvsd.core.identity import service_key
@@ -13,19 +12,24 @@ from netlink.table import ServiceKey
 T = TypeVar("T")
 
 
-def of_last(function: Callable[[Config], T]) -> Callable[[Config], T]:
-    """Kept for the configuration that was asked about last, by its identity: every event asks about the same one."""
-    last: list[tuple[Config, T]] = []
+class OfLast(Generic[T]):
+    """Made once for the configuration that is asked about, by its identity: every event asks about the same one."""
 
-    @wraps(function)
-    def kept(config: Config) -> T:
-        found = next(iter(last), None)
-        if found is None or found[0] is not config:
-            found = config, function(config)
-            last[:] = [found]
-        return found[1]
+    def __init__(self, make: Callable[[Config], T]) -> None:
+        """Of none yet."""
+        self._make = make
+        self._last: tuple[Config, T] | None = None
 
-    return kept
+    def __call__(self, config: Config) -> T:
+        """What is made of it."""
+        last = self._last
+        if last is None or last[0] is not config:
+            self._last = last = config, self._make(config)
+        return last[1]
+
+    def know(self, config: Config, made: T) -> None:
+        """It was made already."""
+        self._last = config, made
 
 
 def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualService]:
@@ -33,13 +37,16 @@ def by_key(services: Iterable[VirtualService]) -> dict[ServiceKey, VirtualServic
     return {service_key(virtual.virtual): virtual for virtual in services}
 
 
-@of_last
-def services_of(config: Config) -> Mapping[ServiceKey, VirtualService]:
-    """All of them by their keys in the kernel, in the configuration's order. Nobody changes it."""
+def _by_key(config: Config) -> Mapping[ServiceKey, VirtualService]:
     return by_key(config.services)
 
 
-@of_last
-def services_named(config: Config) -> Mapping[str, VirtualService]:
-    """All of them by their names. Nobody changes it."""
+def _by_name(config: Config) -> Mapping[str, VirtualService]:
     return {virtual.name: virtual for virtual in config.services}
+
+
+services_of = OfLast(_by_key)
+"""All services by their keys in the kernel, in the configuration's order."""
+
+services_named = OfLast(_by_name)
+"""All services by their names."""

@@ -7,7 +7,7 @@ them. And it never empties a service: whoever serves alone stays until it is jud
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from checkers.core.messages import State, Verdict
 from checkers.core.outcome import Healthy, Inconclusive
@@ -19,25 +19,35 @@ from lvsd.core.state import Checked, Director
 from netlink.table import DestinationKey, Entry
 
 
-def presumed(before: Director, config: Config, checks: Mapping[str, Checked]) -> Mapping[str, Initial]:
+def concerned(config: Config) -> tuple[VirtualService, ...]:
+    """The services whose configuration says anything of it: few, mostly none."""
+    return tuple(
+        virtual
+        for virtual in config.services
+        if any(real.initial is not Initial.ADOPT for real in virtual.real_servers)
+    )
+
+
+def presumed(
+    before: Director, services: Iterable[VirtualService], checks: Mapping[str, Checked]
+) -> Mapping[str, Initial]:
     """By identity of their checks: what is presumed of real servers from here on, until they are judged.
 
     `before`: the belief under the configuration so far; of a director that begins, there is none but the table.
+    `services`: of the new one, those that are `concerned`.
     """
     kept = {
         identity: initial
         for identity, initial in before.presumed.items()
         if identity in checks and checks[identity].real.initial is initial
     }
-    for virtual in config.services:
+    for virtual in services:
         for real in _presumed(before, virtual):
             kept.update(dict.fromkeys(_probed(virtual, real), real.initial))
     return kept
 
 
 def _presumed(before: Director, virtual: VirtualService) -> Iterator[RealServer]:
-    if all(real.initial is Initial.ADOPT for real in virtual.real_servers):  # by far the most
-        return
     key = service_key(virtual.virtual)
     held = before.kernel.table.get(key)
     serving = [real for real in virtual.real_servers if serves(held, real)]

@@ -87,10 +87,13 @@ def phase_of(director: Director, virtual: VirtualService) -> str:
 def all_begin(director: Director) -> Director:
     """A configuration was taken over: every service is in its first round."""
     keys = frozenset(service_key(virtual.virtual) for virtual in director.config.services if virtual.mail is not None)
-    reals = ((virtual, real) for virtual in director.config.services for real in virtual.real_servers)
-    known = {real_id(*one) for one in reals} if director.post.told_at else frozenset[str]()
-    told_at = {identity: at for identity, at in director.post.told_at.items() if identity in known}
+    told_at = {identity: at for identity, at in director.post.told_at.items() if _is_real_server(director, identity)}
     return replace(director, post=replace(director.post, first_round=keys, told_at=told_at))
+
+
+def _is_real_server(director: Director, identity: str) -> bool:
+    checked = director.checks.get(identity)
+    return checked is not None and checked.real in checked.service.real_servers
 
 
 def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:

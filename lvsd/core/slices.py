@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from checkers.core.messages import Verdict
-from config.model import Config, VirtualService
-from lvsd.core import following
-from lvsd.core.identity import fallback_id, real_id, virtual_text
+from config.model import VirtualService
+from lvsd.core import following, large
 from lvsd.core.index import by_key as by_key  # noqa: PLC0414 (exported: what is due is said by key)
 from lvsd.core.index import services_of
 from lvsd.core.state import Director, Services, Unsettled
@@ -51,37 +49,20 @@ def of_reading(director: Director, before: Table, table: Table) -> Services:
 
 def changed_keys(before: Table, table: Table) -> frozenset[ServiceKey]:
     """The services whose entries differ."""
-    keys = chain(table, (key for key in before if key not in table))
-    return frozenset(key for key in keys if (one := table.get(key)) is not (held := before.get(key)) and one != held)
+    found = {key for key, one in table.items() if (held := before.get(key)) is not one and held != one}
+    if found or len(table) != len(before):  # else they have the same keys
+        found.update(before.keys() - table.keys())
+    return frozenset(found)
 
 
-def of_change(old: Config, new: Config) -> Services:
-    """The services that a new configuration adds or says otherwise."""
-    before = services_of(old)
-    return {key: one for key, one in by_key(new.services).items() if before.get(key) != one}
-
-
-def forgotten(old: Config, director: Director) -> Director:
-    """The belief without what it remembers of services and real servers that its configuration has no longer."""
+def forgotten(director: Director, gone: Iterable[str]) -> Director:
+    """The belief without what it remembers of services and real servers (by name) that its configuration lost."""
     kept = services_of(director.config)
-    gone: set[str] = set()
-    stay: set[str] = set()
-    for key, before in by_key(old.services).items():
-        new = kept.get(key)
-        if new is not before and new != before:
-            gone.update(_names(before))
-            stay.update(_names(new) if new is not None else ())
-    gone -= stay
-    announced = {name: state for name, state in director.announced.items() if name not in gone}
+    announced = large.changed(director.announced, {}, gone)
     quorum = {key: gained for key, gained in director.quorum.items() if key in kept}
     waiting = director.unsettled
     services = {key: kept[key] for key in waiting.services if key in kept}
     return replace(director, announced=announced, quorum=quorum, unsettled=Unsettled(services, waiting.sweep))
-
-
-def _names(virtual: VirtualService) -> Iterable[str]:
-    reals = (real_id(virtual, real) for real in virtual.real_servers)
-    return virtual_text(virtual.virtual), *reals, *(fallback_id(virtual, real) for real in virtual.fallback)
 
 
 def due(director: Director, services: Services | None, *, sweep: bool = False) -> Director:

@@ -107,6 +107,27 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The names of a worker's probes, and how many of them there are in a second at most."""
+
+    names: tuple[str, ...] = ()
+    pace: float = 0.0
+
+
+_NO_SHARES: Mapping[int, Share] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Who probes what, of these checks, so shared, `among` these workers (the raw one has its own)."""
+
+    checks: Mapping[str, Checked] = field(default_factory=lambda: _NO_CHECKS)
+    shared: Shared = Shared()
+    among: tuple[int, ...] = ()
+    given: Mapping[int, Share] = field(default_factory=lambda: _NO_SHARES)
+
+
+@dataclass(frozen=True, slots=True)
 class Vrrp:
     """The vrrp process: its last report and when that came, and whether it is connected, since when.
 
@@ -269,6 +290,7 @@ class Director:
     settings: Settings = Settings()
     sysctls: Sysctls = field(default_factory=Sysctls)
     shared: Shared = Shared()
+    shares: Shares = Shares()
     workers: Workers = Workers()
     vrrp: Vrrp = Vrrp()
     maintenance: frozenset[str] = frozenset()  # names of files: real servers that a person took out

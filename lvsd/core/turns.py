@@ -125,21 +125,13 @@ def _adopted_quorum(virtual: VirtualService, held: Entry | None) -> State:
     return State.DOWN if not weight or weight < virtual.quorum - virtual.hysteresis else State.UNKNOWN
 
 
-def departed(director: Director, config: Config) -> tuple[Turn, ...]:
-    """Real servers that serve now and that a new configuration takes out of a service it still has."""
-    after = {virtual_text(virtual.virtual): virtual for virtual in config.services}
-    turns: list[Turn] = []
-    for virtual in director.config.services:
-        kept = after.get(virtual_text(virtual.virtual))
-        if kept is None:
-            continue
-        staying = {(one.address, one.port) for one in kept.real_servers}
-        turns.extend(
-            Turn(virtual, real, State.UP, State.DOWN, "removed")
-            for real in virtual.real_servers
-            if (real.address, real.port) not in staying and director.announced.get(real_id(virtual, real)) is State.UP
-        )
-    return tuple(turns)
+def departed(director: Director, reals: Iterable[tuple[VirtualService, RealServer]]) -> tuple[Turn, ...]:
+    """Of the real servers that a new configuration takes out of a service it still has, those that serve now."""
+    return tuple(
+        Turn(virtual, real, State.UP, State.DOWN, "removed")
+        for virtual, real in reals
+        if director.announced.get(real_id(virtual, real)) is State.UP
+    )
 
 
 def leaving(director: Director) -> tuple[Turn, ...]:

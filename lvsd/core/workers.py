@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from checkers.core.messages import CAP_NET_RAW, PROTOCOL, RAW_WORKER, Hello, Verdict, Verdicts
-from lvsd.core.assignment import assigned_checks, place, shortest, workers_wanted
+from lvsd.core.assignment import Load, assigned_checks, place, shares, workers_wanted
 from lvsd.core.crew import name_of
 from lvsd.core.effects import AskAll, AssignChecks, Effect, Level, RestartWorker, Tell
 from lvsd.core.sharing import fanned_out
-from lvsd.core.state import Director, Worker, Workers
+from lvsd.core.state import Director, Share, Worker, Workers
 
 SILENT_SECONDS = 6.0  # a worker says something every two
 PAUSE_SECONDS = 3.0  # the director ticks each second: after a longer gap it was it that did not run
@@ -49,10 +49,10 @@ def begun(director: Director, now: float, cores: int) -> Director:
     return replace(director, workers=Workers(cores=cores, sharing=(), ticked_at=now, assignments=int(now)))
 
 
-def configured(director: Director, now: float) -> Change:
+def configured(director: Director, now: float, load: Load | None = None) -> Change:
     """Take over what the configuration says, and give everybody his checks. Who is new joins when it comes."""
     workers = director.workers
-    wanted, raw = workers_wanted(director.config, director.checks, workers.cores)
+    wanted, raw = workers_wanted(director.config, director.checks, workers.cores, load)
     all_wanted = range(1, wanted + 1)
     here = {*workers.sharing, *_connected(workers)}
     sharing = tuple(number for number in all_wanted if number in here) or tuple(all_wanted)
@@ -228,11 +228,13 @@ def _joined(director: Director, number: int) -> Change:
 def _given(director: Director, numbers: Iterable[int]) -> Change:
     """Give these workers what is theirs now."""
     effects: list[Effect] = []
+    director = replace(director, shares=shares(director))
     known, assignments = dict(director.workers.known), director.workers.assignments
     for number in numbers:
         assignments += 1
-        checks = assigned_checks(director, number) if takes_part(director.workers, number) else ()
-        pace = sum(1 / shortest(one.timing) for one in checks) + len(checks)
+        part = takes_part(director.workers, number)
+        checks = assigned_checks(director, number) if part else ()
+        pace = (director.shares.given.get(number, Share()).pace if part else 0.0) + len(checks)
         worker = replace(known[number], assignment=assignments, probes=len(checks), pace=pace)
         known[number] = replace(worker, credit=_burst(worker))
         effects.append(AssignChecks(assignments, checks, number, director.config.daemon.probes_per_host))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from config.changes import changes
 from config.load import Loaded, load
+from config.model import Config
 from lvsd.control.messages import ChangeReply
+from lvsd.core import groundwork
 from lvsd.core.director import step
 from lvsd.core.effects import Apply, ApplySettings, RunCommand, Yield
 from lvsd.core.events import ConfigChanged, Event, Resumed
@@ -23,6 +25,7 @@ from lvsd.runtime.process import collector_paused
 from lvsd.runtime.store import Recorder, Replay, Snapshot, Store
 
 LANE = "config"
+LET_GO_AT_ONCE = 1000  # checks and services
 
 
 def first_configuration(store: Store, paths: tuple[str, ...], *, restarted: bool) -> tuple[Loaded, Snapshot]:
@@ -111,14 +114,23 @@ class Reloader:
                 for problem in problems:
                     tell("error", "config_refused", problem=problem)
                 return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
-            before = self._runtime.belief.config
-            applied = await self._runtime.recorded(ConfigChanged(loaded.config))
+            belief = self._runtime.belief
+            applied = await self._runtime.recorded(await _prepared(belief, loaded.config))
             # The kernel first: of thousands of services either of these takes its time.
-            self._runtime.remember(lambda: self._store.remember_good(snapshot))
-            told = tuple(changes(before, loaded.config))
+            await self._remember(snapshot)
+            told = await asyncio.to_thread(_changes, belief.config, loaded.config)
             operations = tuple(text for answer in applied for text in change_texts(answer))
             refusals = tuple(text for answer in applied for text in refusal_texts(answer))
+            remains: list[object] = [*belief.checks.values(), *belief.config.services]
+            del belief, applied
+            await _let_go(remains)
             return ChangeReply(True, told, operations, problems, refusals)
+
+    async def _remember(self, snapshot: Snapshot) -> None:
+        try:
+            await asyncio.to_thread(self._store.remember_good, snapshot)
+        except OSError as error:
+            tell("error", "state_not_written", error=str(error))
 
     async def plan(self, files: tuple[str, ...]) -> ChangeReply:
         """What a reload would do, undone: `step` is pure, so it is simply asked."""
@@ -127,10 +139,28 @@ class Reloader:
         problems = tuple(str(problem) for problem in loaded.problems)
         if loaded.config is None:
             return ChangeReply(accepted=False, changes=(), operations=(), problems=problems)
-        wanted = await _consequences(self._runtime.belief, ConfigChanged(loaded.config))
+        belief = self._runtime.belief
+        wanted = await _consequences(belief, await _prepared(belief, loaded.config))
         operations = tuple(text for effect in wanted for text in change_texts(effect))
-        told = tuple(changes(self._runtime.belief.config, loaded.config))
+        told = await asyncio.to_thread(_changes, belief.config, loaded.config)
         return ChangeReply(True, told, operations, problems)
+
+
+async def _let_go(remains: list[object]) -> None:
+    """Give up what only an old configuration had, some at a time: to end thousands of things takes its time, too."""
+    while remains:
+        del remains[-LET_GO_AT_ONCE:]
+        await asyncio.sleep(0)
+
+
+def _changes(before: Config, after: Config) -> tuple[str, ...]:
+    return tuple(changes(before, after))
+
+
+async def _prepared(belief: Director, config: Config) -> ConfigChanged:
+    """The event, with what takes its time done for it while everything else goes on."""
+    with collector_paused():
+        return ConfigChanged(config, await asyncio.to_thread(groundwork.of, belief, config))
 
 
 async def _consequences(belief: Director, event: Event) -> list[Apply | ApplySettings]:

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
-
-import msgspec
+from collections.abc import Awaitable, Callable, Iterable
 
 from lvsd.control.messages import (
     LENGTH,
@@ -21,14 +19,13 @@ from lvsd.control.messages import (
     decode_request,
     encoded,
     frame,
-    with_encoded,
+    frame_of_rows,
 )
 from lvsd.runtime.unix_socket import peer_uid
 
 IDLE_SECONDS = 30.0  # a client that says nothing that long is let go
 CLIENTS_LIMIT = 32
 SLICE_ROWS = 1000  # encoded at once: a millisecond or two
-PIECE_BYTES = 1 << 18  # handed over at once: what a client does not take yet is copied
 
 Answer = Callable[[Request, int], Awaitable[Reply]]
 
@@ -90,17 +87,16 @@ class ControlServer:
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
     async with asyncio.timeout(IDLE_SECONDS):
-        framed = memoryview(frame(await _half_encoded(reply)))
-        for start in range(0, len(framed), PIECE_BYTES):
-            writer.write(framed[start : start + PIECE_BYTES])
-            await writer.drain()
+        for piece in await _framed(reply):
+            writer.write(piece)
+            await writer.drain()  # what a client does not take yet is copied
 
 
-async def _half_encoded(reply: Reply) -> Reply:
-    """The reply with its long part in words already, made with pauses: of thousands of services it takes its time."""
+async def _framed(reply: Reply) -> Iterable[bytes]:
+    """The reply's frame in pieces, made with pauses where it is of thousands of services."""
     if not isinstance(reply, StatusReply):
-        return reply
-    rows: list[msgspec.Raw] = []
+        return (frame(reply),)
+    rows: list[bytes] = []
     size = 0
     for one in reply.services:
         rows.append(encoded(one))
@@ -108,4 +104,4 @@ async def _half_encoded(reply: Reply) -> Reply:
         if size >= SLICE_ROWS:
             size = 0
             await asyncio.sleep(0)
-    return with_encoded(reply, rows)
+    return frame_of_rows(reply, rows)

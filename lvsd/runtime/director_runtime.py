@@ -72,6 +72,7 @@ from lvsd.runtime import sysctls
 from lvsd.runtime.book_desk import BookDesk, Found
 from lvsd.runtime.channel import PacketListener, PacketPeer
 from lvsd.runtime.counters import Counters
+from lvsd.runtime.handing import Handing
 from lvsd.runtime.history import History
 from lvsd.runtime.journal import tell
 from lvsd.runtime.maintenance import Maintenance
@@ -99,6 +100,7 @@ class Runtime:
         self.history = History()
         self._events: deque[Event] = deque()
         self._workers: WorkerLinks | None = None
+        self._handing = Handing(self._tell_worker)
         self._books = BookDesk(self._ask_books)
         self._restarts: list[int] = []
         self._vrrp: PacketListener | None = None
@@ -278,9 +280,8 @@ class Runtime:
         if self._workers is None:
             return
         match effect:
-            case AssignChecks(generation, checks, worker, probes_per_host):
-                for packet in checker_messages.assignment(generation, checks, probes_per_host):
-                    self._workers.send(worker, packet)
+            case AssignChecks():
+                self._handing.give(effect)
             case HurryChecks(checks):
                 for worker, probes in hurried(self._belief, checks):
                     self._workers.send(worker, checker_messages.encode(checker_messages.Hurry(probes)))
@@ -289,6 +290,10 @@ class Runtime:
             case RestartWorker(worker):
                 self._restarts.append(worker)
                 self._workers.cut(worker)
+
+    def _tell_worker(self, number: int, packet: bytes) -> None:
+        if self._workers is not None:
+            self._workers.send(number, packet)
 
     def _ask_books(self, number: int, request: checker_messages.ShowBooks) -> bool:
         return self._workers is not None and self._workers.ask_books(number, request)
@@ -313,7 +318,7 @@ class Runtime:
             own | {worker_uid},
             lambda hello: self.feed(WorkerCame(hello)),
             lambda number, said: self.feed(VerdictsHeard(said, number)),
-            lambda number: self.feed(WorkerWent(number)),
+            self._worker_went,
             self._books.shown,
         )
         self._vrrp = PacketListener(vrrp, own, self._vrrp_peer, refused)
@@ -329,6 +334,10 @@ class Runtime:
     def script_ended(self, result: ScriptEnded) -> None:
         """What lvsd-notify says of a tracked script."""
         self.feed(ScriptHeard(result.id, result.status, result.at, timed_out=result.timed_out))
+
+    def _worker_went(self, number: int) -> None:
+        self._handing.forget(number)
+        self.feed(WorkerWent(number))
 
     def _vrrp_peer(self, connection: socket.socket) -> PacketPeer:
         limit = vrrp_messages.PACKET_LIMIT_BYTES
