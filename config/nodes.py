@@ -11,8 +11,11 @@ import msgspec
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where something stands. Lines and columns count from 1; line 0 means the file as a whole."""
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where something stands. Lines and columns count from 1; line 0 means the file as a whole.
+
+    `gc=False`, here and below: there are thousands, and what holds no containers makes no cycles.
+    """
 
     file: str
     line: int = 0
@@ -26,7 +29,7 @@ class At(msgspec.Struct, Generic[T_co], frozen=True):
     place: Place
 
 
-class Scalar(msgspec.Struct, frozen=True):
+class Scalar(msgspec.Struct, frozen=True, gc=False):
     """A single value as it was written. `plain`: without quotes, so YAML may take it for other than a text."""
 
     text: str

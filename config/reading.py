@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from config import codes
@@ -73,6 +72,8 @@ def shown(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like `word`, if one is."""
+    import difflib  # a start with a right file must not wait for it
+
     found = difflib.get_close_matches(word[:_MATCHED_CHARACTERS].lower(), tuple(known), n=1, cutoff=0.6)
     return found[0] if found else None
 
