@@ -11,11 +11,14 @@ from tests.lab import farm
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR, VIP
 from tests.lab.test_connection_sync import echo
-from tests.lab.test_failover import LVSCTL, TOLERANCE_MS, drilled, lvsctl, up
+from tests.lab.test_failover import LVSCTL, drilled, lvsctl, up
 from tests.lab.waiting import wait_until
 
 HELD = 6
 SEEN = "/run/client.json"
+APART_MS = 1000.0
+"""Two processes measure, each of which may wait for the one processor; what belongs to another time than the drill's
+would differ by the 8 s that it holds."""
 SYNC = "ipvs: {sync: {interface: eth0, id: 7}}"
 
 
@@ -41,7 +44,7 @@ def test_a_client_holds_connections_over_a_drill(make_world: MakeWorld, synchron
     print(row)
     own = max(one["milliseconds"] for one in report["there"] + report["back"])
     assert row["node"] == "client"
-    assert abs(row["milliseconds"] - own) < TOLERANCE_MS
+    assert abs(row["milliseconds"] - own) < APART_MS
     held = row["held"]
     assert held["opened"] == HELD
     assert (held["kept"], held["reset"]) == ((HELD, 0) if synchronised else (0, HELD))

@@ -83,7 +83,7 @@ async def test_both_ways_together_keep_to_the_cap_and_everybody_has_his_turn() -
 async def test_who_waited_for_his_host_has_not_failed_and_another_host_does_not_wait() -> None:
     async with a_world(2) as (world, port):
         world.greet.clear()
-        patient = Timing(interval=1000.0, timeout=0.3, rise=1, fall=1)
+        patient = Timing(interval=1000.0, timeout=1.0, rise=1, fall=1)
         checks = [check(f"c{number}", port, patient, deep=number % 2 == 0) for number in range(8)]
         other = AssignedCheck("other", Target("127.0.0.2", port), TcpCheck(), OFTEN)
         world.ways.assign([*checks, other])
@@ -91,9 +91,10 @@ async def test_who_waited_for_his_host_has_not_failed_and_another_host_does_not_
         await until(lambda: sum(world.probes(one.id) > 0 for one in checks) >= 2)  # these found nobody at home
         world.greet.set()
         await until(lambda: all(world.probes(one.id) > 0 for one in checks))
-        verdicts = [world.ways.verdict(one.id) for one in checks]
-        assert sum(one is not None and one.state is State.UP for one in verdicts) >= 4
-        assert all(one is not None and one.latency < 0.5 for one in verdicts)  # counted from its own start
+        verdicts = [verdict for one in checks if (verdict := world.ways.verdict(one.id)) is not None]
+        found = [one.latency for one in verdicts if one.state is State.UP]
+        assert len(found) >= 4
+        assert max(found) < patient.timeout  # counted from its own start: so long they have waited
 
 
 async def test_who_is_let_go_while_he_waits_keeps_no_place() -> None:

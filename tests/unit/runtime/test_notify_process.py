@@ -216,7 +216,7 @@ def test_a_command_runs_as_its_user_with_its_groups(begin: Callable[..., Notify]
 
 
 def test_its_end_does_what_waits_and_ends_what_takes_too_long(begin: Callable[..., Notify]) -> None:
-    notify = begin(drain=1.0)
+    notify = begin(drain=3.0)
     for number in range(5):
         notify.run(f"sleep 0.05; echo {number} >> $DIR/out")
     notify.run("echo $$ > $DIR/pid; sleep 100; echo never > $DIR/never", lane="b")
