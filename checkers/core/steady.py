@@ -16,7 +16,7 @@ from checkers.core.messages import State
 from checkers.core.outcome import Healthy, Outcome
 from checkers.core.schedule import Rhythm
 
-NOTED_PROBES: Final = 8
+NOTED_PROBES: Final = 16
 WHOLE_AT: Final = 1
 ROWS: Final = (LATE, WHOLE)
 """What is noted of every probe, the whole of it at WHOLE_AT; a caller may have more behind."""
