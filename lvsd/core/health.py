@@ -32,6 +32,13 @@ def in_maintenance(names: frozenset[str], real: RealServer) -> bool:
     return not names.isdisjoint((real.address, f"[{real.address}]", endpoint_text(real.address, real.port)))
 
 
+def address_in(name: str) -> str:
+    """The address in such a name."""
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name if name.count(":") > 1 else name.partition(":")[0]
+
+
 def taken_out(director: Director, virtual: VirtualService, real: RealServer) -> bool:
     """Whether it is out by a person's word, or until a person's word; one that is drained stays, without weight."""
     if director.overrides:

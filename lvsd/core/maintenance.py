@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lvsd.core.effects import Effect, Level, Tell
-from lvsd.core.health import checked_state, in_maintenance
+from lvsd.core.health import address_in, checked_state, in_maintenance
 from lvsd.core.identity import endpoint_text
 from lvsd.core.state import Director
 
@@ -14,7 +14,7 @@ def seen(director: Director, names: frozenset[str]) -> tuple[Director, list[Effe
     """The names are others now: tell of every real server whom that concerns, and what its checks say meanwhile."""
     told: list[Effect] = []
     differ = names ^ director.maintenance
-    addresses = frozenset(map(_address, differ))
+    addresses = frozenset(map(address_in, differ))
     for virtual in director.config.services if differ else ():
         for real in virtual.real_servers:
             if real.address not in addresses:  # by far the most
@@ -26,10 +26,3 @@ def seen(director: Director, names: frozenset[str]) -> tuple[Director, list[Effe
                 fields = {"service": virtual.name, "real_server": server}
                 told.append(Tell(Level.INFO, event, {**fields, "state": checked_state(director, virtual, real).value}))
     return replace(director, maintenance=names), told
-
-
-def _address(name: str) -> str:
-    """The address in a name as `health.in_maintenance` understands it."""
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name if name.count(":") > 1 else name.partition(":")[0]

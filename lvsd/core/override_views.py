@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from config.model import RealServer, VirtualService
 from lvsd.control.messages import OverrideMark, OverrideRow, OverridesReply
-from lvsd.core.identity import endpoint_text, real_id, service_key
+from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.pool_state import Connections
 from lvsd.core.state import Director
 from netlink.table import DestinationKey, ServiceKey
@@ -31,10 +31,12 @@ def mark(director: Director, virtual: VirtualService, real: RealServer, now: flo
 def overrides(director: Director, counted: Counted, now: float, names: Collection[str] | None = None) -> OverridesReply:
     """Every real server of which something was said, or those named by their `real_id`."""
     asked = director.overrides if names is None else names
+    concerned = {name.partition(BEHIND)[0] for name in asked}
     return OverridesReply(
         tuple(
             _row(director, virtual, real, counted, now)
             for virtual in director.config.services
+            if virtual_text(virtual.virtual) in concerned
             for real in virtual.real_servers
             if real_id(virtual, real) in asked
         )

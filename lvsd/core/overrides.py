@@ -10,7 +10,7 @@ from config.model import RealServer, VirtualService
 from config.words import HASHING_SCHEDULERS
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
 from lvsd.core.groups import FALLBACK
-from lvsd.core.health import WEIGHT_LIMIT, effective_weight, in_maintenance, sound_state, taken_out
+from lvsd.core.health import WEIGHT_LIMIT, address_in, effective_weight, in_maintenance, sound_state, taken_out
 from lvsd.core.identity import BEHIND, endpoint_text, real_id, virtual_text
 from lvsd.core.pool import serves
 from lvsd.core.pool_state import Override, OverrideKind
@@ -57,12 +57,13 @@ def decided(director: Director, asked: Asked, now: float) -> Refused | Changes:
     wrong = _wrong(asked)
     if wrong is not None:
         return wrong
+    address, names = address_in(asked.real), frozenset((asked.real,))
     meant = [
         (virtual, real)
         for virtual in director.config.services
         if not asked.service or asked.service in _names(virtual)
         for real in virtual.real_servers
-        if in_maintenance(frozenset((asked.real,)), real)
+        if real.address == address and in_maintenance(names, real)
     ]
     if not meant:
         return _nobody(director, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -44,17 +44,14 @@ class Machine:
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def portrait(director: Director, machine: Machine) -> Portrait:
-    """Our balancer as it is, and as it is to be."""
-    wanted = desired(director)
+def portrait(director: Director, machine: Machine, services: Mapping[str, ServicePortrait] | None = None) -> Portrait:
+    """Our balancer as it is, and as it is to be. `services`: those of `services_seen`, where they were made before."""
+    seen = services_seen(director, director.config.services, machine) if services is None else services
     found = reported(director)
     sync = director.config.ipvs.sync
     return Portrait(
         node=machine.node,
-        services={
-            virtual_text(virtual.virtual): _service(virtual, director, wanted, machine)
-            for virtual in director.config.services
-        },
+        services=dict(seen),
         instances=tuple(_instance(config, found.get(config.name), director) for config in director.config.vrrp),
         sync_wanted=sync.role.value if sync is not None else "",
         sync_running=tuple(_daemon(one) for one in director.settings.daemons),
@@ -63,6 +60,14 @@ def portrait(director: Director, machine: Machine) -> Portrait:
         present=_present(director, machine.addresses),
         time=machine.time,
     )
+
+
+def services_seen(
+    director: Director, services: Iterable[VirtualService], machine: Machine
+) -> dict[str, ServicePortrait]:
+    """Some of its services, by what they are reached at."""
+    wanted = desired(director, services := tuple(services))
+    return {virtual_text(one.virtual): _service(one, director, wanted, machine) for one in services}
 
 
 def _present(director: Director, addresses: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

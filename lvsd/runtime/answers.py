@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 import msgspec
 
@@ -25,10 +26,11 @@ from lvsd.control.messages import (
     StatusRequest,
     VrrpRequest,
 )
-from lvsd.control.portrait import Portrait
+from lvsd.control.portrait import Portrait, ServicePortrait
 from lvsd.core import book_views, views
 from lvsd.core.datagrams import datagrams
-from lvsd.core.portrait import Machine, portrait
+from lvsd.core.identity import service_key
+from lvsd.core.portrait import Machine, portrait, services_seen
 from lvsd.core.slices import SLICE_REAL_SERVERS
 from lvsd.core.state import Director
 from lvsd.runtime.book_desk import Found
@@ -39,6 +41,7 @@ from lvsd.runtime.override_answers import overrides
 from lvsd.runtime.peering import addresses, ask_all, node_name, sysctls
 from netlink.errors import NetlinkError
 
+SLICE_SERVICES = 20  # read from the kernel and looked at in one go
 PEER_HINT = "`daemon: {peer: {secret: {file: peer.secret}}}` in lvsd.yaml here, the same and `listen:` on the other one"
 
 
@@ -75,20 +78,34 @@ class Answers:
         peering = self._runtime.belief.config.daemon.peer
         if peers and peering is None:
             return ErrorReply("no secret is known to ask a peer with", PEER_HINT)
-        return PortraitsReply(self.portrait(), await ask_all(peering, peers), datagrams(self._runtime.belief.config))
-
-    def portrait(self) -> Portrait:
-        """What this balancer is like, as it shows itself to its peers."""
-        belief = self._runtime.belief
-        try:
-            table, connections = self._runtime.table_with_connections()
-        except NetlinkError:
-            table, connections = belief.kernel.table, {}  # that it cannot be read is among the troubles
-        interfaces = tuple(dict.fromkeys(config.interface for config in belief.config.vrrp))
-        machine = Machine(
-            node_name(), time.time(), time.monotonic(), table, connections, sysctls(interfaces), addresses()
+        return PortraitsReply(
+            await self.portrait(), await ask_all(peering, peers), datagrams(self._runtime.belief.config)
         )
-        return portrait(belief, machine)
+
+    async def portrait(self) -> Portrait:
+        """What this balancer is like, as it shows itself to its peers: each service with its table of one moment."""
+        config = self._runtime.belief.config
+        seen: dict[str, ServicePortrait] = {}
+        for start in range(0, len(config.services), SLICE_SERVICES):
+            services = config.services[start : start + SLICE_SERVICES]
+            seen |= services_seen(self._runtime.belief, services, self._look(services))
+            if len(seen) < len(config.services):
+                await asyncio.sleep(0)
+                if self._runtime.belief.config is not config:  # taken over meanwhile
+                    return await self.portrait()
+        interfaces = tuple(dict.fromkeys(config.interface for config in config.vrrp))
+        machine = Machine(
+            node_name(), time.time(), time.monotonic(), sysctls=sysctls(interfaces), addresses=addresses()
+        )
+        return portrait(self._runtime.belief, machine, seen)
+
+    def _look(self, services: Iterable[VirtualService]) -> Machine:
+        """At these in the kernel."""
+        try:
+            table, connections = self._runtime.table_with_connections(service_key(one.virtual) for one in services)
+        except NetlinkError:
+            table, connections = self._runtime.belief.kernel.table, {}  # that it cannot be read is among the troubles
+        return Machine(node_name(), table=table, connections=connections)
 
     async def _status(self, request: StatusRequest) -> Reply:
         service, services = request.service, self._runtime.belief.config.services

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from checkers.core import messages as checker_messages
 from config.model import Config
@@ -66,6 +66,7 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
+from lvsd.core.identity import BEHIND, service_key, virtual_text
 from lvsd.core.pool_state import Connections, Override
 from lvsd.core.state import Director
 from lvsd.runtime import sysctls
@@ -177,9 +178,9 @@ class Runtime:
         """Wait until the vrrp process reports again."""
         await self._reported.wait()
 
-    def table_with_connections(self) -> tuple[Table, dict[ServiceKey, int]]:
-        """The kernel's table as it is, and the active connections of each service. Raises NetlinkError."""
-        status = self._kernel.read_status()
+    def table_with_connections(self, keys: Iterable[ServiceKey]) -> tuple[Table, dict[ServiceKey, int]]:
+        """These services as the kernel has them, and the active connections of each. Raises NetlinkError."""
+        status = [one for key in keys for one in self._kernel.read_status(key)]
         table = {
             one.service.key: Entry(
                 one.service, {found.destination.key: found.destination for found in one.destinations}
@@ -188,11 +189,14 @@ class Runtime:
         }
         return table, {one.service.key: sum(found.active for found in one.destinations) for one in status}
 
-    def destination_connections(self) -> override_views.Counted:
-        """What the kernel counts for each destination. Raises NetlinkError."""
+    def destination_connections(self, names: Iterable[str]) -> override_views.Counted:
+        """What the kernel counts in the services of these real servers (by `real_id`). Raises NetlinkError."""
+        services = {name.partition(BEHIND)[0] for name in names}
+        found = (one.virtual for one in self._belief.config.services if virtual_text(one.virtual) in services)
         return {
             (one.service.key, found.destination.key): Connections(found.active, found.inactive, found.persistent)
-            for one in self._kernel.read_status()
+            for virtual in found
+            for one in self._kernel.read_status(service_key(virtual))
             for found in one.destinations
         }
 

@@ -48,7 +48,7 @@ def _override(runtime: Runtime, request: OverrideRequest, uid: int) -> Reply:
 
 def _shown(runtime: Runtime, names: frozenset[str] | None) -> OverridesReply:
     try:
-        counted = runtime.destination_connections()
+        counted = runtime.destination_connections(runtime.belief.overrides if names is None else names)
     except NetlinkError:
         counted = {}  # that the table cannot be read is told by the status
     return override_views.overrides(runtime.belief, counted, time.monotonic(), names)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from config.model import Peering
@@ -36,8 +36,8 @@ SYSCTL_LIMIT_BYTES = 64
 class PeerServer:
     """Answers peers as long as the configuration wants it to."""
 
-    def __init__(self, portrait: Callable[[], Portrait]) -> None:
-        """Not listening yet: `follow` does that."""
+    def __init__(self, portrait: Callable[[], Portrait | Awaitable[Portrait]]) -> None:
+        """Not listening yet: `follow` does that. A portrait may take its time."""
         self._portrait = portrait
         self._wanted: Peering | None = None
         self._server: asyncio.Server | None = None
@@ -86,7 +86,9 @@ class PeerServer:
         now = time.monotonic()
         wait, self._answered_at = self._answered_at + PAUSE_SECONDS - now, max(now, self._answered_at + PAUSE_SECONDS)
         await asyncio.sleep(max(0.0, wait))
-        writer.write(peer.answer(secret, nonce, asker, self._portrait()))
+        found = self._portrait()
+        portrait = found if isinstance(found, Portrait) else await found
+        writer.write(peer.answer(secret, nonce, asker, portrait))
         await writer.drain()
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -13,8 +14,10 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from lvsd.control.messages import ProcessRow, StatusRequest, decode_reply, frame
+from lvsd.control.portrait import ServicePortrait
 from lvsd.core import book_views, views
-from lvsd.core.events import MaintenanceSeen
+from lvsd.core.events import ConfigChanged, MaintenanceSeen
+from lvsd.core.portrait import Machine, portrait
 from lvsd.core.state import Director
 from lvsd.ctl.client import ask
 from lvsd.runtime import answers, control_server
@@ -22,6 +25,8 @@ from lvsd.runtime.answers import Answers
 from lvsd.runtime.book_desk import Found
 from lvsd.runtime.configuration import Reloader
 from lvsd.runtime.director_runtime import Runtime
+from netlink.errors import NetlinkError
+from netlink.table import ServiceKey, Table
 from tests.unit.core.world import Bench, config, real, virtual
 from tests.unit.runtime.test_control_socket import serving
 
@@ -35,9 +40,16 @@ class Someone:
 
     def __init__(self, belief: Director) -> None:
         self.belief = belief
+        self.unreadable = ""
 
     def notify_row(self, now: float) -> ProcessRow | None:
         return NOTIFY if now else None
+
+    def table_with_connections(self, keys: Iterable[ServiceKey]) -> tuple[Table, dict[ServiceKey, int]]:
+        if self.unreadable:
+            raise NetlinkError(self.unreadable)
+        table = {key: self.belief.kernel.table[key] for key in keys}
+        return table, dict.fromkeys(table, 7)
 
 
 def bench() -> Bench:
@@ -85,6 +97,35 @@ async def test_others_have_their_turn_and_what_they_change_is_not_mixed_in(size:
         turns = await turns_until(task)
     assert task.result().services == expected.services
     assert (turns >= least) is (size == 1)
+
+
+def at_once(director: Director, connections: int) -> Mapping[str, ServicePortrait]:
+    counted = dict.fromkeys(director.kernel.table, connections) if connections else {}
+    return portrait(director, Machine("x", table=director.kernel.table, connections=counted)).services
+
+
+@pytest.mark.parametrize(("unreadable", "connections"), [("", 7), ("no table", 0)])
+async def test_a_portrait_made_with_pauses_is_the_whole_portrait(unreadable: str, connections: int) -> None:
+    begun = bench()
+    someone = Someone(begun.director)
+    someone.unreadable = unreadable
+    with patch.object(answers, "SLICE_SERVICES", 1):
+        task = asyncio.ensure_future(answering(someone).portrait())
+        assert await turns_until(task) >= len(SERVICES)
+    assert task.result().services == at_once(begun.director, connections)
+
+
+async def test_a_portrait_is_of_one_configuration_and_each_service_of_one_moment() -> None:
+    begun = bench()
+    someone = Someone(begun.director)
+    with patch.object(answers, "SLICE_SERVICES", 1):
+        task = asyncio.ensure_future(answering(someone).portrait())
+        await asyncio.sleep(0)
+        begun.feed(ConfigChanged(config(*SERVICES[1:])))
+        begun.feed(MaintenanceSeen(frozenset({A})))
+        someone.belief = begun.director
+        await turns_until(task)
+    assert task.result().services == at_once(begun.director, 7)
 
 
 @pytest.mark.parametrize("services", [0, 1, len(SERVICES)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from checkers.core.messages import State
@@ -27,6 +29,7 @@ class FakeRuntime:
         self.bench = Bench(config(WEB))
         self.bench.hear({A: State.UP, B: State.UP})
         self.readable = True
+        self.counted: frozenset[str] = frozenset()
 
     @property
     def belief(self) -> Director:
@@ -35,7 +38,8 @@ class FakeRuntime:
     def feed(self, event: Event) -> None:
         self.bench.feed(event)
 
-    def destination_connections(self) -> Counted:
+    def destination_connections(self, names: Iterable[str]) -> Counted:
+        self.counted = frozenset(names)
         if not self.readable:
             raise NetlinkError("no table")
         return {(service_key(WEB.virtual), DestinationKey(A, 80)): Connections(3, 2, 1)}
@@ -56,6 +60,7 @@ def test_done_and_shown() -> None:
     assert (row.active, row.inactive, row.persistent) == (3, 2, 1)
     assert row.override is not None
     assert (row.override.kind, row.override.reason, row.override.uid) == ("drain", "disk", 1000)
+    assert runtime.counted == {f"tcp 1.1.1.12:80 > {A}:80"}
     assert ask(runtime, OverridesRequest()).overrides[0].real_server == f"{A}:80"  # type: ignore[union-attr]
     enabled = ask(runtime, OverrideRequest(A, "enable"))
     assert isinstance(enabled, OverridesReply)
