@@ -185,7 +185,8 @@ def test_an_outage_is_as_long_as_a_client_says(world: World) -> None:
         status, report = drilled(world["lb1"], "--force")
     print(json.dumps(report, indent=1))
     print("client:", prober.at_least_seconds(), prober.outage_seconds(), prober.failures())
-    assert (status, report["result"], report["why"]) == (1, "failed", "taken back")
+    assert (status, report["result"]) == (1, "failed")
+    assert report["why"].startswith("taken back")  # and not served there, where the first questions wait for an ARP
     assert "peer_unreachable" in codes(report)
     (seen,) = report["there"]
     assert 2000 < seen["milliseconds"] < 10000
