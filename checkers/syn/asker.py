@@ -17,7 +17,7 @@ from checkers.core.outcome import Healthy, Outcome
 from checkers.core.schedule import Rhythm, grain
 from checkers.probes.session import numeric
 from checkers.syn.batch import ASLEEP, NOT_OUT, TICK_SECONDS, Peer
-from checkers.syn.channel import PORTS, Channel, Line, line_to, peer_of
+from checkers.syn.channel import Channel, Line, line_to, peer_of
 from checkers.syn.packet import NUMBERS, RST, Form
 
 ANSWERED = Healthy("SYN answered by SYN and ACK")
@@ -43,19 +43,17 @@ class Asker:
     __slots__ = (
         "_address",
         "_course",
-        "_form",
         "_interval",
         "_last_at",
         "_lateness",
-        "_look_at",
         "_looked_at",
         "_notes",
         "_steady",
-        "_turn",
         "asked_at",
         "channel",
-        "gone",
+        "form",
         "identity",
+        "look_at",
         "moment",
         "number",
         "our_port",
@@ -76,11 +74,9 @@ class Asker:
         self.port = given.assigned.target.port
         self.wake, self.number, self.our_port = ASLEEP, NOT_OUT, 0
         self.asked_at = self.stalled_before = 0.0
-        self.gone = False
         self._address: tuple[object, ...] = ()
-        self._form = Form(bytes(4), bytes(4), 0)
-        self._look_at = self._looked_at = -inf
-        self._turn = 0
+        self.form = Form(bytes(4), bytes(4), 0)
+        self.look_at = self._looked_at = -inf
         self._notes = array("f")  # how late, and how long it took, by turns
         self._last_at = 0.0
         self.identity = given.assigned.id
@@ -131,37 +127,15 @@ class Asker:
         told = given.observe(outcome, ended_at, ended_at - self.asked_at)
         given.ended(ended_at)
         if not isinstance(outcome, Healthy):
-            self._look_at = min(self._look_at, self._looked_at + FAILED_LOOK_SECONDS)
+            self.look_at = min(self.look_at, self._looked_at + FAILED_LOOK_SECONDS)
         self._heed()
         return told
 
-    def send(self, number: int, now: float, open_line: Open) -> int:
-        """Ask with this number: the port of ours that was used. Raises Stuck, Failed and OSError."""
-        channel = self.channel
-        if channel is None or now >= self._look_at:
-            channel = self._look(now, open_line)
-        self._turn = turn = (self._turn + 1) % PORTS
-        port = channel.first_port + turn
-        try:
-            channel.send(self._form.fill(port, number), self._address)
-        except BlockingIOError:
-            channel.send_elsewhere(self._form.fill(port, number), self._address)
-        return port
+    def look(self, now: float, open_line: Open) -> Channel:
+        """Where packets leave: to be looked up again at `look_at`, as routes and addresses change.
 
-    def reset(self, our_port: int, number: int) -> None:
-        """End what the real server half opened, in place of the kernel, whose resets bear no mark and may go astray."""
-        if self.channel is not None:
-            with contextlib.suppress(OSError):  # it ends by itself some time
-                self.channel.send(self._form.fill(our_port, (number + 1) % NUMBERS, RST), self._address)
-
-    def lose_way(self) -> None:
-        """Look before the next probe: the address it leaves from may be this machine's no more."""
-        if self.channel is not None:
-            self.channel.users -= 1
-            self.channel = None
-
-    def _look(self, now: float, open_line: Open) -> Channel:
-        """Where packets leave, looked up from time to time: routes and addresses change."""
+        Raises Stuck, Failed and OSError.
+        """
         assigned = self._course.assigned
         family, address = numeric(assigned.target)
         line = line_to(family, address, assigned.dial)
@@ -174,10 +148,22 @@ class Asker:
             host, _, *rest = address
             self.peer = peer_of(address)
             self._address = (host, 0, *rest)
-            self._form = Form(_packed(family, line.source), _packed(family, str(host)), self.port)
+            self.form = Form(_packed(family, line.source), self.peer[:16], self.port, self.peer[16:])
         self._looked_at = now
-        self._look_at = now + LOOK_SECONDS
+        self.look_at = now + LOOK_SECONDS
         return channel
+
+    def reset(self, our_port: int, number: int) -> None:
+        """End what the real server half opened, in place of the kernel, whose resets bear no mark and may go astray."""
+        if self.channel is not None:
+            with contextlib.suppress(OSError):  # it ends by itself some time
+                self.channel.send(self.form.fill(our_port, (number + 1) % NUMBERS, RST), self._address)
+
+    def lose_way(self) -> None:
+        """Look before the next probe: the address it leaves from may be this machine's no more."""
+        if self.channel is not None:
+            self.channel.users -= 1
+            self.channel = None
 
     def _heed(self) -> None:
         """What of the course decides about the next probe."""

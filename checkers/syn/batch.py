@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from math import ceil, floor
+from math import ceil, floor, nan
 from typing import Generic, Protocol, TypeVar
 
 from checkers.syn.packet import NUMBERS
@@ -44,6 +44,9 @@ class Batch(Generic[One]):
         self._ticks: dict[int, tuple[list[One], list[int]]] = {}  # who is to ask, and whose answers are due by number
         self._order: list[int] = []  # a heap of the keys of `_ticks`
         self._out: dict[int, One] = {}
+        self._planned_last = (nan, 1)  # many in a row are planned for one moment; here is what that came to
+        self._tick = ASLEEP
+        self._askers: list[One] = []
 
     @property
     def out(self) -> int:
@@ -52,9 +55,12 @@ class Batch(Generic[One]):
 
     def plan(self, one: One, moment: float, ticks: int = 1) -> None:
         """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
-        tick = one.wake = round(moment / (TICK_SECONDS * ticks)) * ticks
-        at = self._ticks.get(tick)
-        (at if at is not None else self._begin(tick))[0].append(one)
+        if (moment, ticks) != self._planned_last:
+            self._planned_last = (moment, ticks)
+            self._tick = round(moment / (TICK_SECONDS * ticks)) * ticks
+            self._askers = self._at(self._tick)[0]
+        one.wake = self._tick
+        self._askers.append(one)
 
     def free(self, numbers: Sequence[int]) -> Sequence[int]:
         """Numbers that no SYN has that is out, and no two the same: these, but for those that are taken."""
@@ -68,30 +74,38 @@ class Batch(Generic[One]):
             found[number] = None
         return tuple(found)
 
-    def ask(self, one: One, number: int, our_port: int, deadline: float) -> None:
-        """It asks with this number, a free one. Who has asked already asks anew."""
-        if one.number != NOT_OUT:
-            del self._out[one.number]
-        one.number, one.our_port = number, our_port
-        self._out[number] = one
-        tick = one.wake = ceil(deadline / TICK_SECONDS - _HAIR)
-        at = self._ticks.get(tick)
-        (at if at is not None else self._begin(tick))[1].append(number)
+    def ask(
+        self, askers: Sequence[One], numbers: Sequence[int], our_ports: Sequence[int], deadlines: Sequence[float]
+    ) -> None:
+        """Each asks with its number, a free one. Who has asked already asks anew."""
+        due: list[int] = []
+        before, tick = nan, ASLEEP
+        for one, number, our_port, deadline in zip(askers, numbers, our_ports, deadlines, strict=True):
+            if one.number != NOT_OUT:
+                del self._out[one.number]
+            if deadline != before:
+                before, tick = deadline, ceil(deadline / TICK_SECONDS - _HAIR)
+                due = self._at(tick)[1]
+            one.number, one.our_port, one.wake = number, our_port, tick
+            due.append(number)
+        self._out.update(zip(numbers, askers, strict=True))
 
-    def due(self, now: float) -> list[One]:
-        """Those whose moment has come, in the order of their ticks; whose SYN is out has waited in vain."""
+    def due(self, now: float) -> tuple[list[One], list[One]]:
+        """Those whose moment to ask has come, in the order of their ticks, and those whose SYN has waited in vain."""
         last = floor(now / TICK_SECONDS + _HAIR)
+        self._planned_last = (nan, 1)
         woken: list[One] = []
+        late: list[One] = []
         while self._order and self._order[0] <= last:
             tick = heapq.heappop(self._order)
             askers, numbers = self._ticks.pop(tick)
             for one in askers:
-                if one.wake == tick:  # not one that was woken or moved meanwhile
+                if one.wake == tick and one.number == NOT_OUT:  # not one that was moved or has asked meanwhile
                     one.wake = ASLEEP
                     woken.append(one)
             if not self._out.keys().isdisjoint(numbers):
-                woken += self._late(tick, numbers)
-        return woken
+                late += self._late(tick, numbers)
+        return woken, late
 
     def heard(self, peer: Peer, port: int, our_port: int, number: int) -> One | None:
         """Whose SYN of that number this is about; it is out no more, and sleeps until it is planned again."""
@@ -122,8 +136,9 @@ class Batch(Generic[One]):
                 one.wake = ASLEEP
                 yield one
 
-    def _begin(self, tick: int) -> tuple[list[One], list[int]]:
-        at: tuple[list[One], list[int]] = ([], [])
-        self._ticks[tick] = at
-        heapq.heappush(self._order, tick)
+    def _at(self, tick: int) -> tuple[list[One], list[int]]:
+        at = self._ticks.get(tick)
+        if at is None:
+            at = self._ticks[tick] = ([], [])
+            heapq.heappush(self._order, tick)
         return at

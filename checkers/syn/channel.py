@@ -13,14 +13,15 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from checkers.probes.dialling import settle
 from checkers.probes.failures import Stuck
 from checkers.syn.batch import Peer
 from checkers.syn.mailbox import Mailbox
-from checkers.syn.packet import ANSWER_LIMIT_BYTES, Answer, Malformed, Quote, quote
+from checkers.syn.packet import ANSWER_LIMIT_BYTES, Answer, Form, Malformed, Quote, quote
+from checkers.syn.post import Post
 from checkers.syn.sieve import packed, sieve
 from checkers.syn.unreachable import kind, offender
 from config.checks import Dial
@@ -105,8 +106,7 @@ class Channel:
                 self._senders = [opened.enter_context(_sender(line))]
             except OSError as error:
                 raise Stuck(_words(line, error)) from error
-            self.send = self._senders[0].sendto
-            """One packet, its IP header included, to an address without a port. Raises OSError."""
+            self._post = Post(line.family)
             self._mailbox = Mailbox(self.receiver)
             self._turn = 0
             self._lost = self._losses()
@@ -116,24 +116,39 @@ class Channel:
         """Give the ports and the sockets back."""
         self._opened.close()
 
-    def send_elsewhere(self, packet: bytearray, address: tuple[object, ...]) -> None:
-        """As `send`, where that raised BlockingIOError: by another socket, a new one at last. Raises OSError."""
+    def send(self, packet: bytes, address: tuple[object, ...]) -> None:
+        """One packet, its IP header included, to an address without a port. Raises OSError."""
+        self._senders[self._turn].sendto(packet, address)
+
+    def ask(self, forms: Sequence[Form], our_ports: Sequence[int], numbers: Sequence[int]) -> dict[int, OSError]:
+        """Send a SYN of each form, HANDFUL at most: which of them could not leave, and why."""
+        self._post.write(forms, our_ports, numbers)
+        failed: dict[int, OSError] = {}
+        at, count = 0, len(forms)
+        while at < count:
+            try:
+                at += self._some(at, count - at)
+            except OSError as error:
+                failed[at] = error
+                at += 1
+        return failed
+
+    def _some(self, first: int, count: int) -> int:
+        """How many left of those from `first` on: by another socket, a new one at last, where this one has no room."""
         for _ in range(SENDERS):
+            with contextlib.suppress(BlockingIOError):
+                return self._post.send(self._senders[self._turn], first, count)
             self._turn = (self._turn + 1) % SENDERS
             if self._turn == len(self._senders):
                 self._senders.append(self._opened.enter_context(_sender(self.line)))
-            self.send = self._senders[self._turn].sendto
-            with contextlib.suppress(BlockingIOError):
-                self.send(packet, address)
-                return
         raise BlockingIOError(errno.EAGAIN, "no room to send")
 
-    def hears(self) -> Iterator[tuple[Answer | None, float]]:
-        """What came, PACKETS at most, each with its moment (seconds since 1970); None for no answer to a SYN."""
+    def hears(self) -> tuple[list[Answer | None], list[float]]:
+        """What came, PACKETS at most, and the moment of each (seconds since 1970); None for no answer to a SYN."""
         try:
             return self._mailbox.collect()
         except OSError:  # nothing, or an ICMP error came in between: that is on the other queue
-            return iter(())
+            return [], []
 
     def objections(self, limit: int) -> Iterator[Objection | None]:
         """What ICMP says, so many errors at most; None for one that is about no SYN of ours."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from time import monotonic, time
 
 from checkers.core.books import Histogram
@@ -21,9 +21,10 @@ from checkers.probes.datagram import refused_to_send
 from checkers.probes.failures import Failed, Stage, Stuck, a_fault, outcome_of
 from checkers.syn.asker import ANSWERED, Asker
 from checkers.syn.batch import NOT_OUT, TICK_SECONDS, Batch
-from checkers.syn.channel import Channel, Line, Objection
+from checkers.syn.channel import PORTS, Channel, Line, Objection
 from checkers.syn.mailbox import PACKETS
 from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS, SYN
+from checkers.syn.post import HANDFUL
 
 PROBES_A_TURN = 256  # then answers are read, and the loop's others have their turn
 MANY = 8  # probes of a turn after which nobody wakes for the first answer
@@ -52,7 +53,7 @@ class Engine:
         self._crashed = crashed
         self._stalled = stalled
         self._batch: Batch[Asker] = Batch()
-        self._eager: deque[Asker] = deque()
+        self._eager: dict[Asker, None] = {}  # in the order of their moments
         self._channels: dict[Line, Channel] = {}
         self._resting: set[Channel] = set()
         self._lost_at: dict[Line, float] = {}
@@ -81,8 +82,8 @@ class Engine:
 
     def let_go(self, asker: Asker) -> None:
         """Ask no more, and wait for no answer: the kernel resets what a real server half opened."""
-        asker.gone = True
         asker.lose_way()
+        self._eager.pop(asker, None)
         self._batch.end(asker)
 
     def tidy(self) -> None:
@@ -141,11 +142,10 @@ class Engine:
             self._hear()
             self._standing.clear()
             now = monotonic()
-            for asker in self._batch.due(now):
-                if asker.number == NOT_OUT:
-                    self._eager.append(asker)
-                else:
-                    self._guarded(asker, now)
+            woken, late = self._batch.due(now)
+            self._eager.update(dict.fromkeys(woken))
+            for asker in late:
+                self._guarded(asker, now)
             self._ask_some()
         finally:
             self._arm()
@@ -161,11 +161,11 @@ class Engine:
 
     def _drain(self, channel: Channel) -> int:
         """How many packets were read."""
-        heard = 0
         batch, now = self._batch, monotonic()
         since = time() - now
-        for answer, moment in channel.hears():
-            heard += 1
+        answers, moments = channel.hears()
+        heard = len(answers)
+        for answer, moment in zip(answers, moments, strict=True):
             if answer is None:
                 self.strays += 1
                 continue
@@ -229,27 +229,62 @@ class Engine:
         return self._standing[channel.line]
 
     def _ask_some(self) -> None:
-        count = min(len(self._eager), PROBES_A_TURN)
-        if not count:
+        few = list(islice(self._eager, PROBES_A_TURN))
+        if not few:
             return
+        for asker in few:
+            del self._eager[asker]
         stalled = self._stalled()
-        for number in self._batch.free(struct.unpack(f"={count}I", os.urandom(4 * count))):
-            asker = self._eager.popleft()
-            if asker.gone or asker.number != NOT_OUT:
-                continue
-            asker.asked_at = now = monotonic()
-            asker.stalled_before = stalled
-            try:
-                self._batch.ask(asker, number, asker.send(number, now, self._open), now + asker.timeout)
-            except (Failed, Stuck, OSError) as error:
-                self._unsent(asker, error, now)
-            except Exception as error:  # noqa: BLE001 - the guard: a fault in one check must not stop the others
-                self._broken(asker, error)
-        if count >= MANY:
+        for channel, askers in self._by_channel(few).items():
+            for at in range(0, len(askers), HANDFUL):
+                self._ask(channel, askers[at : at + HANDFUL], stalled)
+        if len(few) >= MANY:
             for channel in self._channels.values():
                 self._rest(channel)
         if self._eager:
             self._soon()
+
+    def _by_channel(self, few: list[Asker]) -> dict[Channel, list[Asker]]:
+        """Who asks over which channel."""
+        now = monotonic()
+        found: dict[Channel, list[Asker]] = {}
+        for asker in few:
+            channel = asker.channel
+            if channel is None or now >= asker.look_at:
+                channel = self._look(asker, now)
+            if channel is not None:
+                found.setdefault(channel, []).append(asker)
+        return found
+
+    def _look(self, asker: Asker, now: float) -> Channel | None:
+        """Where its SYN is to leave; None for nowhere."""
+        asker.asked_at = now
+        try:
+            return asker.look(now, self._open)
+        except (Failed, Stuck, OSError) as error:
+            self._unsent(asker, error, now)
+        except Exception as error:  # noqa: BLE001 - the guard: a fault in one check must not stop the others
+            self._broken(asker, error)
+        return None
+
+    def _ask(self, channel: Channel, askers: list[Asker], stalled: float) -> None:
+        """HANDFUL at most."""
+        count, first_port = len(askers), channel.first_port
+        numbers = self._batch.free(struct.unpack(f"={count}I", os.urandom(4 * count)))
+        our_ports = [first_port + (asker.our_port + 1) % PORTS for asker in askers]
+        now = monotonic()
+        for asker in askers:
+            asker.asked_at, asker.stalled_before = now, stalled
+        try:
+            failed = channel.ask([asker.form for asker in askers], our_ports, numbers)
+            self._batch.ask(askers, numbers, our_ports, [now + asker.timeout for asker in askers])
+        except Exception as error:  # noqa: BLE001 - the guard, as above
+            for asker in askers:
+                self._broken(asker, error)
+            return
+        for at, why in failed.items():
+            self._batch.end(askers[at])
+            self._unsent(askers[at], why, now)
 
     def _unsent(self, asker: Asker, error: Failed | Stuck | OSError, now: float) -> None:
         named = refused_to_send(error, at_once=True) if isinstance(error, OSError) else error

@@ -6,8 +6,9 @@ number is the same for all probes of a target, so a form is made once and filled
 
 from __future__ import annotations
 
+import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 TCP = 6
@@ -26,17 +27,17 @@ _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
 _TCP = struct.Struct("!HHIIHHHHI")  # the last one: the only option, maximum segment size
 _PSEUDO = struct.Struct("!HH")  # its end: what the words of the two addresses are added to (RFC 9293 section 3.1)
-_RAW_4 = struct.Struct("!B11x4s4xHH4xIxB14x")  # first byte, source, two ports, acknowledgement number, flags
+_RAW_4 = struct.Struct("!12x4s4xHH4xIxB14x")  # source, two ports, acknowledgement number, flags
 _RAW_6 = struct.Struct("!HH4xIxB34x")
 _NAME_6 = struct.Struct("8x20s")
+_TO_4, _TO_6 = struct.Struct("=HH4s8x"), struct.Struct("=HHI16s4s")  # struct sockaddr_in, sockaddr_in6
 _QUOTE = struct.Struct("!HHI")  # two ports, sequence number: all that an ICMP error must quote (RFC 792)
 
 _PLAIN_4 = 0x45  # version 4, no options
-_SHORTEST_IPV4_BYTES = 20
+_IPV4_BYTES = 20
 _TCP_BYTES = 20
 _LENGTH = (_TCP.size // 4) << 12
 _WINDOW = 64240
-_SEGMENT_4, _SEGMENT_6 = 1460, 1440  # what every host that speaks over Ethernet says
 _SEGMENT_OPTION = 0x0204 << 16  # kind 2, 4 bytes
 _DONT_FRAGMENT = 0x4000
 
@@ -59,48 +60,76 @@ class Quote(NamedTuple):
     number: int
 
 
+class Shape(NamedTuple):
+    """How a SYN of one family lies in a buffer of many: where it goes (struct sockaddr_in or _in6), then the packet."""
+
+    name_bytes: int
+    head_bytes: int  # of both before the TCP header
+    slot_bytes: int  # from one to the next
+    segment: int  # the longest that we say we take
+
+    @property
+    def end(self) -> int:
+        """Of the packet; what follows fills the slot."""
+        return self.head_bytes + _TCP.size
+
+
+SHAPE_4 = Shape(16, 36, 64, 1460)  # what every host that speaks over Ethernet says
+SHAPE_6 = Shape(28, 68, 96, 1440)
+OUR_PORT_AT, NUMBER_AT, SUM_AT = 0, 4, 16  # in a TCP header: all that differs between probes of one target
+
+
 class Form:
     """A SYN from one address to one port of another, as a raw socket with IP_HDRINCL sends it."""
 
-    __slots__ = ("_at", "_port", "_segment", "_sum", "bytes")
+    __slots__ = ("_port", "_shape", "slot", "sum")
 
-    def __init__(self, source: bytes, target: bytes, port: int) -> None:
-        """Both addresses packed, of one family."""
+    def __init__(self, source: bytes, target: bytes, port: int, scope: bytes = bytes(4)) -> None:
+        """Both addresses packed, of one family; an IPv6 target's scope as sockaddr_in6 has it."""
         six = len(target) > 4  # noqa: PLR2004 - an IPv4 address has four bytes
+        shape = self._shape = SHAPE_6 if six else SHAPE_4
+        name = _TO_6.pack(socket.AF_INET6, 0, 0, target, scope) if six else _TO_4.pack(socket.AF_INET, 0, target)
         head = _header_6(source, target) if six else _header_4(source, target)
-        self.bytes = bytearray(head + bytes(_TCP.size))
-        self._at = len(head)
+        segment = _segment(0, port, 0, SYN, 0, shape)
         self._port = port
-        self._segment = _SEGMENT_OPTION | (_SEGMENT_6 if six else _SEGMENT_4)
-        blank = _TCP.pack(0, port, 0, 0, _LENGTH, _WINDOW, 0, 0, self._segment)
-        self._sum = _words(source + target + _PSEUDO.pack(TCP, _TCP.size) + blank)
+        self.slot = (name + head + segment).ljust(shape.slot_bytes, b"\0")
+        """With zeros for our port, number and checksum."""
+        self.sum = _words(source + target + _PSEUDO.pack(TCP, _TCP.size) + segment)
+        """Of all that the checksum covers: `checksum` of this, our port and the number together is the packet's."""
 
-    def fill(self, our_port: int, number: int, flags: int = SYN) -> bytearray:
-        """The packet of one probe, or with RST the one that ends it; the same buffer each time."""
-        total = self._sum + our_port + (number >> 16) + (number & 0xFFFF) + flags
-        total = (total & 0xFFFF) + (total >> 16)
-        checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-        _TCP.pack_into(
-            self.bytes, self._at, our_port, self._port, number, 0, _LENGTH | flags, _WINDOW, checksum, 0, self._segment
+    def fill(self, our_port: int, number: int, flags: int = SYN) -> bytes:
+        """The packet of one probe, or with RST the one that ends it."""
+        shape = self._shape
+        right = checksum(self.sum + our_port + number + flags - SYN)
+        return self.slot[shape.name_bytes : shape.head_bytes] + _segment(
+            our_port, self._port, number, flags, right, shape
         )
-        return self.bytes
 
 
-def answers_4(slab: bytes | bytearray, lengths: Iterable[int]) -> Iterator[Answer | None]:
+def checksum(total: int) -> int:
+    """Of bytes whose 16-bit words have this sum, none of them all zeros (RFC 1071).
+
+    Adding with the carry brought around is adding modulo 65535, where 65536 is 1: so whole 32-bit numbers may be added,
+    too, and carries need no thought.
+    """
+    return -total % 0xFFFF
+
+
+def answers_4(slab: bytes | bytearray, lengths: Sequence[int]) -> list[Answer | None]:
     """What raw IPv4 packets say, their IP headers included: one each STRIDE bytes, so long; None for no TCP header."""
-    for packet, length in zip(_RAW_4.iter_unpack(slab), lengths, strict=False):
-        first, source, port, our_port, number, flags = packet
-        if first == _PLAIN_4 and length >= _SHORTEST_IPV4_BYTES + _TCP_BYTES:
-            yield source, port, our_port, number, flags
-        else:
-            yield None  # with IP options, too: nobody answers us so
+    if slab[::STRIDE].count(_PLAIN_4) == len(lengths) and min(lengths, default=0) >= _IPV4_BYTES + _TCP_BYTES:
+        return list(_RAW_4.iter_unpack(slab))
+    return [
+        # with IP options, too: nobody answers us so
+        answer if first == _PLAIN_4 and length >= _IPV4_BYTES + _TCP_BYTES else None
+        for answer, first, length in zip(_RAW_4.iter_unpack(slab), slab[::STRIDE], lengths, strict=True)
+    ]
 
 
-def answers_6(slab: bytes | bytearray, names: bytes | bytearray, lengths: Iterable[int]) -> Iterator[Answer | None]:
+def answers_6(slab: bytes | bytearray, names: bytes | bytearray, lengths: Sequence[int]) -> list[Answer | None]:
     """What raw IPv6 packets say, which come without their IP headers, and who sends them (struct sockaddr_in6)."""
-    for packet, (source,), length in zip(_RAW_6.iter_unpack(slab), _NAME_6.iter_unpack(names), lengths, strict=False):
-        port, our_port, number, flags = packet
-        yield (source, port, our_port, number, flags) if length >= _TCP_BYTES else None
+    packets = zip(_NAME_6.iter_unpack(names), _RAW_6.iter_unpack(slab), lengths, strict=True)
+    return [source + rest if length >= _TCP_BYTES else None for source, rest, length in packets]
 
 
 def quote(packet: bytes, length: int) -> Quote:
@@ -118,6 +147,10 @@ def _header_4(source: bytes, target: bytes) -> bytes:
 
 def _header_6(source: bytes, target: bytes) -> bytes:
     return _IPV6.pack(6 << 28, _TCP.size, TCP, HOPS, source, target)
+
+
+def _segment(our_port: int, port: int, number: int, flags: int, right: int, shape: Shape) -> bytes:
+    return _TCP.pack(our_port, port, number, 0, _LENGTH | flags, _WINDOW, right, 0, _SEGMENT_OPTION | shape.segment)
 
 
 def _words(octets: bytes) -> int:

@@ -24,21 +24,52 @@ class One:
     our_port: int = 0
 
 
+def ask(batch: Batch[One], one: One, number: int, our_port: int, deadline: float) -> None:
+    """A single one."""
+    batch.ask([one], [number], [our_port], [deadline])
+
+
 @given(st.floats(0, 1e6), st.integers(1, 10))
 def test_a_probe_begins_half_a_grain_from_its_moment_at_most(moment: float, ticks: int) -> None:
     batch, one = Batch[One](), One()
     batch.plan(one, moment, ticks)
     grain = ticks * TICK_SECONDS
-    assert batch.due(moment - grain * 0.501 - 1e-6) == []
-    assert batch.due(moment + grain * 0.501 + 1e-6) == [one]
+    assert batch.due(moment - grain * 0.501 - 1e-6) == ([], [])
+    assert batch.due(moment + grain * 0.501 + 1e-6) == ([one], [])
 
 
 @given(st.floats(0, 1e6))
 def test_a_deadline_is_never_early_and_a_tick_late_at_most(deadline: float) -> None:
     batch, one = Batch[One](), One()
-    batch.ask(one, 1, 40000, deadline)
-    assert batch.due(deadline - 1e-4) == []
-    assert batch.due(deadline + TICK_SECONDS + 1e-6) == [one]
+    ask(batch, one, 1, 40000, deadline)
+    assert batch.due(deadline - 1e-4) == ([], [])
+    assert batch.due(deadline + TICK_SECONDS + 1e-6) == ([], [one])
+
+
+def test_who_asked_before_its_moment_is_waited_for_then_and_not_asked() -> None:
+    batch, one = Batch[One](), One()
+    batch.plan(one, 1.0)
+    ask(batch, one, 7, 40000, 1.0)
+    assert batch.due(1.0) == ([], [one])
+
+
+def test_many_planned_for_one_moment_before_and_after_it_are_all_due() -> None:
+    batch = Batch[One]()
+    askers = [One() for _ in range(3)]
+    batch.plan(askers[0], 1.0)
+    batch.plan(askers[1], 1.0)
+    assert batch.due(1.0) == (askers[:2], [])
+    batch.plan(askers[2], 1.0)
+    assert batch.due(1.0) == (askers[2:], [])
+
+
+def test_each_has_its_own_grain() -> None:
+    batch = Batch[One]()
+    fine, coarse = One(), One()
+    batch.plan(fine, 1.02, 1)
+    batch.plan(coarse, 1.02, 10)
+    assert batch.due(1.0) == ([coarse], [])
+    assert batch.due(1.02) == ([fine], [])
 
 
 def test_it_is_due_when_next_moment_says_so() -> None:
@@ -48,7 +79,7 @@ def test_it_is_due_when_next_moment_says_so() -> None:
         batch.plan(one, tick * TICK_SECONDS)
         moment = batch.next_moment()
         assert moment is not None
-        assert batch.due(moment) == [one]
+        assert batch.due(moment) == ([one], [])
 
 
 @pytest.mark.parametrize(
@@ -60,7 +91,7 @@ def test_an_answer_that_differs_in_anything_counts_for_nothing(
     peer: bytes, port: int, our_port: int, number: int
 ) -> None:
     batch, one = Batch[One](), One()
-    batch.ask(one, 7, 40000, 1.0)
+    ask(batch, one, 7, 40000, 1.0)
     assert batch.heard(peer, port, our_port, number) is None
     assert batch.out == 1
     assert batch.heard(PEER, 80, 40000, 7) is one
@@ -69,19 +100,19 @@ def test_an_answer_that_differs_in_anything_counts_for_nothing(
 
 def test_a_late_answer_counts_for_nothing() -> None:
     batch, one = Batch[One](), One()
-    batch.ask(one, 7, 40000, 1.0)
-    assert batch.due(1.0) == [one]
+    ask(batch, one, 7, 40000, 1.0)
+    assert batch.due(1.0) == ([], [one])
     batch.end(one)
     assert batch.heard(PEER, 80, 40000, 7) is None
-    batch.ask(one, 9, 40001, 2.0)
+    ask(batch, one, 9, 40001, 2.0)
     assert batch.heard(PEER, 80, 40000, 7) is None
     assert batch.heard(PEER, 80, 40001, 9) is one
 
 
 def test_no_two_are_out_with_one_number() -> None:
     batch = Batch[One]()
-    batch.ask(One(), NUMBERS - 1, 40000, 1.0)
-    batch.ask(One(), 0, 40000, 1.0)
+    ask(batch, One(), NUMBERS - 1, 40000, 1.0)
+    ask(batch, One(), 0, 40000, 1.0)
     assert tuple(batch.free((5, 6))) == (5, 6)
     assert tuple(batch.free((NUMBERS - 1, 5, 0, 5))) == (1, 5, 2, 6)
 
@@ -103,17 +134,19 @@ class Life(RuleBasedStateMachine):
     @rule(seconds=st.floats(0, 0.2))
     def time_goes_by(self, seconds: float) -> None:
         self.now += seconds
-        for one in self.batch.due(self.now):
+        woken, late = self.batch.due(self.now)
+        for one in late:
+            assert one.number != NOT_OUT
+            assert self.now >= self.deadlines[self.askers.index(one)] - 1e-4
+            self.batch.end(one)
+            self.batch.plan(one, self.now + 0.1)
+        for one in woken:
             at = self.askers.index(one)
             assert at not in self.gone
-            if one.number == NOT_OUT:
-                self.numbers += 1
-                self.deadlines[at] = self.now + 0.05
-                self.batch.ask(one, self.batch.free([self.numbers])[0], 40000, self.now + 0.05)
-            else:
-                assert self.now >= self.deadlines[at] - 1e-4
-                self.batch.end(one)
-                self.batch.plan(one, self.now + 0.1)
+            assert one.number == NOT_OUT
+            self.numbers += 1
+            self.deadlines[at] = self.now + 0.05
+            ask(self.batch, one, self.batch.free([self.numbers])[0], 40000, self.now + 0.05)
 
     @rule(at=st.integers(0, 4), forged=st.booleans())
     def somebody_answers(self, at: int, forged: bool) -> None:
