@@ -22,7 +22,8 @@ ONE_PACKET = 0x4
 
 _PROTOCOLS = MappingProxyType({6: "TCP", 17: "UDP", 132: "SCTP"})
 _FORWARDING = MappingProxyType({1: "Local", 2: "Tunnel", 3: "Route"})
-_DESTINATION_FIELDS = 6
+_DESTINATION = "\0"  # begins each destination's line within a block
+_DESTINATION_FIELDS = 5  # behind its arrow
 _MARK_FIELDS = 3  # FWM, mark, scheduler
 
 Print = tuple[str, frozenset[str]]
@@ -39,21 +40,30 @@ def fingerprint(text: str) -> Fingerprint:
 
 def prints(text: str) -> Iterator[Print]:
     """The same, service by service, so that a long file can be read with pauses."""
-    service = ""
-    destinations: list[str] = []
-    for line in text.splitlines()[HEADER_LINES:]:
-        words = line.split()
-        if words[:1] == ["->"] and service and len(words) == _DESTINATION_FIELDS:
-            destinations.append(" ".join(words[1:4]))
-        elif len(words) >= _MARK_FIELDS and words[0] != "->":
-            if service:
-                yield service, frozenset(destinations)
-            service, destinations = _service(words), []
-        else:
-            message = f"garbled /proc/net/ip_vs: {line[:80]!r}"
-            raise NetlinkError(message)
-    if service:
-        yield service, frozenset(destinations)
+    return map(print_of_block, blocks(text))
+
+
+def blocks(text: str) -> list[str]:
+    """The file in parts, each a service with its destinations and all their counters; nothing is read of them yet."""
+    body = text.split("\n", HEADER_LINES)[HEADER_LINES:]
+    return body[0].replace("\n  ->", _DESTINATION).rstrip("\n").split("\n") if body and body[0] else []
+
+
+def print_of_block(block: str) -> Print:
+    """What one of `blocks` says. NetlinkError if it does not read like such a part."""
+    first, *lines = block.split(_DESTINATION)
+    words = first.split()
+    destinations = [line.split() for line in lines]
+    if len(words) < _MARK_FIELDS or words[0] == "->":
+        raise _garbled(first)
+    for line in destinations:
+        if len(line) != _DESTINATION_FIELDS:
+            raise _garbled(" ".join(line))
+    return _service(words), frozenset([" ".join(line[:3]) for line in destinations])
+
+
+def _garbled(line: str) -> NetlinkError:
+    return NetlinkError(f"garbled /proc/net/ip_vs: {line[:80]!r}")
 
 
 def fingerprint_of(table: Table) -> Fingerprint:

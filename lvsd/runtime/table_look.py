@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
 from netlink.errors import NetlinkError
 from netlink.operations import AddService, DeleteService, Operation, SetService
-from netlink.proc_ip_vs import Print, print_of, prints
+from netlink.proc_ip_vs import Print, blocks, print_of, print_of_block
 from netlink.table import Entry, ServiceKey, Table
 
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
@@ -39,6 +39,16 @@ class Reader(Protocol):
         """One service; None: there is none."""
 
 
+class _Seen(NamedTuple):
+    """What a look at /proc found to conform."""
+
+    belief: Table
+    expected: dict[str, frozenset[str]]
+    """What /proc says of each service of that belief, but for counters."""
+    hashes: frozenset[int]
+    """Of what it said, counters and all."""
+
+
 class TableLook:
     """Looks, and feeds the director what it finds."""
 
@@ -52,6 +62,7 @@ class TableLook:
         self._feed = feed
         self._ticks = 0
         self._prints: dict[ServiceKey, tuple[Entry, Print]] = {}
+        self._seen: _Seen | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
         self._touched: set[ServiceKey] = set()
@@ -153,22 +164,39 @@ class TableLook:
     async def _look_cheaply(self) -> None:
         """Whether /proc says of every service what was believed when it was read, and of none more."""
         before = self._belief()
-        text = await asyncio.to_thread(self._read_text)
+        found = await asyncio.to_thread(lambda: blocks(self._read_text()))
+        if await self._is_as_it_was(before, found):
+            return
         believed: dict[str, tuple[ServiceKey, frozenset[str]]] = {}
         for entries in _chunks(before.values()):
             for entry in entries:
                 name, destinations = self._print_of(entry)
                 believed[name] = entry.service.key, destinations
             await asyncio.sleep(0)
+        expected = {name: destinations for name, (_, destinations) in believed.items()}
         changed: set[ServiceKey | None] = set()
-        for found in _chunks(prints(text)):
-            for name, destinations in found:
-                key, expected = believed.pop(name, (None, None))
-                if destinations != expected:
+        for some in _chunks(found):
+            for name, destinations in map(print_of_block, some):
+                key, wanted = believed.pop(name, (None, None))
+                if destinations != wanted:
                     changed.add(key)
             await asyncio.sleep(0)
         changed.update(key for key, _ in believed.values())
+        self._seen = None if changed else _Seen(before, expected, frozenset(map(hash, found)))
         self._suspect(changed, before)
+
+    async def _is_as_it_was(self, before: Table, found: list[str]) -> bool:
+        """Whether all that is not, to the letter and counter, what conformed a look ago conforms, too."""
+        seen = self._seen
+        if seen is None or seen.belief is not before or len(found) != len(seen.expected):
+            return False
+        for some in _chunks([block for block in found if hash(block) not in seen.hashes]):
+            for name, destinations in map(print_of_block, some):
+                if seen.expected.get(name) != destinations:
+                    return False
+            await asyncio.sleep(0)
+        self._seen = seen._replace(hashes=frozenset(map(hash, found)))
+        return True
 
     def _suspect(self, changed: set[ServiceKey | None], before: Table) -> None:
         """What we changed ourselves since is no suspect; a service nobody knows is one only if nothing was changed."""

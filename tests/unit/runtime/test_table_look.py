@@ -9,11 +9,12 @@ import pytest
 
 from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
 from lvsd.core.reconcile import applied
+from lvsd.runtime import table_look
 from lvsd.runtime.table_look import SLICE_SERVICES, SMALL_TABLE, TOUCHED_MOST, WHOLE_LOOK_TICKS, TableLook
 from netlink.errors import NetlinkError
 from netlink.memory import MemoryTable
 from netlink.operations import AddService, DeleteService, Operation, SetDestination, SetService
-from netlink.proc_ip_vs import print_of
+from netlink.proc_ip_vs import Print, print_of, print_of_block
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
 
 MANY = SMALL_TABLE + SLICE_SERVICES
@@ -41,6 +42,8 @@ class Scene:
         self.fed: list[Event] = []
         self.between: Callable[[], None] = lambda: None
         self.broken = False
+        self.connections = 0  # as the file counts them
+        self.read: list[str] = []  # the services whose part of the file was read
         self.look = TableLook(self, self.text, lambda: self.belief, self.fed.append)
 
     def text(self) -> str:
@@ -48,7 +51,8 @@ class Scene:
         lines = ["", "", ""]
         for one in self.kernel.read_table().values():
             service, destinations = print_of(one)
-            lines += [service, *(f"  -> {destination} 0 0" for destination in destinations)]
+            busy = self.connections if one.service.key == key(5) else 0
+            lines += [service, *(f"  -> {destination} {busy} 0" for destination in destinations)]
         return "\n".join(lines)
 
     def read_table(self) -> Table:
@@ -90,6 +94,43 @@ class Scene:
 
 async def test_a_quiet_table_says_nothing() -> None:
     assert await Scene(MANY).tick(WHOLE_LOOK_TICKS) == []
+
+
+async def test_what_is_as_it_was_to_the_letter_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(MANY)
+
+    def noted(block: str) -> Print:
+        scene.read.append(block)
+        return print_of_block(block)
+
+    monkeypatch.setattr(table_look, "print_of_block", noted)
+    assert await scene.tick() == []
+    assert len(scene.read) == MANY
+    scene.connections = 1
+    assert await scene.tick(2) == []
+    assert len(scene.read) == MANY + 1
+    scene.ours(heavier(7))
+    assert await scene.tick(2) == []
+    assert len(scene.read) == 2 * MANY + 1
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [heavier(5)],
+        [heavier(9)],
+        [DeleteService(key(9))],
+        [AddService(Service(key(MANY), "rr"))],
+        [DeleteService(key(9)), AddService(Service(key(MANY), "rr"))],
+    ],
+)
+async def test_a_stranger_is_seen_where_all_was_as_it_was(operations: list[Operation]) -> None:
+    scene = Scene(MANY)
+    assert await scene.tick(2) == []
+    scene.connections = 1
+    scene.kernel.apply(operations)
+    assert await scene.tick() == [TableSuspected()]
+    assert await scene.tick() == [TableSuspected()] * 2
 
 
 async def test_a_small_table_is_read_at_once() -> None:
