@@ -299,7 +299,7 @@ def _kernel(
             refused = {refusal.operation for refusal in refusals}
             letters = mails.changes(director, (one for one in operations if one not in refused))
             posted, sent = mails.posted(answered, letters)
-            return _and_then(_let_vrrp_go(mails.rounds_reviewed(posted), now), (*answers, *sent))
+            return _and_then(_let_vrrp_go(mails.rounds_reviewed(posted, operations), now), (*answers, *sent))
         case Ticked():
             due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
             attended, parted = workers.ticked(director, now)

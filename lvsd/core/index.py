@@ -45,8 +45,15 @@ def _by_name(config: Config) -> Mapping[str, VirtualService]:
     return {virtual.name: virtual for virtual in config.services}
 
 
+def _mailing(config: Config) -> tuple[VirtualService, ...]:
+    return tuple(virtual for virtual in config.services if virtual.mail is not None)
+
+
 services_of = OfLast(_by_key)
 """All services by their keys in the kernel, in the configuration's order."""
 
 services_named = OfLast(_by_name)
 """All services by their names."""
+
+services_mailing = OfLast(_mailing)
+"""Those of which somebody is told by mail."""

@@ -14,7 +14,7 @@ from config.model import FirewallMark, Mail, VirtualService
 from lvsd.core.effects import Effect, SendMail, Tell
 from lvsd.core.health import checked_state, standing_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, service_key
-from lvsd.core.index import services_of
+from lvsd.core.index import services_mailing, services_of
 from lvsd.core.state import Director, Waiting
 from netlink.operations import AddDestination, DeleteDestination, Operation, SetDestination
 from netlink.table import DestinationKey, ServiceKey
@@ -86,7 +86,7 @@ def phase_of(director: Director, virtual: VirtualService) -> str:
 
 def all_begin(director: Director) -> Director:
     """A configuration was taken over: every service is in its first round."""
-    keys = frozenset(service_key(virtual.virtual) for virtual in director.config.services if virtual.mail is not None)
+    keys = frozenset(service_key(virtual.virtual) for virtual in services_mailing(director.config))
     told_at = {identity: at for identity, at in director.post.told_at.items() if _is_real_server(director, identity)}
     return replace(director, post=replace(director.post, first_round=keys, told_at=told_at))
 
@@ -99,7 +99,7 @@ def _is_real_server(director: Director, identity: str) -> bool:
 def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
     """A second has passed: what waited goes out summed up, who is still down is told of again when it is time."""
     post = director.post
-    if not (post.sent or post.waiting or post.first_round or any(one.mail for one in director.config.services)):
+    if not (post.sent or post.waiting or post.first_round or services_mailing(director.config)):
         return director, []
     flushed, mails = _flushed(replace(director, post=replace(post, sent=0)))
     reminded, letters = _reminders(flushed, now)
@@ -107,14 +107,23 @@ def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
     return rounds_reviewed(told), [*mails, *more]
 
 
-def rounds_reviewed(director: Director) -> Director:
-    """A service's first round is over when all its real servers have a verdict, and that was told of."""
+def rounds_reviewed(director: Director, operations: Iterable[Operation] | None = None) -> Director:
+    """A service's first round is over when all its real servers have a verdict, and that was told of.
+
+    Of all services, or of those whose real servers these operations changed.
+    """
     before = director.post.first_round
     if not before:
         return director
+    looked_at = before if operations is None else before & _concerned(operations)
     services = services_of(director.config)
-    first_round = frozenset(key for key in before if key in services and _undecided(director, services[key]))
-    return replace(director, post=replace(director.post, first_round=first_round))
+    over = {key for key in looked_at if key not in services or not _undecided(director, services[key])}
+    return replace(director, post=replace(director.post, first_round=before - over)) if over else director
+
+
+def _concerned(operations: Iterable[Operation]) -> frozenset[ServiceKey]:
+    reals = (one for one in operations if isinstance(one, AddDestination | SetDestination | DeleteDestination))
+    return frozenset(one.service for one in reals)
 
 
 def _undecided(director: Director, virtual: VirtualService) -> bool:
@@ -141,13 +150,16 @@ def _summed_up(one: Waiting, phase: str) -> Effect:
 def _reminders(director: Director, now: float) -> tuple[Director, list[Letter]]:
     told_at: dict[str, float] = {}
     letters: list[Letter] = []
-    for virtual in director.config.services:
+    settled = not director.unsettled.services  # then they stand as was announced
+    for virtual in services_mailing(director.config):
         if virtual.mail is None or not virtual.mail.repeat:
             continue
         for real in virtual.real_servers:
+            identity = real_id(virtual, real)
+            if settled and director.announced.get(identity) is not State.DOWN:  # by far the most
+                continue
             if standing_state(director, virtual, real) is not State.DOWN or taken_out(director, virtual, real):
                 continue
-            identity = real_id(virtual, real)
             told_at[identity] = director.post.told_at.get(identity, now)
             if now - told_at[identity] >= virtual.mail.repeat:
                 told_at[identity] = now
@@ -236,8 +248,8 @@ def stopped(director: Director, cleared: Iterable[ServiceKey]) -> list[Effect]:
     gone = frozenset(cleared)
     letters = [
         Letter(virtual, f"Purged real server (stop): {endpoint_text(key.address, key.port)} ({virtual_words(virtual)})")
-        for virtual in director.config.services
-        if virtual.mail is not None and service_key(virtual.virtual) in gone
+        for virtual in services_mailing(director.config)
+        if service_key(virtual.virtual) in gone
         for key, one in director.kernel.table[service_key(virtual.virtual)].destinations.items()
         if one.weight
     ]

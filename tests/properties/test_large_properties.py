@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from checkers.core.messages import State
 from config.model import Config
 from lvsd.core import large
+from lvsd.core.health import standing_state
+from lvsd.core.identity import real_id
 from lvsd.core.reconcile import differences, plan
 from netlink.operations import Operation
 from netlink.table import ServiceKey, Table
@@ -43,6 +45,16 @@ def test_a_large_belief_is_what_a_small_one_would_be(begin: Config, happened: li
         parted, sent_parted = lived(begin, happened, 10_000)
     assert parted.director == small.director
     assert (parted.kernel, sent_parted) == (small.kernel, sent)
+
+
+@given(configurations(), happenings)
+def test_once_all_is_settled_everybody_who_is_out_was_announced_so(begin: Config, happened: list[object]) -> None:
+    director = lived(begin, happened, 1)[0].director
+    for virtual in director.config.services:
+        for real in virtual.real_servers:
+            state = standing_state(director, virtual, real)
+            announced = director.announced.get(real_id(virtual, real))
+            assert state in (announced, State.UNKNOWN)
 
 
 @given(configurations(), configurations(), st.integers(0, 20), st.sampled_from((0, 1, 2, 5, 20)))

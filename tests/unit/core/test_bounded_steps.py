@@ -1,0 +1,171 @@
+"""What a step costs does not grow with the farm: counted in calls, on a small farm and on one four times as large."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from types import FrameType
+from typing import TypeVar
+
+import pytest
+
+from checkers.core.messages import State, Verdicts
+from config.model import Config
+from lvsd.core import groundwork, slices, views
+from lvsd.core.assignment import Assigned
+from lvsd.core.director import step
+from lvsd.core.effects import Apply, AssignChecks, Effect, Tell, Yield
+from lvsd.core.events import (
+    ConfigChanged,
+    Event,
+    MaintenanceSeen,
+    OverridesSet,
+    PlanApplied,
+    Resumed,
+    TableRead,
+    Ticked,
+    VerdictsHeard,
+    WorkerCame,
+)
+from lvsd.core.identity import check_id
+from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.core.state import Director
+from netlink.table import Table
+from tests.unit.core.world import CONFINED, Bench, config, real, verdict, virtual
+
+T = TypeVar("T")
+
+SMALL, LARGE = 1200, 4800  # services of two real servers: both beyond `large.SMALL`
+SLACK = 200  # calls: what a slice holds, and what few names cost where many are kept apart
+
+
+def farm(services: int, first_weight: int = 1) -> Config:
+    def address(at: int) -> str:
+        return f"10.{at >> 14}.{at >> 7 & 127}.{at & 127}"
+
+    return config(
+        *(
+            virtual(
+                real(address(at * 2), first_weight if at == 0 else 1),
+                real(address(at * 2 + 1)),
+                port=at + 1,
+                name=f"s{at}",
+            )
+            for at in range(services)
+        )
+    )
+
+
+def begun(services: int) -> Director:
+    """All are up and in the kernel."""
+    bench = Bench(farm(services))
+    names = [check_id(one, server) for one in bench.director.config.services for server in one.real_servers]
+    for at in range(0, len(names), 64):
+        bench.feed(VerdictsHeard(Verdicts(1, tuple(verdict(one, State.UP, 100.0) for one in names[at : at + 64]))))
+    return bench.director
+
+
+@pytest.fixture(scope="module")
+def directors() -> tuple[Director, Director]:
+    return begun(SMALL), begun(LARGE)
+
+
+def counted(action: Callable[[], T]) -> tuple[int, T]:
+    """How often any function, or the next of any generator, was called; and what came of it."""
+    calls = 0
+
+    def seen(_frame: FrameType, event: str, _what: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(seen)
+    try:
+        return_value = action()
+    finally:
+        sys.setprofile(None)
+    return calls, return_value
+
+
+def steps(director: Director, event: Event) -> tuple[list[int], list[Effect]]:
+    """The calls of each step until all is settled, and all effects."""
+    costs: list[int] = []
+    seen: list[Effect] = []
+    waiting = [event]
+    while waiting:
+        calls, (director, effects) = counted(partial(step, director, waiting.pop(0), 101.0))
+        costs.append(calls)
+        seen.extend(effects)
+        waiting.extend(_following(effects))
+    return costs, seen
+
+
+def _following(effects: Iterable[Effect]) -> Iterable[Event]:
+    for effect in effects:
+        if isinstance(effect, Apply):
+            yield PlanApplied(effect.operations, ())
+        elif isinstance(effect, Yield):
+            yield Resumed()
+
+
+def one_down(director: Director) -> Event:
+    first = director.config.services[0]
+    return VerdictsHeard(Verdicts(1, (verdict(check_id(first, first.real_servers[0]), State.DOWN, 101.0),)))
+
+
+def one_disabled(director: Director) -> Event:
+    first = director.config.services[0]
+    return OverridesSet({check_id(first, first.real_servers[0]): Override(OverrideKind.DISABLE, since=1.0)})
+
+
+def reloaded(director: Director) -> Event:
+    after = farm(len(director.config.services), first_weight=7)
+    return ConfigChanged(after, groundwork.of(director, after))
+
+
+def cleared(director: Director) -> Event:
+    assert director.kernel.table
+    empty: Table = {}
+    return TableRead(empty)
+
+
+EVENTS = {
+    "one verdict": one_down,
+    "a word on one": one_disabled,
+    "a reload": reloaded,
+    "a worker": lambda _: WorkerCame(CONFINED),
+    "a tick": lambda _: Ticked(),
+    "maintenance of one": lambda _: MaintenanceSeen(frozenset({"10.0.0.1"})),
+    "a stranger clears the table": cleared,
+}
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS.keys())
+def test_no_step_costs_more_on_a_larger_farm(
+    directors: tuple[Director, Director], event: Callable[[Director], Event]
+) -> None:
+    small, large = (steps(director, event(director)) for director in directors)
+    assert max(large[0]) <= max(small[0]) + SLACK
+    told = [[one.event for one in effects if isinstance(one, Tell)][:1] for _, effects in (small, large)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS.keys())
+def test_a_step_sends_no_more_than_a_slice(
+    directors: tuple[Director, Director], event: Callable[[Director], Event]
+) -> None:
+    _, effects = steps(directors[1], event(directors[1]))
+    sent = [len(one.operations) for one in effects if isinstance(one, Apply)]
+    assert max(sent, default=0) <= slices.SLICE_REAL_SERVERS
+
+
+def test_a_worker_s_checks_are_not_written_out_in_the_step(directors: tuple[Director, Director]) -> None:
+    _, effects = steps(directors[1], WorkerCame(CONFINED))
+    given = next(one for one in effects if isinstance(one, AssignChecks))
+    assert isinstance(given.checks, Assigned)
+    assert len(given.checks) == 2 * LARGE
+
+
+def test_a_service_s_row_costs_no_more_on_a_larger_farm(directors: tuple[Director, Director]) -> None:
+    rows = [counted(partial(views.service_row, one.config.services[0], one, 101.0))[0] for one in directors]
+    assert rows[0] == rows[1]
