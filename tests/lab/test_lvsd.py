@@ -78,6 +78,37 @@ def test_each_process_may_be_killed_and_nobody_notices(world: World) -> None:
     assert prober.failures() == 0, balancer.log()
 
 
+def test_after_an_upgrade_on_the_disk_who_dies_is_executed_anew_and_nobody_notices(world: World) -> None:
+    """The file stands for any that the supervisor has loaded: Python loads it at its start."""
+    lb1 = world["lb1"]
+    lb1.write("/root/upgraded/sitecustomize.py", "")
+    balancer = Balancer(lb1, config(200))
+    environment = {"PYTHONPATH": "/root/upgraded"}
+    balancer.process = lb1.popen([f"{CHECKOUT}/.venv/bin/lvsd", "run", "-c", CONFIG], log=LOG, env=environment)
+    balancer.until("both serve", {RS1: 1, RS2: 1})
+    wait_until(lambda: VIP in balancer.addresses(), 10, "the address on lb1")
+    wait_until(balancer._up, 20, "all are there")
+
+    def pid_of(name: str) -> int:
+        known = {one.name: one.pid for one in balancer.status().processes if one.connected}
+        return known[name] if name in known else balancer.pid(name)
+
+    with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
+        wait_until(lambda: len(prober.polls) > 10, 10, "polls")
+        for upgraded in (False, True):
+            if upgraded:
+                lb1.write("/root/upgraded/sitecustomize.py", "new = True\n")
+            for name in ("director", "checker", "vrrp"):
+                killed = pid_of(name)
+                lb1.run(["kill", "-9", str(killed)])
+                wait_until(lambda: balancer._up() and pid_of(name) != killed, 20, f"another {name}")  # noqa: B023  here
+                shown = lb1.read(f"/proc/{pid_of(name)}/cmdline").strip("\0").split("\0")
+                assert (shown[1:3] == ["-I", "-m"], shown == [f"lvsd-{name}"]) == (upgraded, not upgraded), shown
+    assert prober.failures() == 0, balancer.log()
+    assert balancer.weights() == {RS1: 1, RS2: 1}
+    assert balancer.stop() == 0
+
+
 def test_the_supervisors_death_ends_the_others_in_good_order_and_leaves_the_table(world: World) -> None:
     balancer = up(world, extra="daemon: {clear_table_on_stop: true}")
     balancer.kill("supervisor")

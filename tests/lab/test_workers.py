@@ -11,7 +11,7 @@ from tests.lab.balancer import Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.daemons import certificates, web
 from tests.lab.pair import PAIR, VIP
-from tests.lab.prober import Prober, http
+from tests.lab.prober import PATIENT_SECONDS, Prober, http
 from tests.lab.waiting import wait_until
 from tests.lab.world import World
 
@@ -95,7 +95,7 @@ def test_workers_die_and_hang_and_neither_clients_nor_the_others_checks_notice(w
     balancer = up(world, config(WORKERS), names)
     first, second = (NAMES[chosen(host, tuple(range(1, WORKERS + 1)))] for host in (RS1, RS2))
     wait_until(lambda: VIP in balancer.addresses(), 10, "the address")
-    with Prober(world["client"], http(VIP)) as prober:
+    with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
         wait_until(lambda: len(prober.polls) > 10, 10, "polls")
         for name in sorted(names):
             replaced(balancer, name, signalled(balancer, name, "KILL"))
@@ -122,9 +122,7 @@ def test_a_reload_changes_how_many_there_are_and_the_table_stays(world: World) -
         names = {NAMES[number] for number in range(1, workers + 1)}
         wait_until(lambda: pids(balancer).keys() == names, 20, f"{workers} workers")  # noqa: B023  waited for here
         assert pids(balancer)["checker"] == before
-        pattern = "^[^ ]*python[^ ]* -I -m checkers.runtime.worker"
-        running = balancer.host.run(["pgrep", "-f", pattern]).stdout.split()
-        assert {int(pid) for pid in running} == set(pids(balancer).values())
+        wait_until(lambda: balancer.running("lvsd-checker") == set(pids(balancer).values()), 20, "and no others run")
         goes_on(world, balancer, "rs1", RS1)
         goes_on(world, balancer, "rs2", RS2)
 
@@ -139,7 +137,8 @@ def test_three_services_are_probed_once(world: World) -> None:
     wait_until(lambda: probes(balancer) > probed + 10, 40, "more probes")
     told = probes(balancer) - probed
     seen = len(world["rs1"].read(ACCESS_LOG).splitlines()) - asked
-    assert abs(seen - told) <= 3, f"{seen} requests for {told} probes of each of three services"
+    # what the balancer tells is a little behind; not shared, there were three times as many
+    assert abs(seen - told) <= told // 2, f"{seen} requests for {told} probes of each of three services"
     web.Nginx().stop(world["rs1"])
     for port in ports:
         balancer.until("rs1 is out everywhere", {RS2: 1}, port=port, seconds=20)
