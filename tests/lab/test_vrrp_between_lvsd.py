@@ -117,7 +117,7 @@ def test_the_leaver_tells_its_successor_whatever_they_speak(pair: Pair) -> None:
         left, came = lb1.status(name), lb2.status(name)
         grouped = name in {"public", "private"}
         assert came.cause in ({Cause.HANDED_OVER, Cause.ACTIVE_ROUTER_LEFT} if grouped else {Cause.HANDED_OVER}), name
-        assert came.since - left.since < SKEW_OF_THE_LOWEST_SECONDS / 2, name
+        assert came.since - left.since < SKEW_OF_THE_LOWEST_SECONDS, name
     lb1.start()
     all_are(lb1, Role.ACTIVE)
     all_are(lb2, Role.BACKUP)
@@ -206,7 +206,7 @@ def test_preemption_waits_for_its_delay(pair: Pair) -> None:
 
 
 def test_announcements_are_repeated_and_refreshed_in_both_families(pair: Pair) -> None:
-    loud = GratuitousArp(repeat=3, delay=0.5, refresh=0.4)
+    loud = GratuitousArp(repeat=3, delay=0.5, refresh=2 * FAST_SECONDS)
     routers = [
         msgspec.structs.replace(one, gratuitous_arp=loud)
         for one in (router("fast", 2, HIGH), router("ipv6", 3, HIGH, ipv6=True))
@@ -222,4 +222,5 @@ def test_announcements_are_repeated_and_refreshed_in_both_families(pair: Pair) -
     for one in routers:
         wanted = announcement(mac, one.addresses[0].address, router=False)
         times = sum(frame[: len(wanted)] == wanted for frame in seen)
-        assert 3 + 3 + 2 <= times <= 3 + 3 + 6, one.name
+        refreshed = lb1.status(one.name).adverts_sent // 2  # with every second advertisement, as far as it was told
+        assert 3 + 3 + 2 <= times <= 3 + 3 + refreshed + 3, one.name
