@@ -23,12 +23,14 @@ from checkers.probes.session import numeric
 from config.checks import TcpCheck
 
 HURRY_SECONDS = 0.5  # who was probed so lately is not hurried
+APART_PROBES = 15  # of one that takes longer than a moment, until it is asked together with others again
 
 
 class Runner:
     """One check: its course, its alarm, and the call it has out."""
 
     __slots__ = (
+        "_apart",
         "_before",
         "_call",
         "_dial",
@@ -62,6 +64,7 @@ class Runner:
         self.placed = False  # whether it has a place among those of its address
         self.queued = False  # whether it waits for one of the two
         self._stalled_before = self._late = 0.0
+        self._apart = 0  # so many probes go by themselves, since one did not end within a moment
         self.wake = ASLEEP
         self._ticks = int(grain(given.assigned.timing) / TICK_SECONDS)
         self._sleep()
@@ -203,6 +206,7 @@ class Runner:
             question.sock.close()
             self._rest(now)
             return
+        self._apart = APART_PROBES
         engine = self._engine
         self._call = call = Call(engine.reactor, self, (0, ()), question.conversation, None)
         if question.connected_at:
@@ -222,9 +226,10 @@ class Runner:
             manner = CONNECTION if self._steady.connects else self._manner
             if manner.converse is None:
                 engine.knocks.knock(self, dial, now)
-            elif manner.asked is not None:
+            elif manner.asked is not None and not self._apart:
                 engine.questions.ask(self, dial, manner.asked, now)
             else:
+                self._apart = max(0, self._apart - 1)
                 self._converse(dial, manner.converse(), secured_of(manner), now)
         except Stuck as error:
             self.refused(error, now, 0.0)

@@ -14,7 +14,11 @@ from checkers.core.outcome import Inconclusive, Reason, Unhealthy
 from checkers.lean import call as call_module
 from checkers.lean import engine as engine_module
 from checkers.lean import knock as knock_module
+from checkers.lean import questions as questions_module
 from checkers.lean import runner as runner_module
+from checkers.lean.call import Dial
+from checkers.lean.conversation import Asked
+from checkers.lean.questions import Asker, Questions
 from checkers.lean.watch import LeanWatch
 from checkers.probes.attempt import Finding
 from checkers.probes.memory import Memory
@@ -290,3 +294,25 @@ async def test_a_check_that_changes_ways_keeps_what_is_believed() -> None:
         assert verdict.state is State.UP
         assert ways.identities == ("a",)
         await ways.stop(1.0)
+
+
+async def test_who_takes_his_time_is_asked_apart_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[Dial] = []
+    ask = questions_module.Questions.ask
+
+    def asked(self: Questions, asker: Asker, dial: Dial, what: Asked, now: float) -> None:
+        together.append(dial)
+        ask(self, asker, dial, what, now)
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(questions_module.PATIENCE_SECONDS * 2)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    monkeypatch.setattr(questions_module.Questions, "ask", asked)
+    monkeypatch.setattr(runner_module, "APART_PROBES", 3)
+    async with a_world() as world, servers.serving(slow) as port:
+        world.watch.assign([check("a", port, HttpCheck())])
+        await until(lambda: world.probes() >= 9)
+        assert world.verdict().state is State.UP
+        assert len(together) in {-(-world.probes() // 4), world.probes() // 4 + 1}  # one may be out
