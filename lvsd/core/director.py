@@ -203,7 +203,7 @@ def _configured(director: Director, work: Groundwork, now: float, told: str) -> 
         effects.append(ConfigureVrrp(changed.generation, config.vrrp))
     looking = following.services_following(changed)
     touched = None if told == "config_loaded" else {**work.changed, **looking}
-    remembered = slices.forgotten(mails.all_begin(changed), work.gone)
+    remembered = slices.forgotten(mails.all_begin(changed), work.gone, work.lost)
     settled, followed = _settled(slices.due(remembered, touched, sweep=True), effects, now)
     departed = turns.departed(director, work.departed)
     lines = hooks.lines(departed, config.daemon.lvs_notify_fifo)
@@ -290,8 +290,8 @@ def _kernel(
         case TableSuspected():
             return director, (ReadTable(),)
         case TableRead(table):
-            read, effects = kernel.read(director, table, now)
-            return _settled(slices.due(read, kernel.touched(director, read)), effects, now)
+            read, touched, effects = kernel.read(director, table, now)
+            return _settled(slices.due(read, touched), effects, now)
         case TableUnreadable(error):
             return kernel.unreadable(director, error, now)
         case PlanApplied(operations, refusals):

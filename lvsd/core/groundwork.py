@@ -17,6 +17,7 @@ from lvsd.core.assignment import Load, configured_checks, load_of, shares_of
 from lvsd.core.identity import fallback_id, real_id, virtual_text
 from lvsd.core.index import by_key
 from lvsd.core.state import Checked, Director, Following, Services, Shared, Shares
+from netlink.table import ServiceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,9 @@ class Groundwork:
     """Of `config` beside `before`.
 
     `unprobed`: checks of which nothing is found out any more. `changed`: services that are added or said otherwise.
-    `gone`: names of services and real servers that are no longer there. `departed`: real servers that a service loses
-    which itself stays. `presumed` and `before_shared` are what `shared`, and `shared` is what `shares` assumes.
+    `lost`: services that are no longer there; `gone`: names of services and real servers that are not. `departed`: real
+    servers that a service loses which itself stays. `presumed` and `before_shared` are what `shared`, and `shared` is
+    what `shares` assumes.
     """
 
     before: Config
@@ -35,6 +37,7 @@ class Groundwork:
     following: Following
     unprobed: tuple[str, ...]
     changed: Services
+    lost: frozenset[ServiceKey]
     gone: frozenset[str]
     departed: tuple[tuple[VirtualService, RealServer], ...]
     initials: tuple[VirtualService, ...]
@@ -63,6 +66,7 @@ def of(director: Director, config: Config) -> Groundwork:
         following.resolved(config, checks),
         tuple(name for name in director.checks if not _is_still_probed(checks, name)),
         changed,
+        frozenset(old.keys() - services.keys()),
         frozenset(_gone(old, services, changed)),
         tuple(_departed(before, config)),
         initials,

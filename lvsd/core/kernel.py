@@ -41,13 +41,6 @@ def plan_for(
     return tuple(operation for operation in operations if operation not in refused)
 
 
-def touched(before: Director, after: Director) -> Services | None:
-    """The services that a reading makes due; None: all, since the kernel has not all that was sent to it."""
-    if before.kernel.refusals or before.kernel.unreadable:
-        return None
-    return slices.of_reading(after, before.kernel.table, after.kernel.table)
-
-
 def all_can_serve(director: Director) -> bool:
     """Whether clients of every service would be served, or would be refused for a known reason."""
     return all(_can_serve(director, key, virtual) for key, virtual in services_of(director.config).items())
@@ -61,10 +54,14 @@ def _can_serve(director: Director, key: ServiceKey, virtual: VirtualService) -> 
     return State.UNKNOWN not in states
 
 
-def read(director: Director, table: Table, now: float) -> tuple[Director, list[Effect]]:
-    """The kernel's table was read: tell what a stranger changed in what is ours. The plan that follows mends it."""
+def read(director: Director, table: Table, now: float) -> tuple[Director, Services | None, list[Effect]]:
+    """The kernel's table was read: tell what a stranger changed in what is ours. The plan that follows mends it.
+
+    With the services that this makes due; None: all, since the kernel has not all that was sent to it.
+    """
     before = director.kernel
-    changed = slices.changed_keys(before.table, table) & director.owned
+    differ = slices.changed_keys(before.table, table)
+    changed = differ & director.owned
     ours = {key: entry for key, entry in before.table.items() if key in changed}
     number, first = differences(ours, table, changed, TOLD_OPERATIONS)
     drifted = bool(number) and not before.refusals and not before.unreadable
@@ -83,7 +80,8 @@ def read(director: Director, table: Table, now: float) -> tuple[Director, list[E
         told.append(Tell(Level.INFO, "table_readable_again", {}))
     if drifted:
         told.append(Tell(Level.WARNING, "table_changed_by_stranger", _summary(number, first)))
-    return replace(director, kernel=state), told
+    touched = None if before.refusals or before.unreadable else slices.of_keys(director, differ)
+    return replace(director, kernel=state), touched, told
 
 
 def _summary(number: int, first: tuple[Operation, ...]) -> dict[str, str | int | float]:

@@ -41,9 +41,8 @@ def _differ(before: Verdict | None, after: Verdict | None) -> bool:
     return (before.state, before.weight) != (after.state, after.weight)
 
 
-def of_reading(director: Director, before: Table, table: Table) -> Services:
-    """Whose entries differ between two readings."""
-    keys = changed_keys(before, table)
+def of_keys(director: Director, keys: frozenset[ServiceKey]) -> Services:
+    """Those of the configured services, in the configuration's order."""
     return {} if not keys else {key: one for key, one in services_of(director.config).items() if key in keys}
 
 
@@ -55,11 +54,11 @@ def changed_keys(before: Table, table: Table) -> frozenset[ServiceKey]:
     return frozenset(found)
 
 
-def forgotten(director: Director, gone: Iterable[str]) -> Director:
-    """The belief without what it remembers of services and real servers (by name) that its configuration lost."""
+def forgotten(director: Director, gone: Iterable[str], lost: frozenset[ServiceKey]) -> Director:
+    """The belief without what it remembers of services and real servers (by name) that are gone, services lost."""
     kept = services_of(director.config)
     announced = large.changed(director.announced, {}, gone)
-    quorum = {key: gained for key, gained in director.quorum.items() if key in kept}
+    quorum = {key: one for key, one in director.quorum.items() if key not in lost} if lost else director.quorum
     waiting = director.unsettled
     services = {key: kept[key] for key in waiting.services if key in kept}
     return replace(director, announced=announced, quorum=quorum, unsettled=Unsettled(services, waiting.sweep))
