@@ -10,7 +10,7 @@ from tests.lab.machine import CHECKOUT, boot
 
 LIMIT_SECONDS = 1800.0
 IN_THE_LAB = ("table", "reload", "detection", "failover", "connections")
-NATIVE = ("handover", "takeovers", "checks", "syn")
+NATIVE = ("holding", "handover", "takeovers", "checks", "syn")
 """These need no IPVS, and measure on this machine itself, in network namespaces of their own."""
 
 

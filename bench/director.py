@@ -5,22 +5,41 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
-from checkers.core.messages import Hello, State, Verdict, Verdicts
+import msgspec
+from msgspec.structs import replace
+
+from checkers.core.messages import Hello, State, Verdict, Verdicts, assigning
 from checkers.core.outcome import Healthy, Reason, Unhealthy
 from config.checks import Check, TcpCheck, Timing
 from config.model import Config, RealServer, VirtualEndpoint, VirtualService
 from config.words import Forwarding, OnFailure, Protocol
+from lvsd.control.messages import encoded, frame_of_rows
+from lvsd.core import groundwork, views
 from lvsd.core.director import step
-from lvsd.core.effects import Apply, Yield
-from lvsd.core.events import Event, MaintenanceSeen, PlanApplied, Resumed, Started, VerdictsHeard, WorkerCame
+from lvsd.core.effects import Apply, AssignChecks, Yield
+from lvsd.core.events import (
+    ConfigChanged,
+    Event,
+    MaintenanceSeen,
+    PlanApplied,
+    Resumed,
+    Started,
+    TableRead,
+    Ticked,
+    VerdictsHeard,
+    WorkerCame,
+)
 from lvsd.core.identity import check_id
+from lvsd.core.slices import SLICE_REAL_SERVERS
 from lvsd.core.state import Director
+from lvsd.runtime.handing import STEPS_A_TURN
 from lvsd.runtime.process import settle_memory
 from netlink.errors import Refusal
 from netlink.operations import Operation
 
-VERDICTS_AT_ONCE = 100
+VERDICTS_AT_ONCE = 64  # a packet of a worker's
 CONFINED = Hello(42, 65534, "0000000000000000", no_new_privs=True)
 
 
@@ -28,10 +47,17 @@ Send = Callable[[Sequence[Operation]], tuple[Refusal, ...]]
 
 
 class Farm:
-    """So many services of so many real servers. `taken` are the seconds of each step with what it sent."""
+    """So many services of so many real servers. `taken` are the seconds of each step with what it sent.
 
-    def __init__(self, services: int, real_servers: int, send: Send) -> None:
-        """`send` gives operations to a kernel."""
+    `held`: the same by what the loop was held up with.
+    """
+
+    def __init__(
+        self, services: int, real_servers: int, send: Send, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`send` gives operations to a kernel. `clock` tells seconds."""
+        self._clock = clock
+        self.held: dict[str, list[float]] = {}
         self.config = Config(tuple(_service(number, real_servers) for number in range(services)))
         self.checks = [check_id(one, real) for one in self.config.services for real in one.real_servers]
         self.taken: list[float] = []
@@ -57,21 +83,73 @@ class Farm:
         return sum(self.taken[before:])
 
     def maintenance(self) -> None:
-        """Something that touches all of them."""
+        """Something that touches all of them; and a tick."""
+        self.feed(Ticked())
         self.feed(MaintenanceSeen(frozenset({"10.2.0.1"})))
+
+    def reload(self) -> None:
+        """Another weight of the first real server; every object of the configuration is a new one, as from a file."""
+        again = msgspec.json.decode(msgspec.json.encode(self.config.services), type=tuple[VirtualService, ...])
+        first, *others = again
+        real, *reals = first.real_servers
+        first = replace(first, real_servers=(replace(real, weight=real.weight + 1), *reals))
+        self.config = replace(self.config, services=(first, *others))
+        began = self._clock()
+        work = groundwork.of(self._belief, self.config)
+        self._held("reload, in its thread", began)
+        self.feed(ConfigChanged(self.config, work))
+
+    def cleared(self) -> None:
+        """A stranger clears the table."""
+        self.feed(TableRead({}))
+
+    def status(self) -> None:
+        """What `lvsctl status` asks for, as it is made and encoded."""
+        rows: list[bytes] = []
+        began, size = self._clock(), 0
+        for virtual in views.chosen(self._belief, ""):
+            rows.append(encoded(views.service_row(virtual, self._belief, 1.0)))
+            size += 1 + len(virtual.real_servers)
+            if size >= SLICE_REAL_SERVERS:
+                self._held("status", began)
+                began, size = self._clock(), 0
+        reply = views.status_of(self._belief, (), 1.0)
+        for _ in frame_of_rows(reply, rows):
+            pass
+        self._held("status", began)
 
     def feed(self, event: Event) -> None:
         """One event and all that follows. What a loop does between two of them is not in the times."""
         waiting = deque([event])
         while waiting:
-            began = time.perf_counter()
-            self._belief, effects = step(self._belief, waiting.popleft(), began)
+            began = self._clock()
+            following = waiting.popleft()
+            self._belief, effects = step(self._belief, following, time.monotonic())
+            orders: list[AssignChecks] = []
             for effect in effects:
                 if isinstance(effect, Apply):
                     waiting.append(PlanApplied(effect.operations, self._send(effect.operations)))
                 elif isinstance(effect, Yield):
                     waiting.append(Resumed())
-            self.taken.append(time.perf_counter() - began)
+                elif isinstance(effect, AssignChecks):
+                    orders.append(effect)
+            self.taken.append(self._held(type(following).__name__, began))
+            for order in orders:
+                self._hand(order)
+
+    def _hand(self, order: AssignChecks) -> None:
+        """Turn by turn, as `lvsd.runtime.handing` does."""
+        going = assigning(order.generation, order.checks, order.probes_per_host)
+        began = self._clock()
+        while len(list(islice(going, STEPS_A_TURN))) == STEPS_A_TURN:
+            self._held("checks handed to a worker", began)
+            began = self._clock()
+        self._held("checks handed to a worker", began)
+
+    def _held(self, what: str, began: float) -> float:
+        seconds = self._clock() - began
+        self.held.setdefault(what, []).append(seconds)
+        return seconds
 
     def _hear(self, checks: Sequence[str], state: State) -> None:
         self.feed(VerdictsHeard(Verdicts(1, tuple(_verdict(one, state) for one in checks))))

@@ -124,6 +124,11 @@ def deciding() -> None:
             farm.maintenance()
             row("all decided anew: longest step", [max(farm.taken)])
             row("all decided anew: 99th percentile", [percentile(farm.taken)])
+            farm.reload()
+            row("reload, in its thread", farm.held["reload, in its thread"])
+            row("reload, the step of it", farm.held["ConfigChanged"])
+            farm.status()
+            row("status: longest step", [max(farm.held["status"])])
 
 
 def wanted(services: int) -> Table:
