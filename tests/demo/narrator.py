@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tests.lab.waiting import wait_until
+from tests.lab.waiting import SLOWEST, wait_until
 from tests.lab.world import LiveHost
 
 Value = TypeVar("Value")
@@ -84,7 +84,7 @@ class Narrator:
         self.say(f"  ... {what} (at most {timeout_seconds:.0f} s)")
         began = time.monotonic()
         try:
-            wait_until(predicate, timeout_seconds, what)
+            wait_until(predicate, timeout_seconds / SLOWEST, what)
         except AssertionError as error:
             raise StepFailed(str(error)) from error
         took = time.monotonic() - began

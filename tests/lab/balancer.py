@@ -26,7 +26,7 @@ RUN = Path("/run/lvsd")
 CONFIG = "/etc/lvsd/lvsd.yaml"
 LOG = "/var/log/lvsd.log"
 START_SECONDS = 30.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 30.0  # more than all its processes together may take
 
 
 class Balancer:
