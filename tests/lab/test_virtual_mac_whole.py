@@ -9,7 +9,7 @@ from tests.lab import farm
 from tests.lab.balancer import Balancer
 from tests.lab.conftest import MakeWorld
 from tests.lab.pair import PAIR, VIP
-from tests.lab.prober import Prober, http
+from tests.lab.prober import PATIENT_SECONDS, Prober, http
 from tests.lab.waiting import wait_until
 from tests.lab.world import CHECKOUT, World
 
@@ -60,7 +60,7 @@ def test_nobody_notices_deaths_and_hand_overs(make_world: MakeWorld) -> None:
         lb2 = Balancer(world["lb2"], CONFIG.format(priority=100)).start()
         wait_until(lambda: role_of(lb1) == "active" and role_of(lb2) == "backup", 15, "roles")
         assert f"lb0: addresses on vrrp.51 with the MAC {MAC}" in lb1.host.run([LVSCTL, "vrrp"]).stdout
-        with Prober(world["client"], http(VIP)) as prober:
+        with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
             wait_until(lambda: len(prober.polls) > 20, 10, "polls")
             for name in ("vrrp", "director", "checker"):
                 lb1.kill(name)
