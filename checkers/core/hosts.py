@@ -16,6 +16,9 @@ class Waiter(Protocol):
         """It has one now, and gives it back by `Host.leave`."""
 
 
+_NOBODY: deque[Waiter] = deque(maxlen=0)  # of thousands of addresses hardly one has anybody wait
+
+
 class Host:
     """The probes of one address, whichever services they are for."""
 
@@ -24,12 +27,14 @@ class Host:
     def __init__(self, hosts: Hosts) -> None:
         """Nothing runs yet."""
         self._hosts = hosts
-        self._waiting: deque[Waiter] = deque()
+        self._waiting = _NOBODY
         self.running = 0
 
     def take(self, waiter: Waiter) -> bool:
         """Whether there is a place. Who finds none is `seated` later, in the order they came."""
         if self.running >= self._hosts.most:
+            if self._waiting is _NOBODY:
+                self._waiting = deque()
             self._waiting.append(waiter)
             return False
         self.running += 1
