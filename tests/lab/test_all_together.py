@@ -46,7 +46,8 @@ WEIGHT = 100
 HALF = WEIGHT // 2  # what the agents say
 SECONDS = 30.0
 FORBIDDEN = re.compile(r"Traceback|_crashed|\bfault\b|_fault\b|_garbled|_outdated|not_confined|operation_refused")
-OURS = re.compile(r"^\S*python\S* (-I -m (?P<module>\S+)|\S*/lvsd run )")  # the first director is a fork of the latter
+OURS = re.compile(r"^lvsd(-\S+)?")
+NAME_LIMIT = 15
 MARK = "mark: 7"
 
 
@@ -214,8 +215,9 @@ class Whole:
 
     @property
     def processes(self) -> Counter[str]:
-        once = (f"lvsd.runtime.{one}" for one in ("supervisor", "director_process", "vrrp_process", "notify_process"))
-        return Counter({**dict.fromkeys(once, 1), "checkers.runtime.worker": self.workers + self.raw})
+        """The names of the processes."""
+        ours = (f"lvsd-{one}"[:NAME_LIMIT] for one in ("director", "vrrp", "notify", *self.workers_named))
+        return Counter(("lvsd", *ours))
 
     @property
     def workers_named(self) -> set[str]:
@@ -324,15 +326,15 @@ class Story:
         return {one.name: one for one in self.balancer.status().processes}
 
     def running(self) -> Counter[str]:
-        """Modules of the processes of ours that run, or have ended and are still there."""
-        lines = self.balancer.host.run(["ps", "-eo", "stat=,args="]).stdout.splitlines()
-        found = (line.split(None, 1) for line in lines)
-        named = ((state, OURS.match(command[0]) if (command := rest) else None) for state, *rest in found)
-        return Counter(
-            "zombie" if state.startswith("Z") else match["module"] or "lvsd.runtime.director_process"
-            for state, match in named
-            if match is not None
-        )
+        """Names of the processes of ours that run, or have ended and wait for one that runs."""
+        lines = self.balancer.host.run(["ps", "-eo", "stat=,pid=,ppid=,comm="]).stdout.splitlines()
+        ours = [
+            (state.startswith("Z"), pid, parent, match[0])
+            for state, pid, parent, name in (line.split(None, 3) for line in lines)
+            if (match := OURS.match(name))
+        ]
+        there = {pid for ended, pid, _, _ in ours if not ended}
+        return Counter("zombie" if ended else name for ended, _, parent, name in ours if not ended or parent in there)
 
     def together(self, seconds: float = SECONDS) -> None:
         """The processes that are to run do, no others, and each probe is one worker's."""
@@ -423,7 +425,8 @@ def test_each_probe_is_sent_once_for_all_services(story: Story) -> None:
     told_before, asked_before = told(), asked()
     wait_until(lambda: min((told() - told_before).values(), default=0) > 5, SECONDS, "probes of all")
     said, seen = told() - told_before, asked() - asked_before
-    assert {one for one in ALL if abs(said[one] - seen[one]) > 3} == set(), (said, seen)
+    # what the balancer tells is a little behind; not shared, there were several times as many
+    assert {one for one in ALL if abs(said[one] - seen[one]) > max(3, said[one] // 2)} == set(), (said, seen)
 
 
 def test_who_is_killed_comes_back_and_the_table_follows_the_farm(story: Story) -> None:
@@ -450,15 +453,10 @@ def test_who_is_frozen_is_replaced(story: Story) -> None:
     frozen = {before[name] for name in ("checker-2", "checker-raw", "vrrp")} | {story.balancer.pid("director")}
     story.balancer.host.run(["kill", "-STOP", *map(str, sorted(frozen))])
     story.servers.become("dead", *HALF_OF_THEM)
-    wait_until(lambda: not frozen & pids_of(story), 60, "others instead")
+    wait_until(lambda: not frozen & story.balancer.running(), 60, "others instead")
     story.settle("all that were frozen")
     story.together()
     story.answers()
-
-
-def pids_of(story: Story) -> set[int]:
-    found = story.balancer.host.run(["pgrep", "-f", OURS.pattern.replace("(?P<module>", "(")]).stdout
-    return {int(one) for one in found.split()}
 
 
 def test_reloads_while_real_servers_come_and_go(story: Story) -> None:
@@ -515,7 +513,7 @@ def test_hands_on_the_table_are_undone(story: Story) -> None:
 def test_the_supervisor_is_killed_and_what_it_leaves_is_adopted(story: Story) -> None:
     before = story.held()
     story.balancer.kill("supervisor")
-    wait_until(lambda: story.running() == Counter(), SECONDS, "nobody is left")
+    wait_until(lambda: not story.balancer.running(), SECONDS, "nobody is left")
     assert story.held() == before
     story.servers.become("lying", B[1])
     story.balancer.start()
