@@ -18,6 +18,7 @@ from tests.lab.topology import Attachment, Host, Network, Topology
 from tests.lab.waiting import wait_until
 from tests.lab.world import LiveHost, World
 
+SIZES: Final = ((1000, 1), (1000, 10), (10_000, 1))
 RUNS: Final = 3
 SETTLE_SECONDS: Final = 3.0
 WAIT_SECONDS: Final = 120.0
@@ -122,15 +123,11 @@ def addresses(services: int, real_servers: int) -> Iterator[tuple[str, list[str]
 
 def main() -> None:
     """Print both, with their ratio."""
-    figures = {
-        (make.name, size): measured(make, *size)
-        for make, size in ((Ours, (1000, 1)), (Theirs, (1000, 1)), (Ours, (1000, 10)), (Theirs, (1000, 10)))
-    }
-    for size in ((1000, 1), (1000, 10)):
-        ours, theirs = figures["lvsd", size], figures["keepalived", size]
+    for size in SIZES:
+        ours, theirs = measured(Ours, *size), measured(Theirs, *size)
         for what, mine, other in zip(("start to a full table", "reload, one change"), ours, theirs, strict=True):
             name = f"{what}, {size[0]} x {size[1]}"
-            print(f"{name:36} lvsd {mine:7.3f} s   keepalived {other:7.3f} s   ratio {mine / other:.2f}", flush=True)
+            print(f"{name:37} lvsd {mine:7.3f} s   keepalived {other:7.3f} s   ratio {mine / other:.2f}", flush=True)
 
 
 def measured(make: Callable[[LiveHost, int, int], Program], services: int, real_servers: int) -> tuple[float, float]:
