@@ -33,6 +33,7 @@ from lvsd.core import (
     turns,
     unanswered,
     verdicts,
+    witnesses,
     workers,
 )
 from lvsd.core.desired import without_ours
@@ -173,6 +174,7 @@ def _configured(director: Director, work: Groundwork, now: float, told: str) -> 
     """Take over a configuration: verdicts of checks that are still there are kept, by identity."""
     config, checks = work.config, work.checks
     services_of.know(config, work.services)
+    witnesses.forget()
     presumed = initial.presumed(director, work.initials, checks)
     as_assumed = director.shared is work.before_shared and presumed == work.presumed
     changed = replace(

@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered
+from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered, witnesses
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect, HurryChecks
 from lvsd.core.health import (
@@ -23,7 +23,6 @@ from lvsd.core.health import (
 from lvsd.core.identity import real_id, service_key
 from lvsd.core.index import services_of
 from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
-from lvsd.core.sharing import is_probed
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
 from netlink.table import DestinationKey, ServiceKey
@@ -236,7 +235,7 @@ def _suspicion(director: Director, before: Pool, virtual: VirtualService, now: f
     if pending is None:
         span = correlation.window(interval, max(one.timeout for one in timings))
         return correlation.suspected(rule, found, now, span)
-    sound = pending.confirmed or _sound(director, pending)
+    sound = pending.confirmed or witnesses.is_sound(director, virtual, pending)
     return correlation.reviewed(pending, found, now, Circumstances(interval * rule.hold, sound))
 
 
@@ -266,14 +265,3 @@ def _found(director: Director, before: Pool, virtual: VirtualService, real: Real
         serves(director, virtual, real),
         before.failed_at.get(real_id(virtual, real)),
     )
-
-
-def _sound(director: Director, suspicion: Suspicion) -> bool:
-    """Whether the checker finds somebody else healthy since, or there is nobody else to probe."""
-    others = [
-        director.verdicts.get(identity)
-        for identity, checked in director.checks.items()
-        if real_id(checked.service, checked.real) not in suspicion.members and is_probed(checked)
-    ]
-    healthy = (one for one in others if one is not None and one.state is State.UP and one.streak == 0)
-    return not others or any(one.probed_at > suspicion.since for one in healthy)
