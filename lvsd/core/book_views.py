@@ -26,6 +26,9 @@ EDGES = tuple(edge_of(step) for step in range(STEPS - 1))
 Parcels = dict[int, list[tuple[str, ...]]]
 """What each worker is asked for, packet by packet."""
 
+Probes = dict[int, dict[str, None]]
+"""Whose books are asked for, by worker."""
+
 
 def means(asked: str, endpoint: str) -> bool:
     """Whether a person who says `asked` (`ADDRESS` or `ADDRESS:PORT`, all when empty) means this `ADDRESS:PORT`."""
@@ -35,18 +38,27 @@ def means(asked: str, endpoint: str) -> bool:
 
 def asked_for(director: Director, services: frozenset[str], real: str) -> Parcels:
     """Which books to ask for: of these services (by name), and of the real servers that `real` means."""
-    probes: dict[int, dict[str, None]] = {}
+    probes: Probes = {}
     for virtual in director.config.services:
-        if virtual.name not in services:
+        if virtual.name in services:
+            add_probes(probes, director, virtual, real)
+    return parcels(probes)
+
+
+def add_probes(probes: Probes, director: Director, virtual: VirtualService, real: str) -> None:
+    """Those of one service, of the real servers that `real` means."""
+    for one in (*virtual.real_servers, *virtual.fallback):
+        if not means(real, endpoint_text(one.address, one.port)):
             continue
-        for one in (*virtual.real_servers, *virtual.fallback):
-            if not means(real, endpoint_text(one.address, one.port)):
-                continue
-            for identity, _ in numbered_checks(virtual, one):
-                probe = director.shared.probe.get(identity, identity)
-                checked = director.checks.get(probe)
-                if checked is not None and is_probed(checked):
-                    probes.setdefault(place(checked, director.workers.sharing), {})[probe] = None
+        for identity, _ in numbered_checks(virtual, one):
+            probe = director.shared.probe.get(identity, identity)
+            checked = director.checks.get(probe)
+            if checked is not None and is_probed(checked):
+                probes.setdefault(place(checked, director.workers.sharing), {})[probe] = None
+
+
+def parcels(probes: Probes) -> Parcels:
+    """What to ask each worker for."""
     return {worker: list(_packets(tuple(names))) for worker, names in probes.items()}
 
 

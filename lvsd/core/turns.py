@@ -138,6 +138,6 @@ def leaving(director: Director) -> tuple[Turn, ...]:
     """What the stop means for services that want to hear of it: all that serves leaves, at last the quorum."""
     return tuple(
         replace(turn, before=State.UP, after=State.DOWN, reason="stopping")
-        for identity, turn in _current(director, director.config.services)
-        if turn.virtual.hooks_on_stop and director.announced.get(identity) is State.UP
+        for identity, turn in _current(director, (one for one in director.config.services if one.hooks_on_stop))
+        if director.announced.get(identity) is State.UP
     )

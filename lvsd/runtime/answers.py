@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
@@ -114,21 +114,21 @@ class Answers:
             return ErrorReply(f"no virtual service {service!r}", f"there are: {known}")
         found = Found()
         if request.books:
-            names = frozenset(one.name for one in services if not service or views.names(one, service))
-            found = await self._runtime.books(book_views.asked_for(self._runtime.belief, names, request.real))
+            found = await self._runtime.books(await self._parcels(request))
         return await self._status_with(request, found, time.monotonic())
+
+    async def _parcels(self, request: StatusRequest) -> book_views.Parcels:
+        belief = self._runtime.belief
+        probes: book_views.Probes = {}
+        async for virtual in _with_pauses(views.chosen(belief, request.service)):
+            book_views.add_probes(probes, belief, virtual, request.real)
+        return book_views.parcels(probes)
 
     async def _status_with(self, request: StatusRequest, found: Found, now: float) -> StatusReply:
         """Of one belief, whatever happens in the pauses between its services."""
         belief, notify = self._runtime.belief, self._runtime.notify_row(now)
-        rows: list[ServiceRow] = []
-        size = 0
-        for virtual in views.chosen(belief, request.service):
-            rows.append(self._row(virtual, belief, request, found, now))
-            size += 1 + len(virtual.real_servers)
-            if size >= SLICE_REAL_SERVERS:
-                size = 0
-                await asyncio.sleep(0)
+        chosen = _with_pauses(views.chosen(belief, request.service))
+        rows = [self._row(virtual, belief, request, found, now) async for virtual in chosen]
         shown = tuple(one for one in rows if one.real_servers) if request.real else tuple(rows)
         reply = views.status_of(belief, shown, now)
         if request.books:
@@ -142,3 +142,14 @@ class Answers:
         if request.books:
             row = book_views.shelved(belief, virtual, row, found.books)
         return book_views.only(row, request.real) if request.real else row
+
+
+async def _with_pauses(services: Iterable[VirtualService]) -> AsyncIterator[VirtualService]:
+    """Services one after the other; after each slice of them others have their turn."""
+    size = 0
+    for virtual in services:
+        yield virtual
+        size += 1 + len(virtual.real_servers)
+        if size >= SLICE_REAL_SERVERS:
+            size = 0
+            await asyncio.sleep(0)
