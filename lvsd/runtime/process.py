@@ -60,8 +60,11 @@ def show_as(words: str) -> None:
 
     It is for a forked child, whose command line would be its parent's. Where the kernel does not say, nothing happens.
     """
-    fields = _STAT.read_text().rpartition(")")[2].split()
-    begin, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
+    try:
+        fields = _STAT.read_text().rpartition(")")[2].split()
+        begin, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
+    except (OSError, IndexError, ValueError):
+        return
     if 0 < begin < end:
         ctypes.memset(begin, 0, end - begin)
         ctypes.memmove(begin, text := words.encode()[: end - begin - 1], len(text))

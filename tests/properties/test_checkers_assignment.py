@@ -91,6 +91,22 @@ def test_parts_in_any_order_make_the_whole(generation: int, parts: list[tuple[in
     assert whole == expected
 
 
+def test_what_is_alike_in_the_checks_of_all_packets_is_there_once() -> None:
+    wanted = [
+        AssignedCheck(str(number), Target("192.0.2.1", number), HttpCheck(path=path), Timing(interval=float(path[1:])))
+        for number in range(3 * CHECKS_A_PACKET)
+        for path in ("/1", "/2")
+    ]
+    assembly = Assembly()
+    packets = [decode_to_worker(packet) for packet in assignment(1, wanted)]
+    *_, whole = [assembly.add(packet) for packet in packets if isinstance(packet, Assign)]
+    assert whole is not None
+    assert list(whole) == wanted
+    assert len({id(check.check) for check in whole}) == 2
+    assert len({id(check.timing) for check in whole}) == 2
+    assert len({id(check.dial) for check in whole}) == 1
+
+
 @given(PARTS.filter(lambda parts: len(parts) > 1))
 def test_an_older_generation_or_a_senseless_part_changes_nothing(
     parts: list[tuple[int, tuple[AssignedCheck, ...]]],
