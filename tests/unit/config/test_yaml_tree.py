@@ -8,7 +8,7 @@ import yaml
 from config import codes, yamltree
 from config.nodes import Mapping, Node, Place, Scalar, Sequence
 from config.problems import Problem
-from config.yamltree import NodeBudget, Unreadable, parse
+from config.yamltree import NODE_LIMIT, NodeBudget, Unreadable, parse
 
 
 def tree(text: str, limit: int = 1000) -> Node:
@@ -106,6 +106,12 @@ def test_an_alias_counts_all_it_stands_for() -> None:
     assert refusal("[&a x, *a]", limit=2).code == codes.TOO_MUCH
     tree("[&a {k: 2}, *a]", limit=7)
     assert refusal("[&a {k: 2}, *a]", limit=6).code == codes.TOO_MUCH
+
+
+def test_ten_thousand_services_of_ten_real_servers_are_within_the_limit() -> None:
+    budget = NodeBudget()
+    parse("f", f"s: {{virtual: '1.1.1.1:80', check: {{type: tcp}}, real_servers: [{'{a: 1, w: 2}, ' * 10}]}}", budget)
+    assert 10_000 * (NODE_LIMIT - budget.left) < NODE_LIMIT
 
 
 def test_a_billion_laughs_end_early() -> None:
