@@ -34,7 +34,7 @@ services:
     real_servers: [{RS1}, {RS2}]
 """
 SUSPICIOUS = f"""
-defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}, forwarding: masquerade}}
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1, down_interval: 10m}}, forwarding: masquerade}}
 services:
   three:
     virtual: {VIP}:80
@@ -111,6 +111,7 @@ def test_the_last_real_server_stays_when_its_check_is_wrong(world: World, server
 
 
 def test_all_at_once_is_suspected_and_confirmed(world: World) -> None:
+    """However rarely who is down is probed."""
     with farm.Server(world["rs2"], 84, farm.good), ExitStack() as three:
         for port in PORTS:
             three.enter_context(farm.Server(world["rs1"], port, farm.good))
