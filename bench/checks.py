@@ -25,6 +25,7 @@ from pathlib import Path
 NATIVE = Path(__file__).resolve().parent / "native"
 CHECKOUT = NATIVE.parents[1]
 INSIDE = "LVSD_BENCH_INSIDE"
+GROWTH = (100, 300, 1000, 3000, 10_000)  # real servers
 PORTS = {"tcp": 8001, "http": 8002, "https": 8003}
 WINDOW_SECONDS, WINDOWS, START_LIMIT_SECONDS, STOP_SECONDS = 10.0, 3, 90.0, 10.0
 
@@ -253,10 +254,19 @@ def secure(folder: Path) -> None:
 
 
 def scale(folder: Path) -> None:
-    """What it costs as the farm grows."""
-    for reals in (100, 300, 1000, 3000, 10_000):
-        services = max(1, reals // 10)
-        compare(Farm(f"{services} x {reals // services}, TCP", services, reals // services, ("tcp",)), folder)
+    """What it costs as the farm grows, as a picture."""
+    found: dict[int, dict[str, Cost]] = {}
+    for reals in GROWTH:
+        services = reals // 10
+        farm = Farm(f"{services} x 10, TCP and HTTP", services, 10, ("tcp", "http"))
+        found[reals] = both(farm, folder)
+    print("CPU time of one probe in microseconds, and memory of all processes; # is lvsd, o keepalived")
+    for reals, costs in found.items():
+        for name, mark in (("keepalived", "o"), ("lvsd", "#")):
+            one = costs[name]
+            each = one.cpu_seconds_a_minute / 60 / one.probes_a_second * 1e6
+            kept = f"{one.probes_a_second:6.0f}/s"
+            print(f"  {reals:6} {name:<10} {kept} {each:6.1f} us {one.memory_mib:6.1f} MiB  {mark * round(each / 2)}")
 
 
 FARMS = {
@@ -277,6 +287,11 @@ http {{
 
 def compare(farm: Farm, folder: Path) -> Cost:
     """One row for each, and their ratio. Returns ours."""
+    return both(farm, folder)["lvsd"]
+
+
+def both(farm: Farm, folder: Path) -> dict[str, Cost]:
+    """The same, of both programs."""
     print(f"{farm.name}, interval 1 s; CPU-s a minute (lowest to highest), probes a second, memory (PSS)")
     costs = {name: program(farm, folder) for name, program in (("keepalived", keepalived), ("lvsd", lvsd))}
     for name, one in costs.items():
@@ -293,7 +308,7 @@ def compare(farm: Farm, folder: Path) -> Cost:
         f"memory {ours.memory_mib / peer.memory_mib:.2f}",
         flush=True,
     )
-    return ours
+    return costs
 
 
 BENCHES: dict[str, Callable[[Path], object]] = {
