@@ -14,7 +14,7 @@ from checkers.core.books import LATE, WHOLE, Histogram
 from checkers.core.course import Course
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Healthy, Outcome
-from checkers.core.schedule import Rhythm, grain
+from checkers.core.schedule import GRAIN_LIMIT_SECONDS, Rhythm, grain
 from checkers.probes.session import numeric
 from checkers.syn.batch import ASLEEP, NOT_OUT, TICK_SECONDS, Peer
 from checkers.syn.channel import Channel, Line, line_to, peer_of
@@ -171,7 +171,7 @@ class Asker:
         timing, health = given.assigned.timing, given.health
         self.moment = given.moment
         self.timeout = timing.timeout
-        self.ticks = max(1, int(grain(timing) / TICK_SECONDS))
+        self.ticks = max(1, int(min(2 * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
         self._interval = timing.interval
         steady = health.state is State.UP and health.outcome is ANSWERED
         self._steady = steady and given.rhythm.hurried_to is None and not timing.connects
@@ -179,10 +179,11 @@ class Asker:
     def _fold(self) -> None:
         given, notes = self._course, self._notes
         self._notes = array("f")
-        for at in range(0, len(notes), 2):
-            self._lateness.add(notes[at])
-            given.books.add(LATE, notes[at])
-            given.books.add(WHOLE, notes[at + 1])
+        late = notes[::2]
+        given.books.enter(LATE, late)
+        given.books.enter(WHOLE, notes[1::2])
+        for seconds in late:
+            self._lateness.add(seconds)
         given.rhythm = Rhythm(self.moment)
         given.health = msgspec.structs.replace(
             given.health,

@@ -57,7 +57,7 @@ class Batch(Generic[One]):
         """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
         if (moment, ticks) != self._planned_last:
             self._planned_last = (moment, ticks)
-            self._tick = round(moment / (TICK_SECONDS * ticks)) * ticks
+            self._tick = round(moment / (TICK_SECONDS * ticks) - _HAIR) * ticks  # between two: always the first one
             self._askers = self._at(self._tick)[0]
         one.wake = self._tick
         self._askers.append(one)

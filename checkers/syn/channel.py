@@ -20,7 +20,7 @@ from checkers.probes.dialling import settle
 from checkers.probes.failures import Stuck
 from checkers.syn.batch import Peer
 from checkers.syn.mailbox import Mailbox
-from checkers.syn.packet import ANSWER_LIMIT_BYTES, Answer, Form, Malformed, Quote, quote
+from checkers.syn.packet import ANSWER_LIMIT_BYTES, Form, Malformed, Quote, quote
 from checkers.syn.post import Post
 from checkers.syn.sieve import packed, sieve
 from checkers.syn.unreachable import kind, offender
@@ -40,7 +40,7 @@ ANCILLARY_BYTES = 128  # a moment, or an ICMP error with its sender
 
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS, _SO_MEMINFO = 26, 35, 55  # asm-generic/socket.h
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
-_MEMINFO = struct.Struct("=9I")  # linux/sock_diag.h; the last: packets that found no room
+_MEMINFO = struct.Struct("=I28xI")  # linux/sock_diag.h, the first and the last of nine
 _LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 _RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
@@ -107,9 +107,9 @@ class Channel:
             except OSError as error:
                 raise Stuck(_words(line, error)) from error
             self._post = Post(line.family)
-            self._mailbox = Mailbox(self.receiver)
+            self.hears = Mailbox(self.receiver).collect
             self._turn = 0
-            self._lost = self._losses()
+            _, self._lost = self._memory()
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -143,13 +143,6 @@ class Channel:
                 self._senders.append(self._opened.enter_context(_sender(self.line)))
         raise BlockingIOError(errno.EAGAIN, "no room to send")
 
-    def hears(self) -> tuple[list[Answer | None], list[float]]:
-        """What came, PACKETS at most, and the moment of each (seconds since 1970); None for no answer to a SYN."""
-        try:
-            return self._mailbox.collect()
-        except OSError:  # nothing, or an ICMP error came in between: that is on the other queue
-            return [], []
-
     def objections(self, limit: int) -> Iterator[Objection | None]:
         """What ICMP says, so many errors at most; None for one that is about no SYN of ours."""
         for _ in range(limit):
@@ -163,10 +156,13 @@ class Channel:
             except (OSError, Malformed):
                 yield None
 
-    def lost(self) -> bool:
-        """Whether packets found no room since this was asked last: answers may be among them."""
-        before, self._lost = self._lost, self._losses()
-        return self._lost != before
+    def left(self) -> tuple[bool, bool]:
+        """Whether something lies there still (objections, or what came just now), and whether packets found no room
+        since this was asked last: answers may be among them.
+        """
+        held, lost = self._memory()
+        before, self._lost = self._lost, lost
+        return held > 0, lost != before
 
     def stands(self) -> bool:
         """Whether the address it sends from is still this machine's."""
@@ -177,9 +173,11 @@ class Channel:
             return False
         return True
 
-    def _losses(self) -> int:
+    def _memory(self) -> tuple[int, int]:
+        """Bytes of what lies in both queues, and how many packets found no room so far."""
         counts = self.receiver.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(counts)[-1])
+        held, lost = _MEMINFO.unpack(counts)
+        return held, lost
 
 
 def _hold(line: Line, opened: contextlib.ExitStack) -> int:

@@ -26,7 +26,7 @@ from checkers.syn.mailbox import PACKETS
 from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS, SYN
 from checkers.syn.post import HANDFUL
 
-PROBES_A_TURN = 256  # then answers are read, and the loop's others have their turn
+PROBES_A_TURN = HANDFUL  # then answers are read, and the loop's others have their turn
 MANY = 8  # probes of a turn after which nobody wakes for the first answer
 OBJECTIONS_A_TURN = 256
 LINES_LIMIT = 64  # addresses and marks that packets leave by; each takes 18 descriptors
@@ -55,7 +55,8 @@ class Engine:
         self._batch: Batch[Asker] = Batch()
         self._eager: dict[Asker, None] = {}  # in the order of their moments
         self._channels: dict[Line, Channel] = {}
-        self._resting: set[Channel] = set()
+        self._resting: set[Channel] = set()  # looked at when a tick comes, not when something does
+        self._quiet: set[Channel] = set()  # those of them from which nothing is to come soon
         self._lost_at: dict[Line, float] = {}
         self._standing: dict[Line, bool] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -103,6 +104,7 @@ class Engine:
     def _close(self, line: Line, channel: Channel) -> None:
         self._loop.remove_reader(channel.receiver.fileno())
         self._resting.discard(channel)
+        self._quiet.discard(channel)
         self._lost_at.pop(line, None)
         del self._channels[line]
         channel.close()
@@ -124,6 +126,7 @@ class Engine:
         self._turn_over()
 
     def _rest(self, channel: Channel) -> None:
+        self._quiet.discard(channel)
         if channel not in self._resting:
             self._loop.remove_reader(channel.receiver.fileno())
             self._resting.add(channel)
@@ -147,6 +150,7 @@ class Engine:
             for asker in late:
                 self._guarded(asker, now)
             self._ask_some()
+            self._listen()
         finally:
             self._arm()
 
@@ -155,16 +159,22 @@ class Engine:
             heard = self._drain(channel)
             if heard >= PACKETS:
                 self._soon()
-            elif not heard or not self._batch.out:
-                self._resting.discard(channel)
-                self._loop.add_reader(channel.receiver.fileno(), self._news, channel)
+            elif not heard:
+                self._quiet.add(channel)
+
+    def _listen(self) -> None:
+        """Wake when something comes after all, where nothing was asked meanwhile."""
+        for channel in self._quiet:
+            self._resting.discard(channel)
+            self._loop.add_reader(channel.receiver.fileno(), self._news, channel)
+        self._quiet.clear()
 
     def _drain(self, channel: Channel) -> int:
         """How many packets were read."""
         batch, now = self._batch, monotonic()
         since = time() - now
         answers, moments = channel.hears()
-        heard = len(answers)
+        heard, mark = len(answers), channel.line.mark
         for answer, moment in zip(answers, moments, strict=True):
             if answer is None:
                 self.strays += 1
@@ -174,7 +184,7 @@ class Engine:
             if asker is None:
                 self.strays += 1
                 continue
-            if channel.line.mark and flags & SYN:
+            if mark and flags & SYN:
                 asker.reset(our_port, number - 1)
             came_at = moment - since
             if not asker.asked_at <= came_at <= now:  # a clock was set
@@ -184,11 +194,13 @@ class Engine:
                 self._on_probed(asker.identity, False)
             else:
                 self._answered(asker, flags, came_at)
-        for objection in channel.objections(OBJECTIONS_A_TURN):
-            heard += 1
-            self._objected(objection)
-        if channel.lost():
+        more, lost = channel.left()
+        if lost:
             self._lost_at[channel.line] = monotonic()
+        if more:
+            for objection in channel.objections(OBJECTIONS_A_TURN):
+                heard += 1
+                self._objected(objection)
         return heard
 
     def _answered(self, asker: Asker, flags: int, came_at: float) -> None:
@@ -234,15 +246,16 @@ class Engine:
             return
         for asker in few:
             del self._eager[asker]
-        stalled = self._stalled()
-        for channel, askers in self._by_channel(few).items():
-            for at in range(0, len(askers), HANDFUL):
-                self._ask(channel, askers[at : at + HANDFUL], stalled)
-        if len(few) >= MANY:
-            for channel in self._channels.values():
-                self._rest(channel)
+        stalled, ways = self._stalled(), self._by_channel(few)
+        for channel, askers in ways.items():
+            self._ask(channel, askers, stalled)
         if self._eager:
             self._soon()
+        if len(few) >= MANY:
+            for channel in ways:
+                self._rest(channel)
+                if not self._eager and self._drain(channel) >= PACKETS:
+                    self._soon()  # who is near has answered by now: to wake for it would cost more
 
     def _by_channel(self, few: list[Asker]) -> dict[Channel, list[Asker]]:
         """Who asks over which channel."""
@@ -268,23 +281,27 @@ class Engine:
         return None
 
     def _ask(self, channel: Channel, askers: list[Asker], stalled: float) -> None:
-        """HANDFUL at most."""
+        """PROBES_A_TURN at most."""
         count, first_port = len(askers), channel.first_port
         numbers = self._batch.free(struct.unpack(f"={count}I", os.urandom(4 * count)))
         our_ports = [first_port + (asker.our_port + 1) % PORTS for asker in askers]
-        now = monotonic()
-        for asker in askers:
-            asker.asked_at, asker.stalled_before = now, stalled
+        before = monotonic()
         try:
             failed = channel.ask([asker.form for asker in askers], our_ports, numbers)
-            self._batch.ask(askers, numbers, our_ports, [now + asker.timeout for asker in askers])
+            after = monotonic()
+            self._batch.ask(askers, numbers, our_ports, [after + asker.timeout for asker in askers])
         except Exception as error:  # noqa: BLE001 - the guard, as above
             for asker in askers:
+                asker.asked_at = before
                 self._broken(asker, error)
             return
+        moment, each = before, (after - before) / count
+        for asker in askers:
+            asker.asked_at, asker.stalled_before = moment, stalled
+            moment += each
         for at, why in failed.items():
             self._batch.end(askers[at])
-            self._unsent(askers[at], why, now)
+            self._unsent(askers[at], why, after)
 
     def _unsent(self, asker: Asker, error: Failed | Stuck | OSError, now: float) -> None:
         named = refused_to_send(error, at_once=True) if isinstance(error, OSError) else error
@@ -314,7 +331,7 @@ class Engine:
 
     def _arm(self) -> None:
         moment = self._batch.next_moment()
-        if self._resting:
+        if self._resting and self._batch.out:
             look_at = (monotonic() // TICK_SECONDS + 1) * TICK_SECONDS
             moment = look_at if moment is None else min(moment, look_at)
         if moment is None or (self._timer is not None and self._timer.when() <= moment):

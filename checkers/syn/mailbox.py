@@ -9,7 +9,7 @@ import ctypes
 import socket
 
 from checkers.syn.packet import NAME_BYTES, STRIDE, Answer, answers_4, answers_6
-from checkers.syn.vectors import HEADER_BYTES, Header, Vector, address_of, column, failure, libc
+from checkers.syn.vectors import HEADER_BYTES, Header, Vector, address_of, column, libc
 
 PACKETS = 256  # in one call
 
@@ -37,10 +37,13 @@ class Mailbox:
         self._nanoseconds = column(memoryview(self._controls), "q", _NANOSECONDS_AT, _CONTROL_BYTES)
 
     def collect(self) -> tuple[list[Answer | None], list[float]]:
-        """What has come, PACKETS at most, and the moment of each (seconds since 1970). Raises OSError."""
+        """What has come, PACKETS at most, and the moment of each (seconds since 1970).
+
+        Nothing also where an ICMP error came in between, which is told first and lies on the other queue.
+        """
         count = libc.recvmmsg(self._descriptor, self._headers, PACKETS, _WAIT_FOR_NONE, None)
         if count < 0:
-            raise failure()
+            return [], []
         lengths = self._lengths[:count].tolist()
         moments = zip(self._seconds[:count].tolist(), self._nanoseconds[:count].tolist(), strict=True)
         ctypes.memmove(self._headers, self._blank, count * HEADER_BYTES)  # the kernel wrote in them
