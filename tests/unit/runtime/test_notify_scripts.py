@@ -26,9 +26,9 @@ def test_each_run_is_reported(begin: Callable[..., Notify]) -> None:
     notify = begin()
     one = script(notify, "test -e $DIR/good")
     notify.ask(Instruct((one,)))
-    first, second = hear(notify.socket), hear(notify.socket)
+    first, *_, sixth = [hear(notify.socket) for _ in range(6)]
     assert (first.id, first.status, first.timed_out) == (one.id, 1, False)
-    assert second.at >= first.at + 0.09
+    assert sixth.at >= first.at + 0.25  # four intervals at least lie between, but for what the first run took
     (notify.directory / "good").touch()
     notify.until(lambda: hear(notify.socket).status == 0)
     assert len(notify.told("tracked_script_failed")) == 1
