@@ -77,7 +77,7 @@ def connected(host: LiveHost, clients: ExitStack) -> socket.socket:
     return client
 
 
-def talks(client: socket.socket, seconds: float = 2.0) -> bool:
+def talks(client: socket.socket, seconds: float = 10.0) -> bool:
     """Whether what is said comes back; False when nobody answers. Raises ConnectionResetError."""
     client.settimeout(seconds)
     try:
@@ -140,12 +140,12 @@ def test_at_a_deadline_connections_are_reset_or_forgotten(world: World, clients:
     balancer.until("it has left", {RS2: 1})
     if ends:
         with pytest.raises(ConnectionResetError):
-            talks(client)
+            talks(client, 20.0)
     else:
         assert not talks(client, 4.0)
         assert lvsctl(balancer, "enable", RS1).returncode == 0
         balancer.until("it is back", {RS1: 1, RS2: 1})
-        client.settimeout(10.0)
+        client.settimeout(60.0)
         assert client.recv(100) == b"hello"  # said while it was gone, and repeated by the client's kernel
 
 
@@ -159,10 +159,10 @@ def test_clients_of_a_dead_server_are_reset_or_hang(
     if ends:
         balancer.configure(config("ipvs: {expire_nodest_conn: true}"))
         assert balancer.reload().accepted
-        wait_until(lambda: sysctl(world["lb1"]) == "1", 5, "it is set")
+        wait_until(lambda: sysctl(world["lb1"]) == "1", 15, "it is set")
         world["lb1"].run(["sysctl", "-q", "-w", "net.ipv4.vs.expire_nodest_conn=0"])
-        wait_until(lambda: sysctl(world["lb1"]) == "1", 5, "it is mended")
-        assert "sysctl_changed_by_stranger" in balancer.log()
+        wait_until(lambda: sysctl(world["lb1"]) == "1", 15, "it is mended")
+        wait_until(lambda: "sysctl_changed_by_stranger" in balancer.log(), 5, "it is told")
     else:
         assert sysctl(world["lb1"]) == "0"
     other_than(balancer, RS1)
@@ -173,7 +173,7 @@ def test_clients_of_a_dead_server_are_reset_or_hang(
     balancer.until("the dead one has left", {RS2: 1})
     if ends:
         with pytest.raises(ConnectionResetError):
-            talks(client, 5.0)
+            talks(client, 20.0)
     else:
         assert not talks(client, 5.0)
     assert talks(connected(world["client"], clients))
