@@ -41,7 +41,7 @@ def test_timeouts_are_set_and_mended_and_those_not_said_are_left(make_world: Mak
     balancer = Balancer(lb1, config(PLAIN, more="ipvs: {timeouts: {tcp: 10m, udp: 30s}}")).start()
     assert said(lb1, "--timeout") == ["Timeout (tcp tcpfin udp): 600 77 30"]
     lb1.run(["ipvsadm", "--set", "500", "55", "50"])
-    wait_until(lambda: said(lb1, "--timeout") == ["Timeout (tcp tcpfin udp): 600 55 30"], 5, "mended")
+    wait_until(lambda: said(lb1, "--timeout") == ["Timeout (tcp tcpfin udp): 600 55 30"], 15, "mended")
     assert "setting_changed_by_stranger" in balancer.log()
     assert balancer.stop() == 0
     assert said(lb1, "--timeout") == ["Timeout (tcp tcpfin udp): 600 55 30"]
@@ -58,7 +58,7 @@ def test_a_said_daemon_is_started_mended_changed_and_ended_and_a_strangers_is_le
     ours = "master sync daemon (mcast=eth0, syncid=7, maxlen=1000, group=239.1.2.3, port=9000, ttl=2)"
     assert said(lb1, "--daemon") == [ours, strangers]
     lb1.run(["ipvsadm", "--stop-daemon", "master"])
-    wait_until(lambda: said(lb1, "--daemon") == [ours, strangers], 5, "mended")
+    wait_until(lambda: said(lb1, "--daemon") == [ours, strangers], 15, "mended")
     hold(balancer, config(PLAIN, more="ipvs: {sync: {interface: eth0, role: master}}"))
     plain = "master sync daemon (mcast=eth0, syncid=0, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)"
     assert said(lb1, "--daemon") == [plain, strangers]
@@ -162,7 +162,7 @@ def test_a_connection_survives_the_death_of_its_balancer(make_world: MakeWorld) 
         lb1.kill()
         wait_until(lambda: holds(lb2), 10, "lb2 serves")
         assert conversation.goes_on(), second.log()
-        wait_until(lambda: roles(lb2) == ["master"], 5, "lb2 tells from now on")
+        wait_until(lambda: roles(lb2) == ["master"], 15, "lb2 tells from now on")
 
 
 def test_what_began_while_lvsd_was_stopped_survives_its_return(make_world: MakeWorld) -> None:
