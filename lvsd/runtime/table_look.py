@@ -21,6 +21,8 @@ from netlink.table import Entry, ServiceKey, Table
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
 WHOLE_LOOK_TICKS = 30
 SLICE_SERVICES = 50
+TOUCHED_AT_ONCE = 20  # of more most are read again with pauses first, as long as they become fewer
+TOUCHED_ROUNDS = 3
 TOUCHED_MOST = 500  # of more the second reading would hold everything up: the whole look is tried again
 
 _T = TypeVar("_T")
@@ -151,15 +153,24 @@ class TableLook:
                 held = believed.get(key)
                 table[key] = held if held is not None and held == entry else entry
             await asyncio.sleep(0)
+        for _ in range(TOUCHED_ROUNDS):
+            if TOUCHED_AT_ONCE < len(self._touched) <= TOUCHED_MOST:
+                touched, self._touched = self._touched, set()
+                for keys in _chunks(touched):
+                    self._read_again(table, keys)
+                    await asyncio.sleep(0)
         if len(self._touched) > TOUCHED_MOST:
             return None
-        for key in self._touched:
+        self._read_again(table, self._touched)
+        return table
+
+    def _read_again(self, table: dict[ServiceKey, Entry], keys: Iterable[ServiceKey]) -> None:
+        for key in keys:
             found = self._reader.read_entry(key)
             if found is None:
                 table.pop(key, None)
             else:
                 table[key] = found
-        return table
 
     async def _look_cheaply(self) -> None:
         """Whether /proc says of every service what was believed when it was read, and of none more."""

@@ -10,7 +10,14 @@ import pytest
 from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
 from lvsd.core.reconcile import applied
 from lvsd.runtime import table_look
-from lvsd.runtime.table_look import SLICE_SERVICES, SMALL_TABLE, TOUCHED_MOST, WHOLE_LOOK_TICKS, TableLook
+from lvsd.runtime.table_look import (
+    SLICE_SERVICES,
+    SMALL_TABLE,
+    TOUCHED_AT_ONCE,
+    TOUCHED_MOST,
+    WHOLE_LOOK_TICKS,
+    TableLook,
+)
 from netlink.errors import NetlinkError
 from netlink.memory import MemoryTable
 from netlink.operations import AddService, DeleteService, Operation, SetDestination, SetService
@@ -187,6 +194,34 @@ async def test_of_what_did_not_change_the_believed_entry_is_kept() -> None:
     (read,) = scene.fed
     assert isinstance(read, TableRead)
     assert all(read.table[one] is held for one, held in scene.belief.items())
+
+
+async def test_of_many_changes_most_are_read_again_with_pauses() -> None:
+    scene = Scene(MANY)
+    scene.between = lambda: scene.ours(*map(heavier, range(TOUCHED_MOST)))
+    at_once = [0]
+    look = asyncio.get_running_loop().call_soon
+
+    def another_turn() -> None:
+        at_once.append(0)
+        if scene.look._is_busy():
+            look(another_turn)
+            if len(at_once) == 16:  # in the middle of them
+                scene.ours(DeleteService(key(3)), heavier(TOUCHED_MOST + 1))
+
+    def counted(one: ServiceKey) -> Entry | None:
+        at_once[-1] += 1
+        return scene.kernel.read_entry(one)
+
+    scene.read_entry = counted  # type: ignore[method-assign]  # counted as it goes
+    assert scene.look.wanted()
+    look(another_turn)
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+    assert scene.belief == scene.kernel.read_table()
+    assert key(3) not in scene.belief
+    assert sum(at_once) >= TOUCHED_MOST
+    assert max(at_once) <= SLICE_SERVICES + TOUCHED_AT_ONCE
 
 
 async def test_too_many_changes_and_it_is_read_again() -> None:
