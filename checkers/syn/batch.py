@@ -125,8 +125,15 @@ class Batch(Generic[One]):
         one.wake = ASLEEP
 
     def next_moment(self) -> float | None:
-        """When somebody may have to be woken next."""
-        return self._order[0] * TICK_SECONDS if self._order else None
+        """When somebody has to be woken next: to ask, or because no answer came."""
+        while self._order:
+            tick = self._order[0]
+            askers, numbers = self._ticks[tick]
+            if askers or not self._out.keys().isdisjoint(numbers):
+                return tick * TICK_SECONDS
+            heapq.heappop(self._order)
+            del self._ticks[tick]
+        return None
 
     def _late(self, tick: int, numbers: list[int]) -> Iterator[One]:
         """Those that are out with these numbers; another one may have drawn the same meanwhile."""

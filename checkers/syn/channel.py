@@ -156,9 +156,9 @@ class Channel:
             except (OSError, Malformed):
                 yield None
 
-    def left(self) -> tuple[bool, bool]:
-        """Whether something lies there still (objections, or what came just now), and whether packets found no room
-        since this was asked last: answers may be among them.
+    def state(self) -> tuple[bool, bool]:
+        """Whether something lies there, packets or objections; and whether packets found no room since this was asked
+        last: answers may be among them.
         """
         held, lost = self._memory()
         before, self._lost = self._lost, lost

@@ -147,6 +147,9 @@ class Engine:
             now = monotonic()
             woken, late = self._batch.due(now)
             self._eager.update(dict.fromkeys(woken))
+            if late:
+                for channel in self._channels.values():
+                    self._look_over(channel)
             for asker in late:
                 self._guarded(asker, now)
             self._ask_some()
@@ -171,6 +174,25 @@ class Engine:
 
     def _drain(self, channel: Channel) -> int:
         """How many packets were read."""
+        if not self._look_over(channel):
+            return 0
+        heard, told = self._read(channel), 0
+        for objection in channel.objections(OBJECTIONS_A_TURN):
+            told += 1
+            self._objected(objection)
+        if told and not heard:  # the kernel tells of an error before it hands any answers out
+            heard = self._read(channel)
+        return heard + told
+
+    def _look_over(self, channel: Channel) -> bool:
+        """Whether something lies there. If something was lost, that is written down."""
+        lies, lost = channel.state()
+        if lost:
+            self._lost_at[channel.line] = monotonic()
+        return lies
+
+    def _read(self, channel: Channel) -> int:
+        """How many answers there were."""
         batch, now = self._batch, monotonic()
         since = time() - now
         answers, moments = channel.hears()
@@ -194,13 +216,6 @@ class Engine:
                 self._on_probed(asker.identity, False)
             else:
                 self._answered(asker, flags, came_at)
-        more, lost = channel.left()
-        if lost:
-            self._lost_at[channel.line] = monotonic()
-        if more:
-            for objection in channel.objections(OBJECTIONS_A_TURN):
-                heard += 1
-                self._objected(objection)
         return heard
 
     def _answered(self, asker: Asker, flags: int, came_at: float) -> None:
@@ -254,7 +269,7 @@ class Engine:
         if len(few) >= MANY:
             for channel in ways:
                 self._rest(channel)
-                if not self._eager and self._drain(channel) >= PACKETS:
+                if not self._eager and self._read(channel) >= PACKETS:
                     self._soon()  # who is near has answered by now: to wake for it would cost more
 
     def _by_channel(self, few: list[Asker]) -> dict[Channel, list[Asker]]:

@@ -13,6 +13,7 @@ from checkers.core.course import course
 from checkers.core.difference import Difference, difference
 from checkers.core.health import Health, unproven
 from checkers.core.messages import AssignedCheck, Verdict
+from checkers.core.schedule import phase_of
 from checkers.syn.asker import Asker
 from checkers.syn.engine import Crashed, Engine, Probed
 
@@ -68,7 +69,9 @@ class SynWatch:
         now = monotonic()
         for identity in change.ended:
             self._engine.let_go(self._askers.pop(identity))
-        for check in change.started:
+        for check in sorted(
+            change.started, key=_rhythm
+        ):  # who is asked together lies together in memory, and is at hand
             self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), now)
         for check in change.replaced:
             before = self._askers[check.id]
@@ -98,3 +101,7 @@ class SynWatch:
     def _start(self, check: AssignedCheck, health: Health, now: float, books: Books | None = None) -> None:
         asker = self._askers[check.id] = Asker(course(check, health, now, books), self._engine.lateness)
         self._engine.plan(asker)
+
+
+def _rhythm(check: AssignedCheck) -> tuple[float, float]:
+    return check.timing.interval, phase_of(check.id, check.timing)

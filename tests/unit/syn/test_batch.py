@@ -82,6 +82,18 @@ def test_it_is_due_when_next_moment_says_so() -> None:
         assert batch.due(moment) == ([one], [])
 
 
+def test_nobody_wakes_for_a_deadline_when_all_have_answered() -> None:
+    batch, one, other = Batch[One](), One(), One()
+    batch.ask([one, other], [7, 8], [40000, 40000], [1.0, 1.0])
+    assert batch.heard(PEER, 80, 40000, 7) is one
+    assert batch.next_moment() == pytest.approx(1.0)
+    assert batch.heard(PEER, 80, 40000, 8) is other
+    assert batch.next_moment() is None
+    batch.plan(one, 1.0)
+    assert batch.next_moment() == pytest.approx(1.0)
+    assert batch.due(1.0) == ([one], [])
+
+
 @pytest.mark.parametrize(
     ("peer", "port", "our_port", "number"),
     [(bytes((10, 0, 0, 3)), 80, 40000, 7), (PEER, 81, 40000, 7), (PEER, 80, 40001, 7), (PEER, 80, 40000, 8)],
