@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+import msgspec
 
 from config import codes
 from config.keepalived.statements import Statement
@@ -34,14 +35,13 @@ def all_of(words: str, told: Told) -> dict[str, Told]:
     return dict.fromkeys(words.split(), told)
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """The keywords of a kind of block. `single` count once (the last said), `several` as often as they stand."""
 
     what: str
     single: frozenset[str]
     several: frozenset[str] = frozenset()
-    told: Mapping[str, Told] = field(default_factory=dict)
+    told: Mapping[str, Told] = msgspec.field(default_factory=dict)
     silent: frozenset[str] = frozenset()
     """Keywords that ask for what lvsd does anyway."""
     hidden: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from config import codes
 from config.checks import AnyCheck, Check, Dial, ExternalCheck, NoCheck, PingCheck, SmtpCheck, TcpCheck
@@ -29,8 +30,7 @@ CHECKS_LIMIT: Final = 64
 """Checks of one real server."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """How a kind of checker is read."""
 
     words: Vocabulary

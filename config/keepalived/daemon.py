@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from config import codes
 from config.keepalived.block import PASSED_OVER, Block, Told, note
@@ -12,8 +12,7 @@ from config.nodes import At
 from config.reading import Reading, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """None: nothing is said."""
 
     command_user: At[str] | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.keepalived.statements import Statement, no_more
@@ -33,8 +34,7 @@ _FORM: Final = "TUN type ipip, TUN type gre [nocsum|csum], TUN type gue port NUM
 IPIP: Final = Tunnel()
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """A forwarding method, and how a tunnel encapsulates."""
 
     forwarding: Forwarding

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from config.keepalived.block import CHANGES, PASSED_OVER, Block, Told, note
 from config.keepalived.mails import default_alert, read_mail
@@ -21,8 +22,7 @@ DELAY_LIMIT: Final = 3600.0
 REFRESH_LIMIT: Final = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Globals:
+class Globals(msgspec.Struct, frozen=True):
     """The defaults of every instance and virtual server. What is None global_defs do not say.
 
     `block` holds what is read elsewhere.
@@ -30,7 +30,7 @@ class Globals:
 
     version: int | None = None
     strict: bool = False
-    gratuitous_arp: GratuitousArp = field(default_factory=GratuitousArp)
+    gratuitous_arp: GratuitousArp = msgspec.field(default_factory=GratuitousArp)
     mail: Mail | None = None
     mails_by_default: bool | None = None
     block: Block | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.keepalived.statements import Statement, no_more
@@ -24,8 +25,7 @@ MARK_LIMIT: Final = 2**32 - 1
 _RANGE: Final = re.compile(r"(.+)[-](\w{1,4})|(.+)/([0-9]{1,3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An address with its port, or a firewall mark (`mark`; then `ipv6` tells the family of its packets)."""
 
     place: Place

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypedDict
+
+import msgspec
 
 from config import codes
 from config.build_vrrp import EXACT, OWNER_PRIORITY, VERSION_2, VERSION_3_LIMIT_SECONDS, BuiltInstance
@@ -54,8 +55,7 @@ def instance_blocks(found: list[Statement], reading: Reading) -> dict[str, Block
     return blocks
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(msgspec.Struct, frozen=True):
     """What an instance is read with: global_defs, what is tracked, and the sync group of each that has one."""
 
     settings: Globals

@@ -6,8 +6,9 @@ the server counts as down. One success brings it back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.checks import Timing
@@ -24,8 +25,7 @@ LONGEST_TIMEOUT: Final = 3600.0
 SHORTEST: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(msgspec.Struct, frozen=True):
     """A checker's block within its real server's within its virtual server's: the innermost that says it counts."""
 
     checker: Block
@@ -45,8 +45,7 @@ class Levels:
         return self.checker.statement.keyword
 
 
-@dataclass(frozen=True, slots=True)
-class Habit:
+class Habit(msgspec.Struct, frozen=True):
     """A kind of checker's own defaults of `retry` and `delay_before_retry` (None: as long as `delay_loop`)."""
 
     retry: int = 1

@@ -8,8 +8,9 @@ a quorum above the weight of all, a hysteresis not below the quorum.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.keepalived.block import Block
@@ -22,8 +23,7 @@ from config.reading import Reading
 WEIGHT_LIMIT: Final = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Quorum:
+class Quorum(msgspec.Struct, frozen=True):
     """When a virtual service counts as able to serve, and what runs when that changes."""
 
     weight: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.build_service import Virtual
@@ -23,8 +24,7 @@ WEIGHT_LIMIT: Final = 2**31 - 1
 THRESHOLD_LIMIT: Final = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """What a real server inherits: its virtual_server's block, address, forwarding method and port.
 
     `reals` are the real_server blocks. `grouped`: whether the virtual_server stands for a group's entries.

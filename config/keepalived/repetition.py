@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 VALUES_LIMIT: Final = 65536
 """Times one line may stand for."""
@@ -20,8 +21,7 @@ _NUMBER: Final = re.compile(r"-?(?:0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10})")
 _ITEM: Final = re.compile(r"\s*(?:\{([^{}]*)\}|([^{},]*))\s*(?:,|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(msgspec.Struct, frozen=True):
     """The values of a line's variables, and where the rest of the line begins."""
 
     rounds: Sequence[Mapping[str, str]]

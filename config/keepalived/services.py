@@ -8,8 +8,9 @@ virtual server's port.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.build_service import ONE_PACKET_FLAG, Built, Virtual
@@ -34,8 +35,7 @@ _PROTOCOLS: Final = {one.name: one for one in Protocol}
 _HOOKS: Final = ("quorum_up", "quorum_down", "notify_up", "notify_down")
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(msgspec.Struct, frozen=True):
     """What is the same for every address of a virtual_server."""
 
     protocol: Protocol

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+
+import msgspec
 
 from config import codes
 from config.keepalived.block import Block
@@ -22,8 +23,7 @@ from config.reading import Reading, shown
 from config.sections import NAME_PATTERN
 
 
-@dataclass(frozen=True, slots=True)
-class SyncGroup:
+class SyncGroup(msgspec.Struct, frozen=True):
     """A group with members. `weighs`: what its members track weighs."""
 
     name: At[str]

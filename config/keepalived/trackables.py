@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.keepalived.block import CHANGES, Block, Told, note
@@ -30,20 +31,18 @@ WEIGHT_LIMIT: Final = 253
 _COMM_CHARACTERS: Final = 15  # TASK_COMM_LEN (linux/sched.h) without its NUL
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """What can be tracked, with the weight it has where a tracker says none; `reverse`: as a tracker says it."""
 
     track: TrackedScript | TrackedFile | TrackedProcess
     reverse: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Trackables:
+class Trackables(msgspec.Struct, frozen=True):
     """All of a file, by the keyword that tracks them and their names. None: told, and not tracked by anybody."""
 
-    named: Mapping[str, Mapping[str, Definition | None]] = field(default_factory=dict)
-    places: Mapping[str, Sequence[At[str]]] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, Definition | None]] = msgspec.field(default_factory=dict)
+    places: Mapping[str, Sequence[At[str]]] = msgspec.field(default_factory=dict)
 
 
 def read_trackables(whole_file: Block, reading: Reading) -> Trackables:

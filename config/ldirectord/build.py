@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.build_service import ONE_PACKET_FLAG, Built
@@ -46,8 +47,7 @@ class ServerBudget:
         return servers if self._left >= 0 else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """What the sections of a file have in common: its global directives, fallback servers by "is IPv6", names."""
 
     top: Said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from config.checks import AnyCheck, Credentials, Expect
 from config.ldirectord import directives as d
@@ -17,8 +17,7 @@ from config.secret import Secret
 from config.words import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """A virtual service's settings, the file's, and where it stands."""
 
     own: Said
@@ -60,8 +59,7 @@ class Context:
         return isinstance(self.virtual, VirtualEndpoint) and self.virtual.protocol is protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(msgspec.Struct, frozen=True):
     """A check that dials another place than the real server."""
 
     kind: AnyCheck
@@ -69,8 +67,7 @@ class Elsewhere:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A real server to make a check for. A `real` line's own request and receive come before the section's."""
 
     context: Context

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from config import codes
 from config.ldirectord.lines import Line
@@ -32,8 +33,7 @@ _THRESHOLD = re.compile(r"([lu]):(\d+)", re.ASCII)
 Virtual = VirtualEndpoint | FirewallMark
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """What a `real` line says of one server. `port` 0: none said. Request and receive: None where not said."""
 
     address: str

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar, cast
 
+import msgspec
+
 from config import codes
 from config.ldirectord.lines import Line
 from config.nodes import At
@@ -18,8 +20,7 @@ TEXT_LIMIT_BYTES: Final = 1024
 _MOST_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Known(Generic[T_co]):
+class Known(msgspec.Struct, Generic[T_co], frozen=True):
     """A directive ldirectord knows and how its value is read; None when it is refused, after noting why."""
 
     name: str
