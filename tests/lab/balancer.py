@@ -149,8 +149,20 @@ class Balancer:
     def kill(self, name: str) -> int:
         """SIGKILL one process; its id."""
         number = self.pid(name)
-        self.host.run(["kill", "-9", str(number)])
+        self.end(number)
         return number
+
+    def end(self, number: int) -> None:
+        """SIGKILL a process, and wait until it has ended: by then those who were connected to it can know."""
+        self.host.run(["kill", "-9", str(number)])
+        wait_until(lambda: self._has_ended(number), STOP_SECONDS, f"the end of process {number}")
+
+    def _has_ended(self, number: int) -> bool:
+        """Whether nothing is left of a process, or nothing but its status."""
+        try:
+            return self.host.read(f"/proc/{number}/stat").rpartition(")")[2].split()[0] in "ZX"
+        except OSError:
+            return True
 
     def log(self) -> str:
         """What it has told so far."""

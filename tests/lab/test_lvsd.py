@@ -100,7 +100,7 @@ def test_after_an_upgrade_on_the_disk_who_dies_is_executed_anew_and_nobody_notic
                 lb1.write("/root/upgraded/sitecustomize.py", "new = True\n")
             for name in ("director", "checker", "vrrp"):
                 killed = pid_of(name)
-                lb1.run(["kill", "-9", str(killed)])
+                balancer.end(killed)
                 wait_until(lambda: balancer._up() and pid_of(name) != killed, 20, f"another {name}")  # noqa: B023  here
                 shown = lb1.read(f"/proc/{pid_of(name)}/cmdline").strip("\0").split("\0")
                 assert (shown[1:3] == ["-I", "-m"], shown == [f"lvsd-{name}"]) == (upgraded, not upgraded), shown
