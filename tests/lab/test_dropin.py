@@ -131,10 +131,10 @@ def test_the_address_goes_to_keepalived_and_comes_back(world: World, ours: Balan
 
     client = world["client"]
     wait_until(lambda: holds(ours.host), 15, "lb1 is active by its priority")
-    assert client.call(http(VIP))
+    wait_until(lambda: client.call(http(VIP)), 15, "and serves")
     assert ours.stop() == 0
-    wait_until(lambda: holds(theirs), 5, "keepalived takes over")
-    wait_until(lambda: client.call(http(VIP)), 5, "and serves")
+    wait_until(lambda: holds(theirs), 15, "keepalived takes over")
+    wait_until(lambda: client.call(http(VIP)), 15, "and serves")
     ours.start()
     wait_until(lambda: holds(ours.host) and not holds(theirs), 30, "lb1 takes it back")
-    wait_until(lambda: client.call(http(VIP)), 5, "and serves")
+    wait_until(lambda: client.call(http(VIP)), 15, "and serves")
