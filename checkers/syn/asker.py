@@ -27,6 +27,10 @@ LOOK_SECONDS = 60.0
 
 FAILED_LOOK_SECONDS = 5.0  # or so long, where probes fail
 
+PHASES_A_TICK = 2
+"""So many phases of an interval begin together: with a grain of a twentieth of it, each probe is a twentieth of its
+interval early or late at most."""
+
 NOTES = 64  # answers that changed nothing are put into the books together, so many
 
 Open = Callable[[Line], Channel]
@@ -171,7 +175,7 @@ class Asker:
         timing, health = given.assigned.timing, given.health
         self.moment = given.moment
         self.timeout = timing.timeout
-        self.ticks = max(1, int(min(2 * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
+        self.ticks = max(1, int(min(PHASES_A_TICK * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
         self._interval = timing.interval
         steady = health.state is State.UP and health.outcome is ANSWERED
         self._steady = steady and given.rhythm.hurried_to is None and not timing.connects

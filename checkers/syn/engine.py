@@ -1,7 +1,8 @@
 """Asks and listens for all checks of the syn engine: in turns, each for whoever is due, on asyncio's loop.
 
-To wake is dear and a packet is cheap, so answers to many probes are read in one go: after news, or after many were
-asked, a channel rests until the next tick. How long an answer took does not suffer: the kernel says when it came.
+To wake is dear and a packet is cheap, so answers to many probes are read in one go. After news, or after many were
+asked, a channel rests: what comes wakes nobody, but is read at the next tick, if any probe is out, and before others
+are asked. How long an answer took does not suffer: the kernel says when it came.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Engine:
                 self._quiet.add(channel)
 
     def _listen(self) -> None:
-        """Wake when something comes after all, where nothing was asked meanwhile."""
+        """Where nothing came, and nothing was asked meanwhile, wake when something does come."""
         for channel in self._quiet:
             self._resting.discard(channel)
             self._loop.add_reader(channel.receiver.fileno(), self._news, channel)

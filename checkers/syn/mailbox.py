@@ -11,7 +11,7 @@ import socket
 from checkers.syn.packet import NAME_BYTES, STRIDE, Answer, answers_4, answers_6
 from checkers.syn.vectors import HEADER_BYTES, Header, Vector, address_of, column, libc
 
-PACKETS = 512  # in one call
+PACKETS = 512  # in one call: more than are asked in one turn, so that one call sees the end of their answers
 
 _CONTROL_BYTES = 32  # struct cmsghdr and struct timespec
 _SECONDS_AT, _NANOSECONDS_AT = 16, 24  # in there

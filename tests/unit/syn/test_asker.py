@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +103,12 @@ def test_an_answer_after_the_timeout_is_not_noted() -> None:
     asker.asked_at = asker.moment
     assert not asker.answered(asker.moment + 0.11)
     assert asker.answered(asker.moment + 0.09)
+
+
+@pytest.mark.parametrize(
+    ("interval", "ticks"), [(0.01, 1), (0.05, 1), (0.1, 2), (0.2, 4), (0.5, 10), (1.0, 10), (60.0, 10)]
+)
+def test_a_probe_is_a_twentieth_of_its_interval_early_or_late_at_most(interval: float, ticks: int) -> None:
+    timing = Timing(interval=interval, timeout=interval)
+    assigned = AssignedCheck("a", Target("10.0.0.1", 80), SynCheck(), timing, State.UP)
+    assert Asker(course(assigned, unproven(State.UP, 0.0), 0.0), Histogram()).ticks == ticks

@@ -72,6 +72,13 @@ def test_each_has_its_own_grain() -> None:
     assert batch.due(1.02) == ([fine], [])
 
 
+def test_between_two_ticks_it_is_always_the_first() -> None:
+    for slot in range(100):
+        batch, one = Batch[One](), One()
+        batch.plan(one, (slot + 0.5) * 2 * TICK_SECONDS, 2)
+        assert one.wake == 2 * slot
+
+
 def test_it_is_due_when_next_moment_says_so() -> None:
     batch = Batch[One]()
     for tick in range(1, 20000, 37):

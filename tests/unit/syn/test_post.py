@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from checkers.syn.channel import Channel, Line
 from checkers.syn.packet import SHAPE_4, SHAPE_6, Form
 from checkers.syn.post import HANDFUL, Post
-from tests.unit.syn.network import NEEDS_ROOT, apart
+from tests.unit.syn.network import NEEDS_ROOT, apart, filtered
 
 OURS_4, OURS_6 = "10.77.0.1", "fd77::1"
 PROBES = st.lists(
@@ -72,3 +72,22 @@ def test_those_that_cannot_leave_are_named_and_the_others_leave() -> None:
             assert heard == [101, 104, 105]  # refused, each with its own number
 
     apart(work)
+
+
+@NEEDS_ROOT
+def test_an_objection_is_told_before_answers_and_keeps_none_back() -> None:
+    async def work() -> None:
+        with closing(Channel(Line(socket.AF_INET, OURS_4, 0, 0))) as channel:
+            assert channel.state() == (False, False)
+            channel.ask([form(OURS_4, 80), form(OURS_4, 81)], [channel.first_port] * 2, [100, 200])
+            assert channel.state() == (True, False)
+            assert channel.hears() == ([], [])
+            [objection] = [one for one in channel.objections(9) if one is not None]
+            assert objection.about.number == 100
+            assert channel.state() == (True, False)
+            [answer] = channel.hears()[0]
+            assert answer is not None
+            assert answer[3] == 201
+            assert channel.state() == (False, False)
+
+    apart(work, *filtered("tcp dport 80 reject with icmp type admin-prohibited"))
