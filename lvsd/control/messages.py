@@ -17,6 +17,7 @@ from lvsd.control.portrait import Portrait
 REQUEST_LIMIT_BYTES = 64 * 1024
 REPLY_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH = struct.Struct("!I")
+ROWS_A_PIECE = 64
 _NO_SERVICES = b'"services":[]'
 
 
@@ -427,8 +428,9 @@ def frame_of_rows(reply: StatusReply, rows: Sequence[bytes]) -> Iterator[bytes]:
     head, _, tail = whole.partition(_NO_SERVICES)  # before them there are numbers alone
     length = len(whole) + sum(map(len, rows)) + max(0, len(rows) - 1)
     yield LENGTH.pack(length) + head + _NO_SERVICES[:-1]
-    for at, row in enumerate(rows):
-        yield b"," + row if at else row
+    for start in range(0, len(rows), ROWS_A_PIECE):
+        piece = b",".join(rows[start : start + ROWS_A_PIECE])
+        yield b"," + piece if start else piece
     yield _NO_SERVICES[-1:] + tail
 
 

@@ -90,6 +90,7 @@ async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
         for piece in await _framed(reply):
             writer.write(piece)
             await writer.drain()  # what a client does not take yet is copied
+            await asyncio.sleep(0)
 
 
 async def _framed(reply: Reply) -> Iterable[bytes]:

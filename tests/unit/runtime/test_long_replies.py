@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterable, Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -13,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State
+from lvsd.control import messages
 from lvsd.control.messages import ProcessRow, StatusRequest, decode_reply, frame
 from lvsd.control.portrait import ServicePortrait
 from lvsd.core import book_views, views
@@ -128,14 +130,18 @@ async def test_a_portrait_is_of_one_configuration_and_each_service_of_one_moment
     assert task.result().services == at_once(begun.director, 7)
 
 
+@pytest.mark.parametrize("rows_a_piece", [1, 3, 64])
 @pytest.mark.parametrize("services", [0, 1, len(SERVICES)])
-async def test_a_reply_encoded_with_pauses_is_the_same_bytes(services: int) -> None:
+async def test_a_reply_encoded_with_pauses_is_the_same_bytes(services: int, rows_a_piece: int) -> None:
     whole = views.status(bench().director, 200.0)
     reply = replace(whole, services=whole.services[:services], refusals=('"services":[]',))
     with patch.object(control_server, "SLICE_ROWS", 1):
         task = asyncio.ensure_future(control_server._framed(reply))
         turns = await turns_until(task)
-    assert b"".join(await task) == frame(reply)
+    with patch.object(messages, "ROWS_A_PIECE", rows_a_piece):
+        pieces = list(await task)
+    assert b"".join(pieces) == frame(reply)
+    assert len(pieces) == 2 + ceil(services / rows_a_piece)
     assert turns >= services
 
 
