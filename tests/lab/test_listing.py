@@ -26,7 +26,7 @@ VIEW_OPTIONS = {
     View.PERSISTENT: ("--persistent-conn",),
     View.TUNNELS: ("--tun-info",),
 }
-RETRIES = 5
+RETRIES = 20
 
 
 def to(address: str, port: int = 80, forwarding: int = 3, weight: int = 1, **settings: int) -> Destination:
