@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,7 +49,7 @@ class World:
     def __init__(self, config: Config) -> None:
         self.now = 1000.0
         self.director = Director()
-        self.here: dict[int, tuple[AssignedCheck, ...]] = {}
+        self.here: dict[int, Sequence[AssignedCheck]] = {}
         self.feed(Started(config, frozenset(), {}))
 
     def feed(self, event: Event) -> list[AssignChecks]:

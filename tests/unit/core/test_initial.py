@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from checkers.core.messages import AssignedCheck, State, Verdict, Verdicts
@@ -25,7 +27,7 @@ def first(initial: Initial, address: str = A, weight: int = 1) -> RealServer:
 
 
 def assigned(bench: Bench) -> dict[str, tuple[State, bool]]:
-    checks: tuple[AssignedCheck, ...] = next(one for one in bench.greet() if isinstance(one, AssignChecks)).checks
+    checks: Sequence[AssignedCheck] = next(one for one in bench.greet() if isinstance(one, AssignChecks)).checks
     return {one.target.address: (one.known, one.unseen) for one in checks}
 
 
