@@ -45,7 +45,7 @@ def test_no_more_than_allowed_are_inside_and_nobody_is_passed_over(
     inside: list[Probe] = []
     waiting: list[Probe] = []
     for what, which, hasty in acts:
-        most = max(hosts.limit, len(inside))
+        most = max(hosts.most, len(inside))
         match what:
             case "take":
                 probe = Probe(inside, hasty=hasty)
@@ -57,14 +57,14 @@ def test_no_more_than_allowed_are_inside_and_nobody_is_passed_over(
                 host.forget(waiting.pop(which % len(waiting)))
             case "allow":
                 hosts.allow(which)
-                most = max(hosts.limit, len(inside))
+                most = max(hosts.most, len(inside))
             case _:
                 pass
         assert host.running == len(inside) <= most
         still = waiting[len(waiting) - len(host._waiting) :]
         assert still == list(host._waiting)  # whoever came first had his turn first
         waiting = still
-        assert not waiting or len(inside) >= hosts.limit  # no place is empty while somebody waits
+        assert not waiting or len(inside) >= hosts.most  # no place is empty while somebody waits
     for probe in (*waiting, *inside):
         probe.hasty = True
     for probe in tuple(inside):

@@ -259,6 +259,7 @@ def test_workers_come_and_go_as_the_director_says_and_the_others_stay(drive: Cal
     driven.until(lambda: driven.count("checker-2", "started") == 2)
     driven.order("WORKERS 1 3\n")
     driven.until(lambda: driven.count("checker-2", "ended") + driven.count("checker-0", "ended") == 2)
+    driven.until(lambda: not {"checker-2", "checker-0"} & driven.running())  # until they are reaped, too
     driven.order("WORKERS 1 2 3\n")
     driven.until(lambda: driven.count("checker-2", "started") == 3)
     driven.order("nonsense\nWORKERS\nWORKERS 2 3\nRESTART 99\nRESTART 0\n")
