@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -36,6 +36,7 @@ FARM = Topology(
 )
 SAMPLE_SECONDS = 0.05
 REST_SECONDS = 2.5  # longer than the interval of any check here: what stands that long has settled
+LAG_SECONDS = 15.0  # and yet may not have: who asks one server after the other is long with those that hang
 MIGRATING = Path(CHECKOUT, "docs/migrating.md")
 
 Weight = int | None
@@ -128,12 +129,16 @@ class Recorder:
         """The weights as last read."""
         return dict(self._now)
 
-    def chapter(self) -> dict[Spot, tuple[Weight, ...]]:
-        """The weights each destination had since the last chapter, first the one it began with."""
+    def told(self) -> dict[Spot, tuple[Weight, ...]]:
+        """The weights each destination had since this chapter began, first the one it began with."""
         with self._lock:
             told = {spot: tuple(path) for spot, path in self._paths.items()}
-            self._paths = {spot: [weight] for spot, weight in self._now.items()}
         return {spot: path for spot, path in told.items() if path != (None,)}
+
+    def turn(self) -> None:
+        """A new chapter begins."""
+        with self._lock:
+            self._paths = {spot: [weight] for spot, weight in self._now.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +185,27 @@ class SideBySide:
             wait_until(settled, seconds, f"both settle after {name!r}", every_seconds=0.2)
         except WaitError as error:
             raise AssertionError(f"{error}\nours:   {self.ours.now}\ntheirs: {self.theirs.now}") from error
-        return [one for one in self._differences(name) if not self._explained(one)]
+        with suppress(WaitError):
+            wait_until(lambda: settled() and not self._unexplained(name), LAG_SECONDS, "the other has come as far")
+        for difference in self._differences(name):
+            self.used |= set(self._fitting(difference))
+        found = self._unexplained(name)
+        for one in both:
+            one.turn()
+        return found
+
+    def _unexplained(self, name: str) -> list[Difference]:
+        return [one for one in self._differences(name) if not self._fitting(one)]
 
     def _differences(self, name: str) -> Iterable[Difference]:
-        ours, theirs = self.ours.chapter(), self.theirs.chapter()
+        ours, theirs = self.ours.told(), self.theirs.told()
         for spot in sorted({*ours, *theirs}):
             mine, other = ours.get(spot, (None,)), theirs.get(spot, (None,))
             if mine != other:
                 yield Difference(name, spot, mine, other)
 
-    def _explained(self, difference: Difference) -> bool:
-        fitting = [one.sentence for one in self.explanations if one.covers(difference)]
-        self.used |= set(fitting)
-        return bool(fitting)
+    def _fitting(self, difference: Difference) -> list[str]:
+        return [one.sentence for one in self.explanations if one.covers(difference)]
 
 
 @contextmanager
