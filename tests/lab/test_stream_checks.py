@@ -76,7 +76,7 @@ DAEMONS: dict[int, Daemon] = {
 
 
 def config() -> str:
-    lines = ["defaults: {check: {interval: 2s, timeout: 4s, fall: 2, fast_interval: 500ms, connects: 0}}", "services:"]
+    lines = ["defaults: {check: {interval: 3s, timeout: 6s, fall: 2, fast_interval: 1s, connects: 0}}", "services:"]
     for number, (name, (port, check, _)) in enumerate(CHECKS.items(), 1000):
         lines.append(
             f"  {name}: {{virtual: '{VIP}:{number}', check: {{{check}, port: {port}}}, real_servers: [{RS1}]}}"
@@ -112,15 +112,24 @@ def standings(balancer: Balancer, port: int) -> set[str]:
 
 
 def test_every_check_finds_what_is_there(balancer: Balancer) -> None:
-    expected = {name: result for name, (_, _, result) in CHECKS.items()}
+    """Not all of them at once: for all these processes together a slow machine is too slow."""
+    missing = {name: result for name, (_, _, result) in CHECKS.items()}
+
+    def all_were() -> bool:
+        for name, result in results(balancer).items():
+            if missing.get(name) == result:
+                del missing[name]
+        return not missing
+
+    def out() -> set[str]:
+        return {name.split()[0] for name, standing in balancer.standings().items() if standing == "out"}
+
     try:
-        wait_until(lambda: results(balancer) == expected, 40, "every result")
+        wait_until(all_were, 40, "every result")
     except AssertionError as error:
-        found = results(balancer)
-        wrong = {name: (found.get(name), result) for name, result in expected.items() if found.get(name) != result}
-        raise AssertionError(f"{error}\n(found, expected): {wrong}\n{balancer.log()}") from error
-    out = {name.split()[0] for name, standing in balancer.standings().items() if standing == "out"}
-    assert out == {name for name, result in expected.items() if result != "ok"}
+        found = {name: (results(balancer)[name], result) for name, result in missing.items()}
+        raise AssertionError(f"{error}\n(found, expected): {found}\n{balancer.log()}") from error
+    wait_until(lambda: out() == {name for name, (*_, result) in CHECKS.items() if result != "ok"}, 40, "who is out")
 
 
 def test_a_command_sets_the_weight(balancer: Balancer) -> None:
@@ -128,15 +137,18 @@ def test_a_command_sets_the_weight(balancer: Balancer) -> None:
     balancer.until("the weight asked for", {RS1: 7}, number)
 
 
+def probes(balancer: Balancer, name: str) -> int:
+    """How often that service's one real server was probed."""
+    [real] = next(one for one in balancer.status().services if one.name == name).real_servers
+    return real.probes
+
+
 def test_no_check_leaves_a_query_running(world: World, balancer: Balancer) -> None:
-    wait_until(lambda: results(balancer)["pgsql_slow"] == "reply_timeout", 20, "the slow query")
-    sleeping = (
-        "SELECT max(extract(epoch FROM clock_timestamp() - query_start)) FROM pg_stat_activity"
-        " WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
-    )
+    """A query that was left would sleep for a minute, and the others beside it."""
+    wait_until(lambda: probes(balancer, "pgsql_slow") >= 3, 60, "the slow query, some times")
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
     for _ in range(5):
-        seconds = postgresql.query(world["rs1"], sleeping)
-        assert float(seconds or 0) < 6
+        assert int(postgresql.query(world["rs1"], sleeping)) <= 2
 
 
 @pytest.mark.parametrize("port", DAEMONS)
