@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import pwd
@@ -152,6 +151,8 @@ def live(options: Options, heard: Callable[[Loaded], None] = tell_problems) -> i
 
 def main(arguments: list[str]) -> int:
     """`python -I -m lvsd.runtime.director_process`, or forked: whom the supervisor starts."""
+    import argparse  # the first director has no arguments to read, and writes a table sooner
+
     parser = argparse.ArgumentParser(prog="lvsd-director")
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--state-dir", type=Path, required=True)
