@@ -228,7 +228,7 @@ async def test_an_endless_conversation_ends_at_the_allowance(name: str) -> None:
     tls = servers.server_context() if name == "https" else None
     check = {**ALL, "imap": ImapCheck(credentials=LOGIN)}[name]
     async with servers.serving(endless, tls) as port:
-        finding = await servers.find(check, port)
+        finding = await servers.find(check, port, 60.0)  # two megabytes of lines take seconds of a processor
     assert isinstance(finding.outcome, Unhealthy)
     assert finding.outcome.reason in {Reason.TOO_LARGE, Reason.GARBLED}
 
