@@ -33,7 +33,7 @@ COUNTS = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Aborted_clients', 'Aborted
 
 
 def config(changes: dict[str, str] | None = None) -> str:
-    lines = ["defaults: {check: {interval: 1s, timeout: 5s, fall: 2}}", "services:"]
+    lines = ["defaults: {check: {interval: 2s, timeout: 5s, fall: 2}}", "services:"]
     for port, check in CHECKS.items():
         lines.append(f"  p{port}: {{virtual: '{VIP}:{port}', check: {{{check}}}, real_servers: {MAIL}}}")
     mysql = f"type: mysql, {MONITOR}, {SELECT}, receive: X, galera: synced"
@@ -66,7 +66,7 @@ def serves(balancer: Balancer) -> bool:
 
 def test_every_check_passes_on_the_daemon_it_is_made_for(balancer: Balancer) -> None:
     try:
-        wait_until(lambda: serves(balancer), 30, "all serve")
+        wait_until(lambda: serves(balancer), 120, "all serve")
     finally:
         print(balancer.results())
     assert set(balancer.results().values()) == {"ok"}
@@ -80,7 +80,7 @@ def counts(world: World, name: str) -> dict[str, int]:
 @pytest.mark.usefixtures("balancer")
 def test_mysql_counts_no_check_as_an_aborted_connection(world: World) -> None:
     before = counts(world, "db1")
-    wait_until(lambda: counts(world, "db1")["Connections"] > before["Connections"] + 8, 30, "some checks")
+    wait_until(lambda: counts(world, "db1")["Connections"] > before["Connections"] + 8, 60, "some checks")
     after = counts(world, "db1")
     assert (after["Aborted_clients"], after["Aborted_connects"]) == (
         before["Aborted_clients"],
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_named(
     balancer.configure(config(change))
     assert balancer.reload().accepted
     try:
-        wait_until(lambda: {_result(balancer, name) for name in services} == {reason}, 40, f"{services}: {reason}")
+        wait_until(lambda: {_result(balancer, name) for name in services} == {reason}, 120, f"{services}: {reason}")
     except AssertionError as error:
         raise AssertionError(f"{error}; {balancer.results()}") from error
     finally:
