@@ -47,7 +47,7 @@ def test_what_it_says_is_told_when_its_result_changes_and_its_command_is_not(beg
 
 def test_a_script_that_hangs_is_bad_at_its_timeout_and_its_group_dies(begin: Callable[..., Notify]) -> None:
     notify = begin()
-    text = "trap '' TERM; sleep 600 & echo $! >> $DIR/pids; while :; do sleep 1; done"
+    text = "trap '' TERM; sleep 600 & echo $! >> $DIR/pids; for i in $(seq 60); do sleep 1; done"
     notify.ask(Instruct((script(notify, text, timeout=1.0),)))
     assert hear(notify.socket).timed_out
     assert hear(notify.socket).timed_out  # the second run began after the first was dead
@@ -116,7 +116,7 @@ def test_a_director_that_does_not_listen_holds_nobody_up_and_hears_the_last_late
 
 def test_the_end_of_a_run_that_nobody_wants_any_more_is_no_result(begin: Callable[..., Notify]) -> None:
     notify = begin()
-    text = "test -e $DIR/first && exit 5; trap '' TERM; touch $DIR/first; while :; do sleep 0.1; done"
+    text = "test -e $DIR/first && exit 5; trap '' TERM; touch $DIR/first; for i in $(seq 600); do sleep 0.1; done"
     one = script(notify, text, timeout=600)
     notify.ask(Instruct((one,)))
     notify.until((notify.directory / "first").exists)
