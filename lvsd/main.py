@@ -13,6 +13,7 @@ from config.formats import LANGUAGES, OWN, with_language
 from lvsd.ctl.command_line import AbsolutePath, Commands
 from lvsd.runtime import first_start
 from lvsd.runtime.files import SystemFiles, write_private
+from lvsd.version import VERSION
 
 if TYPE_CHECKING:
     from config.load import Loaded
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.group("lvsd", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lvsd")
+@click.version_option(VERSION)
 def main() -> None:
     """Control plane and health checker of a layer-4 load balancer on Linux IPVS.
 

@@ -228,6 +228,7 @@ class ProcessRow(msgspec.Struct, frozen=True):
     age: float
     probes: int | None = None
     late: PhaseRow | None = None  # of a worker whose books were asked for: how late its probes began
+    outdated: str = ""  # the version that runs there, where it is older than the director's (`unknown`: not said)
 
 
 class StatusReply(msgspec.Struct, frozen=True, tag="status"):

@@ -80,6 +80,8 @@ from lvsd.core.groundwork import Groundwork
 from lvsd.core.index import services_of
 from lvsd.core.pool import rules_applied, rules_pending, turns_remembered
 from lvsd.core.state import Director, Kernel, Vrrp
+from lvsd.version import VERSION, is_older
+from lvsd.vrrp.messages import VrrpStatus
 from netlink.operations import DeleteService
 
 Step = tuple[Director, tuple[Effect, ...]]
@@ -262,7 +264,17 @@ def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float
             went = replace(director, vrrp=replace(director.vrrp, connected=False, changed_at=now))
             return went, (Tell(Level.WARNING, "vrrp_process_lost", {}),)
         case VrrpHeard(status):
-            return replace(director, vrrp=replace(director.vrrp, status=status, heard_at=now)), ()
+            heard = replace(director, vrrp=replace(director.vrrp, status=status, heard_at=now))
+            return heard, _outdated(director.vrrp.status, status)
+
+
+def _outdated(before: VrrpStatus | None, status: VrrpStatus) -> tuple[Effect, ...]:
+    """Told once of each process: nobody restarts the one that holds the addresses by himself."""
+    if not is_older(status.version) or (before is not None and before.pid == status.pid):
+        return ()
+    fields: dict[str, str | int | float] = {"pid": status.pid, "version": status.version or "unknown", "ours": VERSION}
+    fields["hint"] = "`lvsctl failover` where this balancer is active, then `systemctl restart lvsd`"
+    return (Tell(Level.WARNING, "vrrp_outdated", fields),)
 
 
 def _let_vrrp_go(director: Director, now: float) -> Step:

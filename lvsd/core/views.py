@@ -46,6 +46,7 @@ from lvsd.core.slow_start import STEPS
 from lvsd.core.state import Director, Worker
 from lvsd.core.verdicts import outcome_words
 from lvsd.core.wording import operation_text
+from lvsd.version import is_older
 from lvsd.vrrp.messages import LATENESS_BOUNDS_SECONDS, InstanceStatus, Lateness
 from lvsd.vrrp.virtual_mac import mac_of
 from netlink.table import DestinationKey, Entry
@@ -273,7 +274,8 @@ def _processes(director: Director, now: float) -> tuple[ProcessRow, ...]:
     vrrp = director.vrrp
     rows = [_worker(number, worker, now) for number, worker in workers.seen(director.workers)]
     if vrrp.status is not None:
-        rows.append(ProcessRow("vrrp", vrrp.status.pid, vrrp.connected, now - vrrp.changed_at))
+        older = (vrrp.status.version or "unknown") if is_older(vrrp.status.version) else ""
+        rows.append(ProcessRow("vrrp", vrrp.status.pid, vrrp.connected, now - vrrp.changed_at, outdated=older))
     return tuple(rows)
 
 

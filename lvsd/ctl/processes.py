@@ -15,4 +15,6 @@ def processes(reply: StatusReply, paint: Paint = plain) -> str:
 
 def _row(one: ProcessRow) -> tuple[str, str, str, str, str]:
     probes = "-" if one.probes is None else str(one.probes)
-    return one.name, str(one.pid), "connected" if one.connected else "gone", span(one.age), probes
+    standing = "connected" if one.connected else "gone"
+    older = f", of lvsd {one.outdated}" if one.outdated else ""
+    return one.name, str(one.pid), standing + older, span(one.age), probes

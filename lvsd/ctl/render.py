@@ -165,6 +165,11 @@ def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
             gone = f"is gone since {span(process.age)}: what it last said stands"
             never = f"has not come for {span(process.age)}"
             lines.append(paint(f"the {process.name} process {gone if process.pid else never}", "red"))
+        elif process.outdated:
+            todo = "`lvsctl failover` where this balancer is active, then `systemctl restart lvsd`"
+            lines.append(
+                paint(f"the {process.name} process is of an older lvsd ({process.outdated}): {todo}", "yellow")
+            )
     if reply.table_error:
         lines.append(paint(f"the kernel's table cannot be read: {reply.table_error}", "red"))
     lines.extend(paint(f"refused by the kernel: {refusal}", "red") for refusal in reply.refusals)

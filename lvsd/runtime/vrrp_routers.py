@@ -17,6 +17,7 @@ from lvsd.runtime.vrrp_holdings import Holdings
 from lvsd.runtime.vrrp_macs import VirtualMacs
 from lvsd.runtime.vrrp_router import Key, Network, Place, Router, bare, key_of, place_of, status_of
 from lvsd.runtime.vrrp_voice import Voice
+from lvsd.version import VERSION
 from lvsd.vrrp.drops import Dropped
 from lvsd.vrrp.events import (
     AddressLost,
@@ -252,7 +253,7 @@ class Routers:
     def status(self, now: float = -inf) -> VrrpStatus:
         """Every instance as it is, in the order of the configuration."""
         instances = tuple(status_of(router, now, self._sight) for router in self._routers.values())
-        return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read())
+        return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read(), VERSION)
 
     def _step(self, router: Router, event: Event, now: float) -> None:
         before = router.instance

@@ -126,12 +126,13 @@ class Lateness(msgspec.Struct, frozen=True):
 
 
 class VrrpStatus(msgspec.Struct, frozen=True, tag="status"):
-    """All instances, on every change and every second."""
+    """All instances, on every change and every second. `version`: of the lvsd that speaks; old ones do not say."""
 
     generation: int
     pid: int
     instances: tuple[InstanceStatus, ...]
     lateness: Lateness = Lateness()
+    version: str = ""
 
 
 class Garbled(Exception):

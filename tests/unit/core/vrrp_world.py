@@ -6,6 +6,7 @@ from config.model import AnyTrack, Config, VirtualAddress, VirtualService, VrrpG
 from lvsd.core.effects import Effect, RunCommand, WeighVrrp, WriteFifo
 from lvsd.core.events import ScriptHeard, Ticked, VrrpCame, VrrpHeard
 from lvsd.core.tracked_scripts import wanted
+from lvsd.version import VERSION
 from lvsd.vrrp.messages import Cause, InstanceStatus, Role, VrrpStatus, Weight
 from tests.unit.core.world import Bench
 
@@ -32,7 +33,7 @@ def status(
 
 
 def report(bench: Bench, *instances: InstanceStatus) -> list[Effect]:
-    return bench.feed(VrrpHeard(VrrpStatus(1, 4711, instances)))
+    return bench.feed(VrrpHeard(VrrpStatus(1, 4711, instances, version=VERSION)))
 
 
 def role(bench: Bench, role: Role, name: str = "lb0") -> list[Effect]:
