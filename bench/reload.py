@@ -22,6 +22,7 @@ SIZES: Final = ((1000, 1), (1000, 10), (10_000, 1))
 RUNS: Final = 3
 SETTLE_SECONDS: Final = 3.0
 WAIT_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 0.005  # one service is read each time: that hardly slows whom it waits for
 TOPOLOGY: Final = Topology(
     "reload", (Network("public", "192.0.2.0/24"),), (Host("lb1", (Attachment("public", ("192.0.2.12/24",)),)),)
 )
@@ -133,16 +134,19 @@ def main() -> None:
 def measured(make: Callable[[LiveHost, int, int], Program], services: int, real_servers: int) -> tuple[float, float]:
     """The medians of both."""
     starts, reloads = [], []
+    (first, _), *_, (last, _) = addresses(services, real_servers)
     for _ in range(RUNS):
         with World(TOPOLOGY) as world:
             host = world["lb1"]
             program = make(host, services, real_servers)
             host.run(["modprobe", "--all", "ip_vs", "ip_vs_wrr"])
-            starts.append(after(program.begin, partial(is_full, host, services, real_servers)))
-            time.sleep(SETTLE_SECONDS)  # neither is judged by what its start still has to do
-            for weight in (7, 8):
-                change = partial(program.reload, weight)
-                reloads.append(after(change, partial(has_weight, host, weight)))
+            with host.call(IpvsSocket) as kernel:
+                # both programs send the services in the file's order
+                starts.append(after(program.begin, lambda: len(weights(kernel, last)) == real_servers))
+                time.sleep(SETTLE_SECONDS)  # neither is judged by what its start still has to do
+                for weight in (7, 8):
+                    change = partial(program.reload, weight)
+                    reloads.append(after(change, partial(has_weight, kernel, first, weight)))
             program.end()
     return statistics.median(starts), statistics.median(reloads)
 
@@ -151,31 +155,19 @@ def after(action: Callable[[], None], reached: Callable[[], bool]) -> float:
     """Seconds from the action's beginning until that is reached."""
     began = time.perf_counter()
     action()
-    wait_until(reached, WAIT_SECONDS, "the table")
+    wait_until(reached, WAIT_SECONDS, "the table", every_seconds=POLL_SECONDS)
     return time.perf_counter() - began
 
 
-def is_full(host: LiveHost, services: int, real_servers: int) -> bool:
-    """Whether the kernel holds the last service whole: both programs send them in the file's order."""
-    *_, (last, _) = addresses(services, real_servers)
-    return len(weights(host, last)) == real_servers
+def has_weight(kernel: IpvsSocket, address: str, weight: int) -> bool:
+    """Whether a service has a real server of that weight."""
+    return weight in weights(kernel, address)
 
 
-def has_weight(host: LiveHost, weight: int) -> bool:
-    """Whether the first service has a real server of that weight."""
-    first, _ = next(addresses(1, 1))
-    return weight in weights(host, first)
-
-
-def weights(host: LiveHost, address: str) -> list[int]:
-    """What the kernel holds of a service."""
-
-    def read() -> list[int]:
-        with IpvsSocket() as kernel:
-            entry = kernel.read_entry(ServiceKey(Family.INET, 6, address, 80))
-            return [one.weight for one in entry.destinations.values()] if entry is not None else []
-
-    return host.call(read)
+def weights(kernel: IpvsSocket, address: str) -> list[int]:
+    """What the kernel holds of a service, through a socket of the host whose kernel is asked."""
+    entry = kernel.read_entry(ServiceKey(Family.INET, 6, address, 80))
+    return [one.weight for one in entry.destinations.values()] if entry is not None else []
 
 
 if __name__ == "__main__":
