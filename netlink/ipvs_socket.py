@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -36,6 +37,7 @@ _CONTROL_FAMILY = 16  # GENL_ID_CTRL, which names the others
 _GET_FAMILY = 3
 _FAMILY_ID, _FAMILY_NAME = 1, 2
 _PROC_FILE = Path("/proc/net/ip_vs")
+DATAGRAMS_A_PART = 2  # of a listing of services: some ninety of them each
 _MODULE_HINT = "load the module: modprobe ip_vs"
 
 T = TypeVar("T")
@@ -78,19 +80,28 @@ class IpvsSocket:
         """The settings of all services and destinations, in the kernel's order."""
         return self._guarded(self._read_table)
 
-    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
-        """As `read_table`, so many services at a time; each is as it is when its part is read.
+    def read_in_parts(self, size: int) -> Iterator[tuple[Entry, ...]]:
+        """As `read_table`, about so many services and destinations at a time; each is as it is when its part is read.
 
-        Their settings are read at the beginning, all at once. Other calls may come in between.
+        Empty parts come first, while the services are listed. That is done over a socket of its own, so that other
+        calls may come in between any two parts. Of services that are deleted meanwhile others may be missed for each.
         """
-        bodies = self._guarded(lambda: self._dump(codec.dump_services()))
-        for start in range(0, len(bodies), services):
-            yield self._guarded(partial(self._entries, bodies[start : start + services]))
+        part: list[Entry] = []
+        held = 0
+        for body in (yield from self._listed()):
+            entry = self._guarded(partial(self._decoded, body))
+            part.append(entry)
+            held += 1 + len(entry.destinations)
+            if held >= size:
+                yield tuple(part)
+                part, held = [], 0
+        if part:
+            yield tuple(part)
 
     def read_entry(self, key: ServiceKey) -> Entry | None:
         """One service with its destinations; None: there is no such service."""
         bodies = self._guarded(lambda: self._one_service(key))
-        return self._guarded(partial(self._entries, bodies))[0] if bodies else None
+        return self._guarded(partial(self._decoded, bodies[0])) if bodies else None
 
     def read_status(self, key: ServiceKey | None = None) -> tuple[ServiceStatus, ...]:
         """All services with their counters, in the kernel's order; or the one asked for, none if it is missing."""
@@ -135,8 +146,22 @@ class IpvsSocket:
             table[service.key] = self._entry(service)
         return MappingProxyType(table)
 
-    def _entries(self, bodies: Sequence[memoryview]) -> tuple[Entry, ...]:
-        return tuple(self._entry(decoding.decode_service(body)) for body in bodies)
+    def _listed(self) -> Generator[tuple[()], None, list[memoryview]]:
+        """All services as the kernel tells them, in small steps."""
+        try:
+            self._connected()  # it knows the family's number
+            with closing(KernelSocket(self._opener())) as line:
+                for bodies in line.dump_in_steps(self._family, codec.dump_services(), DATAGRAMS_A_PART):
+                    if bodies is not None:
+                        return bodies
+                    yield ()
+        except NetlinkError:
+            self.close()
+            raise
+        return []
+
+    def _decoded(self, body: memoryview) -> Entry:
+        return self._entry(decoding.decode_service(body))
 
     def _entry(self, service: Service) -> Entry:
         family = service.key.family

@@ -90,6 +90,52 @@ def failure(what: str, number: int) -> NetlinkError:
     return NetlinkError(f"{what}: {reason}", errno=number, hint=hint)
 
 
+class _Dump:
+    """A dump under way: what was found of it, and whether the kernel said that it changed meanwhile."""
+
+    __slots__ = ("_left", "found", "interrupted", "sequence")
+
+    def __init__(self, sequence: int) -> None:
+        """Asked for with this sequence number."""
+        self.sequence = sequence
+        self.found: list[memoryview] = []
+        self.interrupted = False
+        self._left = MESSAGE_LIMIT
+
+    def take(self, datagram: bytes) -> bool:
+        """Add what a datagram holds of it; whether it ends there. What answers another request is left out."""
+        self._left -= 1
+        if self._left < 0:
+            raise _endless()
+        start = take_data(datagram, self.sequence, self.found)
+        if start >= len(datagram):  # the bulk of it
+            return False
+        for message in _heard(datagram, start):
+            if message.sequence != self.sequence:
+                continue
+            self.interrupted |= bool(message.flags & DUMP_INTERRUPTED)
+            if message.type in {DONE, ERROR}:
+                code = error_code(message)
+                if code:
+                    raise failure("the kernel refused", code)
+                return True
+            self.found.append(message.body)
+        return False
+
+
+def _heard(datagram: bytes, start: int = 0) -> Iterator[Message]:
+    """The messages of a datagram that say something."""
+    for message in messages(datagram, start):
+        if message.type == OVERRUN:
+            raise failure("answers were lost", errno.ENOBUFS)
+        if message.type != NOOP:
+            yield message
+
+
+def _endless() -> NetlinkError:
+    return NetlinkError("the kernel's answer does not end")
+
+
 class KernelSocket:
     """Requests and answers over one netlink socket."""
 
@@ -117,10 +163,24 @@ class KernelSocket:
 
     def dump(self, kind: int, body: bytes) -> list[memoryview]:
         """The bodies of a dump, taken again a few times if the kernel says that it changed meanwhile."""
-        for _ in range(DUMP_ATTEMPTS):
-            found, interrupted = self._dump_once(kind, body)
-            if not interrupted:
+        for found in self.dump_in_steps(kind, body, MESSAGE_LIMIT):
+            if found is not None:
                 return found
+        raise _endless()
+
+    def dump_in_steps(self, kind: int, body: bytes, datagrams: int) -> Iterator[list[memoryview] | None]:
+        """As `dump`, so many datagrams a step: None after each but the last, which has all of them.
+
+        The kernel has one dump at a time on a socket: until the last step nothing else may be asked over this one.
+        """
+        for _ in range(DUMP_ATTEMPTS):
+            dump = _Dump(self._next())
+            self._send(frame(kind, DUMP, dump.sequence, body))
+            while not self._gone_on(dump, datagrams):
+                yield None
+            if not dump.interrupted:
+                yield dump.found
+                return
         message = f"the table changed during each of {DUMP_ATTEMPTS} readings"
         raise NetlinkError(message, errno=errno.EINTR)
 
@@ -155,41 +215,18 @@ class KernelSocket:
                 break
         return refused
 
-    def _dump_once(self, kind: int, body: bytes) -> tuple[list[memoryview], bool]:
-        sequence = self._next()
-        self._send(frame(kind, DUMP, sequence, body))
-        found: list[memoryview] = []
-        interrupted = False
-        for message in self._incoming(sequence, found):
-            if message.sequence != sequence:
-                continue
-            interrupted |= bool(message.flags & DUMP_INTERRUPTED)
-            if message.type in {DONE, ERROR}:
-                code = error_code(message)
-                if code:
-                    raise failure("the kernel refused", code)
-                break
-            found.append(message.body)
-        return found, interrupted
+    def _gone_on(self, dump: _Dump, datagrams: int) -> bool:
+        """Take so many of its datagrams; whether it ended with them."""
+        return any(dump.take(self._receive()) for _ in range(datagrams))
 
     def _answers(self, sequence: int) -> Iterator[Message]:
         return (message for message in self._incoming() if message.sequence == sequence)
 
-    def _incoming(self, dump: int = 0, found: list[memoryview] | None = None) -> Iterator[Message]:
-        """What the kernel sends, until the caller has enough. Bounded in number, and each wait in time.
-
-        The bulk of a dump of that sequence number goes straight to `found`.
-        """
+    def _incoming(self) -> Iterator[Message]:
+        """What the kernel sends, until the caller has enough. Bounded in number, and each wait in time."""
         for _ in range(MESSAGE_LIMIT):
-            datagram = self._receive()
-            start = 0 if found is None else take_data(datagram, dump, found)
-            for message in messages(datagram, start):
-                if message.type == OVERRUN:
-                    raise failure("answers were lost", errno.ENOBUFS)
-                if message.type != NOOP:
-                    yield message
-        message_text = "the kernel's answer does not end"
-        raise NetlinkError(message_text)
+            yield from _heard(self._receive())
+        raise _endless()
 
     def _receive(self) -> bytes:
         while True:

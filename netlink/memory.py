@@ -78,12 +78,22 @@ class MemoryTable:
         newest_first = ((key, held.entry()) for key, held in reversed(self._entries.items()))
         return MappingProxyType(dict(sorted(newest_first, key=lambda item: bucket(item[0], self._salt))))
 
-    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
-        """As `read_table`, so many services at a time."""
+    def read_in_parts(self, size: int) -> Iterator[tuple[Entry, ...]]:
+        """As `read_table`, about so many services and destinations at a time; an empty part comes first."""
         keys = tuple(self.read_table())
-        for start in range(0, len(keys), services):
-            entries = map(self.read_entry, keys[start : start + services])
-            yield tuple(entry for entry in entries if entry is not None)
+        yield ()
+        part: list[Entry] = []
+        held = 0
+        for key in keys:
+            entry = self.read_entry(key)
+            if entry is not None:
+                part.append(entry)
+                held += 1 + len(entry.destinations)
+            if held >= size:
+                yield tuple(part)
+                part, held = [], 0
+        if part:
+            yield tuple(part)
 
     def read_entry(self, key: ServiceKey) -> Entry | None:
         """One service with its destinations; None: there is no such service."""

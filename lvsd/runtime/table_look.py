@@ -8,6 +8,7 @@ sends as always: what it sent meanwhile is read once more at the end, so that no
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar
@@ -21,6 +22,8 @@ from netlink.table import Entry, ServiceKey, Table
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
 WHOLE_LOOK_TICKS = 30
 SLICE_SERVICES = 50
+PART_SIZE = 50  # services and destinations: some tenths of a millisecond
+HELD_SECONDS = 0.003  # of the loop's time in one go, and what the part takes during which they are over
 TOUCHED_AT_ONCE = 20  # of more most are read again with pauses first, as long as they become fewer
 TOUCHED_ROUNDS = 3
 TOUCHED_MOST = 500  # of more the second reading would hold everything up: the whole look is tried again
@@ -34,8 +37,8 @@ class Reader(Protocol):
     def read_table(self) -> Table:
         """All of it."""
 
-    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
-        """All of it, so many services at a time."""
+    def read_in_parts(self, size: int) -> Iterator[tuple[Entry, ...]]:
+        """All of it, about so many services and destinations at a time; a part may be empty."""
 
     def read_entry(self, key: ServiceKey) -> Entry | None:
         """One service; None: there is none."""
@@ -55,13 +58,20 @@ class TableLook:
     """Looks, and feeds the director what it finds."""
 
     def __init__(
-        self, reader: Reader, read_text: Callable[[], str], belief: Callable[[], Table], feed: Callable[[Event], None]
+        self,
+        reader: Reader,
+        read_text: Callable[[], str],
+        belief: Callable[[], Table],
+        feed: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`reader` is nobody else's: a reading with pauses leaves a dump open on it. `read_text` reads /proc."""
+        """`reader` may be anybody else's: nothing is left open on it between two parts. `read_text` reads /proc."""
         self._reader = reader
         self._read_text = read_text
         self._belief = belief
         self._feed = feed
+        self._clock = clock
+        self._since = 0.0  # of the loop's turn that we have
         self._ticks = 0
         self._prints: dict[ServiceKey, tuple[Entry, Print]] = {}
         self._seen: _Seen | None = None
@@ -110,6 +120,7 @@ class TableLook:
 
     def _begin(self, look: Coroutine[None, None, None]) -> None:
         self._touched.clear()
+        self._since = self._clock()
         self._task = asyncio.get_running_loop().create_task(self._to_its_end(look))
 
     async def _to_its_end(self, look: Coroutine[None, None, None]) -> None:
@@ -120,6 +131,12 @@ class TableLook:
                 await self._read_whole()
         except NetlinkError as error:
             self._feed(TableUnreadable(str(error)))
+
+    async def _pause(self) -> None:
+        """Let others have their turn, when ours has taken long enough."""
+        if self._clock() - self._since >= HELD_SECONDS:
+            await asyncio.sleep(0)
+            self._since = self._clock()
 
     def _look_at_once(self) -> None:
         try:
@@ -146,19 +163,23 @@ class TableLook:
         """The table as it is now; None: too much of it changed meanwhile. An entry that is as believed is that one."""
         self._touched.clear()
         table: dict[ServiceKey, Entry] = {}
-        for part in self._reader.read_in_parts(SLICE_SERVICES):
+        for part in self._reader.read_in_parts(PART_SIZE):
             believed = self._belief()
             for entry in part:
                 key = entry.service.key
                 held = believed.get(key)
                 table[key] = held if held is not None and held == entry else entry
-            await asyncio.sleep(0)
+            await self._pause()
+        await asyncio.sleep(0)  # what follows is one turn
+        missed = [key for key in self._belief() if key not in table]
+        if len(missed) <= TOUCHED_MOST:  # what is deleted while the kernel lists its services can hide others
+            self._touched.update(missed)
         for _ in range(TOUCHED_ROUNDS):
             if TOUCHED_AT_ONCE < len(self._touched) <= TOUCHED_MOST:
                 touched, self._touched = self._touched, set()
                 for keys in _chunks(touched):
                     self._read_again(table, keys)
-                    await asyncio.sleep(0)
+                    await self._pause()
         if len(self._touched) > TOUCHED_MOST:
             return None
         self._read_again(table, self._touched)
@@ -183,7 +204,7 @@ class TableLook:
             for entry in entries:
                 name, destinations = self._print_of(entry)
                 believed[name] = entry.service.key, destinations
-            await asyncio.sleep(0)
+            await self._pause()
         expected = {name: destinations for name, (_, destinations) in believed.items()}
         changed: set[ServiceKey | None] = set()
         for some in _chunks(found):
@@ -191,7 +212,7 @@ class TableLook:
                 key, wanted = believed.pop(name, (None, None))
                 if destinations != wanted:
                     changed.add(key)
-            await asyncio.sleep(0)
+            await self._pause()
         changed.update(key for key, _ in believed.values())
         self._seen = None if changed else _Seen(before, expected, frozenset(map(hash, found)))
         self._suspect(changed, before)
@@ -205,7 +226,7 @@ class TableLook:
             for name, destinations in map(print_of_block, some):
                 if seen.expected.get(name) != destinations:
                     return False
-            await asyncio.sleep(0)
+            await self._pause()
         self._seen = seen._replace(hashes=frozenset(map(hash, found)))
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import pytest
@@ -37,6 +37,9 @@ class Subject(Protocol):
 
     def read_table(self) -> Table:
         """All of it."""
+
+    def read_in_parts(self, size: int) -> Iterator[tuple[Entry, ...]]:
+        """All of it, about so many services and destinations at a time."""
 
     def apply(self, operations: Sequence[Operation]) -> tuple[Refusal, ...]:
         """Change it."""
@@ -178,6 +181,28 @@ class TableContract:
         assert [*subject.read_table()[HTTP].destinations] == [third.key, second.key, first.key]
         subject.apply([DeleteDestination(HTTP, first.key), AddDestination(HTTP, first)])
         assert [*subject.read_table()[HTTP].destinations] == [first.key, third.key, second.key]
+
+    @pytest.mark.parametrize("size", [1, 4, 7, 1000])
+    def test_in_parts_it_is_the_same_table(self, subject: Subject, size: int) -> None:
+        keys = [ServiceKey(V4, 6, f"192.0.2.{number}", 80) for number in range(1, 31)]
+        peers = [to(f"192.0.2.{host}") for host in (11, 12, 13)]
+        for number, key in enumerate(keys):
+            subject.apply([AddService(service(key)), *(AddDestination(key, peer) for peer in peers[: number % 4])])
+        parts = list(subject.read_in_parts(size))
+        assert [entry for part in parts for entry in part] == list(subject.read_table().values())
+        held = [sum(1 + len(entry.destinations) for entry in part) for part in parts if part]
+        assert all(size <= one <= size + 3 for one in held[:-1])
+
+    def test_between_two_parts_it_can_be_changed(self, subject: Subject) -> None:
+        keys = [ServiceKey(V4, 6, f"192.0.2.{number}", 80) for number in range(1, 31)]
+        subject.apply([AddService(service(key)) for key in keys])
+        parts = subject.read_in_parts(1)
+        before = [*next(parts), *next(parts)]
+        assert subject.apply([AddDestination(key, PEER) for key in keys]) == ()
+        assert all(entry.destinations for entry in subject.read_table().values())
+        after = [entry for part in parts for entry in part]
+        assert [entry.destinations for entry in before] == [{}] * len(before)
+        assert [entry.destinations for entry in after] == [{PEER.key: PEER}] * (len(keys) - len(before))
 
     def test_services_are_listed_by_hash_bucket(self, subject: Subject) -> None:
         addresses = (("192.0.2.1", V4), ("10.0.0.250", V4), ("2001:db8::1", V6), ("2001:db8:1:2:3:4:5:6", V6))

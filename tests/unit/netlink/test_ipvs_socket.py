@@ -9,7 +9,7 @@ import pytest
 
 from netlink.errors import NetlinkError
 from netlink.ipvs_codec import encode
-from netlink.ipvs_socket import IpvsSocket
+from netlink.ipvs_socket import DATAGRAMS_A_PART, IpvsSocket
 from netlink.operations import AddDestination, AddService, DeleteService, Operation
 from netlink.settings import StopDaemon
 from netlink.table import Destination, DestinationKey, Entry, Family, Service, ServiceKey, ServiceStatus
@@ -18,10 +18,11 @@ from tests.unit.netlink.kernel import Answer, ScriptedKernel, done, error, messa
 
 IPVS = 30
 CONTROL = 16
-GET_SERVICE, GET_DESTINATION = 4, 8
+DELETE_SERVICE, GET_SERVICE, GET_DESTINATION = 3, 4, 8
 HTTP = Service(ServiceKey(Family.INET, 6, "192.0.2.1", 80), "wrr")
 HTTPS = Service(ServiceKey(Family.INET, 6, "192.0.2.1", 443), "wlc")
 PEERS = tuple(Destination(DestinationKey(f"192.0.2.{host}", 80), 3, 1) for host in (13, 11, 12))
+PAIR = {peer.key: peer for peer in PEERS[:2]}
 
 
 def destination_body(destination: Destination) -> bytes:
@@ -138,3 +139,75 @@ def test_a_daemon_stopped_before_it_ran_is_not_answered_and_not_waited_for() -> 
     socket = IpvsSocket(lambda: ScriptedKernel(reply))
     (refusal,) = socket.apply_settings([StopDaemon("backup"), StopDaemon("master")])
     assert (refusal.setting, refusal.meaning) == (StopDaemon("backup"), "no such sync daemon runs")
+
+
+def services(count: int) -> list[Service]:
+    return [Service(ServiceKey(Family.INET, 6, f"192.0.2.{number}", 80), "wrr") for number in range(count)]
+
+
+class ListedSlowly:
+    """Kernels that list their services one a datagram, each with the same two destinations."""
+
+    def __init__(self, count: int) -> None:
+        self.services = services(count)
+        self.opened: list[ScriptedKernel] = []
+        self.broken = False
+
+    def __call__(self) -> ScriptedKernel:
+        self.opened.append(ScriptedKernel(self._answer))
+        return self.opened[-1]
+
+    def _answer(self, data: bytes) -> list[Answer]:
+        (kind, _, sequence, body), *_ = requests(data)
+        if kind == CONTROL:
+            return kernel_with_two_services(data)
+        if body[0] == GET_SERVICE:
+            listed: list[Answer] = [message(IPVS, sequence, encode(AddService(one))) for one in self.services]
+            return [*listed[:-1], error(sequence, errno.EPERM)] if self.broken else [*listed, done(sequence)]
+        if body[0] == GET_DESTINATION:
+            return [*(message(IPVS, sequence, destination_body(peer)) for peer in PEERS[:2]), done(sequence)]
+        return [error(sequence, 0)]
+
+    def seen(self) -> list[list[int]]:
+        """The commands that each of the kernels was asked, without that for its family."""
+        return [
+            [body[0] for data in one.sent for kind, _, _, body in requests(data) if kind != CONTROL]
+            for one in self.opened
+        ]
+
+
+def test_services_are_listed_in_small_steps_and_others_may_ask_meanwhile() -> None:
+    kernels = ListedSlowly(DATAGRAMS_A_PART * 4)
+    socket = IpvsSocket(kernels)
+    parts = socket.read_in_parts(6)
+    assert next(parts) == ()
+    assert socket.apply([DeleteService(HTTP.key)]) == ()
+    assert [next(parts) for _ in range(4)] == [(), (), (), tuple(Entry(one, PAIR) for one in kernels.services[:2])]
+    assert socket.apply([DeleteService(HTTP.key)]) == ()
+    left = [entry.service for part in parts for entry in part]
+    assert left == kernels.services[2:]
+    assert [one.closed for one in kernels.opened] == [False, True]
+    read = [GET_DESTINATION] * len(left)
+    assert kernels.seen() == [[DELETE_SERVICE, GET_DESTINATION, GET_DESTINATION, DELETE_SERVICE, *read], [GET_SERVICE]]
+
+
+def test_a_listing_that_is_given_up_leaves_nothing_open() -> None:
+    kernels = ListedSlowly(DATAGRAMS_A_PART * 2)
+    socket = IpvsSocket(kernels)
+    parts = socket.read_in_parts(4)
+    assert next(parts) == ()
+    parts.close()  # type: ignore[attr-defined]  # it is a generator
+    assert [one.closed for one in kernels.opened] == [False, True]
+
+
+def test_after_an_error_in_a_listing_both_sockets_are_opened_anew() -> None:
+    kernels = ListedSlowly(DATAGRAMS_A_PART * 2)
+    kernels.broken = True
+    socket = IpvsSocket(kernels)
+    parts = socket.read_in_parts(4)
+    assert next(parts) == ()
+    with pytest.raises(NetlinkError, match="CAP_NET_ADMIN"):
+        next(parts)
+    assert [one.closed for one in kernels.opened] == [True, True]
+    kernels.broken = False
+    assert sum(map(len, socket.read_in_parts(1000))) == DATAGRAMS_A_PART * 2

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from netlink import kernel_socket
 from netlink.errors import NetlinkError
 from netlink.kernel_socket import BATCH_LIMIT, DUMP_ATTEMPTS, KernelSocket, open_line
 from netlink.wire import ACK, DUMP, DUMP_INTERRUPTED, NOOP, OVERRUN, REQUEST
@@ -95,6 +96,40 @@ def test_an_interrupted_end_counts_too_and_attempts_are_bounded() -> None:
     with pytest.raises(NetlinkError, match="changed"):
         line.dump(FAMILY, b"")
     assert len(kernel.sent) == DUMP_ATTEMPTS
+
+
+def test_a_dump_in_steps_is_the_same_dump() -> None:
+    datagrams: list[Answer] = [message(FAMILY, 1, bytes([number] * 4)) for number in range(5)]
+    _, line = opened([*datagrams, done(1)])
+    steps = list(line.dump_in_steps(FAMILY, b"", 2))
+    assert steps[:-1] == [None, None]
+    assert steps[-1] is not None
+    assert [bytes(body) for body in steps[-1]] == [bytes([number] * 4) for number in range(5)]
+
+
+def test_a_dump_in_steps_is_taken_again_when_it_was_interrupted() -> None:
+    first: list[Answer] = [message(FAMILY, 1, b"1111"), message(FAMILY, 1, b"1111", flags=DUMP_INTERRUPTED), done(1)]
+    kernel, line = opened(first, [message(FAMILY, 9, b"9999"), message(FAMILY, 2, b"2222"), done(2)])
+    assert list(line.dump_in_steps(FAMILY, b"", 1)) == [None, None, None, None, [b"2222"]]
+    assert len(kernel.sent) == 2
+
+
+def test_a_refusal_within_a_dump_in_steps_is_an_error() -> None:
+    _, line = opened([message(FAMILY, 1, b"1111"), error(1, errno.EPERM)])
+    steps = line.dump_in_steps(FAMILY, b"", 1)
+    assert next(steps) is None
+    with pytest.raises(NetlinkError, match="CAP_NET_ADMIN"):
+        next(steps)
+
+
+def test_a_dump_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_socket, "MESSAGE_LIMIT", 3)
+    _, line = opened([message(FAMILY, 1, b"1111")] * 4)
+    with pytest.raises(NetlinkError, match="does not end"):
+        line.dump(FAMILY, b"")
+    _, line = opened([message(FAMILY, 1, b"1111")] * 4)
+    with pytest.raises(NetlinkError, match="does not end"):
+        list(line.dump_in_steps(FAMILY, b"", 2))
 
 
 def test_a_refused_dump_is_an_error() -> None:

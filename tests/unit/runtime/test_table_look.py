@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
@@ -11,6 +12,8 @@ from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
 from lvsd.core.reconcile import applied
 from lvsd.runtime import table_look
 from lvsd.runtime.table_look import (
+    HELD_SECONDS,
+    PART_SIZE,
     SLICE_SERVICES,
     SMALL_TABLE,
     TOUCHED_AT_ONCE,
@@ -51,7 +54,11 @@ class Scene:
         self.broken = False
         self.connections = 0  # as the file counts them
         self.read: list[str] = []  # the services whose part of the file was read
-        self.look = TableLook(self, self.text, lambda: self.belief, self.fed.append)
+        self.clock: Callable[[], float] = count().__next__  # time is always over
+        self.look = TableLook(self, self.text, lambda: self.belief, self.fed.append, self.seconds)
+
+    def seconds(self) -> float:
+        return self.clock()
 
     def text(self) -> str:
         self._once_between()
@@ -67,8 +74,8 @@ class Scene:
             raise NetlinkError("gone")
         return self.kernel.read_table()
 
-    def read_in_parts(self, services: int) -> Iterator[tuple[Entry, ...]]:
-        for part in self.kernel.read_in_parts(services):
+    def read_in_parts(self, size: int) -> Iterator[tuple[Entry, ...]]:
+        for part in self.kernel.read_in_parts(size):
             if self.broken:
                 raise NetlinkError("gone")
             yield part
@@ -206,7 +213,7 @@ async def test_of_many_changes_most_are_read_again_with_pauses() -> None:
         at_once.append(0)
         if scene.look._is_busy():
             look(another_turn)
-            if len(at_once) == 16:  # in the middle of them
+            if key(3) in scene.belief and sum(at_once) > TOUCHED_AT_ONCE:  # in the middle of them
                 scene.ours(DeleteService(key(3)), heavier(TOUCHED_MOST + 1))
 
     def counted(one: ServiceKey) -> Entry | None:
@@ -222,6 +229,60 @@ async def test_of_many_changes_most_are_read_again_with_pauses() -> None:
     assert key(3) not in scene.belief
     assert sum(at_once) >= TOUCHED_MOST
     assert max(at_once) <= SLICE_SERVICES + TOUCHED_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "parts_a_turn"), [(0.0, MANY), (HELD_SECONDS / 2.9, 3), (HELD_SECONDS * 1.1, 1)]
+)
+async def test_it_pauses_when_its_time_is_over(step_seconds: float, parts_a_turn: int) -> None:
+    scene = Scene(MANY)
+    now = [0.0]
+    scene.clock = lambda: now[0]
+    turns = [0]
+    loop = asyncio.get_running_loop()
+
+    def another_turn() -> None:
+        turns.append(0)
+        if scene.look._is_busy():
+            loop.call_soon(another_turn)
+
+    def taking_time(size: int) -> Iterator[tuple[Entry, ...]]:
+        for part in scene.kernel.read_in_parts(size):
+            now[0] += step_seconds
+            turns[-1] += 1
+            yield part
+
+    scene.read_in_parts = taking_time  # type: ignore[method-assign]  # each part takes its time
+    assert scene.look.wanted()
+    loop.call_soon(another_turn)
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+    assert max(turns) == min(parts_a_turn, sum(turns))
+    assert sum(turns) > MANY * 2 / PART_SIZE
+
+
+async def test_a_service_that_the_listing_missed_is_asked_for() -> None:
+    scene = Scene(MANY)
+    parts = scene.kernel.read_in_parts
+
+    def missing_one(size: int) -> Iterator[tuple[Entry, ...]]:
+        return (tuple(one for one in part if one.service.key != key(7)) for part in parts(size))
+
+    scene.read_in_parts = missing_one  # type: ignore[method-assign]  # as when another is deleted meanwhile
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed == [TableRead(scene.belief)]
+    scene.kernel.apply([DeleteService(key(7))])
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed[1:] == [TableRead(scene.kernel.read_table())]
+    scene.kernel = MemoryTable()
+    scene.read_in_parts = scene.kernel.read_in_parts  # type: ignore[method-assign]
+    scene.read_entry = lambda one: pytest.fail(str(one))  # type: ignore[method-assign]  # of a clearing nothing is left
+    scene.belief = {key(number): entry(number) for number in range(TOUCHED_MOST + 1)}
+    assert scene.look.wanted()
+    await scene.settled()
+    assert scene.fed[2:] == [TableRead({})]
 
 
 async def test_too_many_changes_and_it_is_read_again() -> None:
