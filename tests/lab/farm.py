@@ -13,6 +13,7 @@ from tests.lab.world import LiveHost
 
 Manner = Callable[[socket.socket, threading.Event], None]
 CHUNK = b"x" * 65536
+LATE_SECONDS = 2.0
 HUNDRED_MEGABYTES = 100 * 1024 * 1024
 
 
@@ -98,3 +99,36 @@ def flood(connection: socket.socket, ended: threading.Event) -> None:
 def reset(connection: socket.socket, _: threading.Event) -> None:
     """Accepts and resets."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def reset_midway(connection: socket.socket, _: threading.Event) -> None:
+    """Resets in the middle of a good answer."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 11\r\n\r\nldire")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def late(connection: socket.socket, ended: threading.Event) -> None:
+    """A good answer, later than any check waits for it."""
+    if not ended.wait(LATE_SECONDS):
+        good(connection, ended)
+
+
+def error_page(connection: socket.socket, _: threading.Event) -> None:
+    """The word is there, and the status says that it is no answer."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 11\r\n\r\nldirectord\n")
+
+
+def endless_header(connection: socket.socket, ended: threading.Event) -> None:
+    """Headers without end."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.0 200 OK\r\n")
+    while not ended.is_set():
+        connection.sendall(b"X-Header: " + CHUNK + b"\r\n")
+
+
+def endless_banner(connection: socket.socket, ended: threading.Event) -> None:
+    """A mail server's greeting that is always to be continued."""
+    while not ended.is_set():
+        connection.sendall(b"220-welcome\r\n" * 1000)

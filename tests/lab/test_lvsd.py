@@ -281,12 +281,22 @@ HOSTILE = {
     83: (farm.flood, {"too_large", "no_match"}),
     84: (farm.reset, {"closed", "refused"}),
     85: (farm.wordless, {"no_match"}),
+    86: (farm.late, {"reply_timeout"}),
+    87: (farm.reset_midway, {"closed"}),
+    88: (farm.error_page, {"status"}),
+    89: (farm.endless_header, {"too_large"}),
+    25: (farm.endless_banner, {"too_large"}),
 }
+SMTP = WEB.replace("type: http, path: /ldirectord.txt, receive: ldirectord", "type: smtp")
 
 
 def test_hostile_servers_are_named_and_disturb_nobody(world: World) -> None:
     services = WEB + "".join(
-        WEB.replace("web:", f"bad{port}:").replace("100:80", f"100:{port}").replace(f", {RS2}", "") for port in HOSTILE
+        (SMTP if port == 25 else WEB)
+        .replace("web:", f"bad{port}:")
+        .replace("100:80", f"100:{port}")
+        .replace(f", {RS2}", "")
+        for port in HOSTILE
     )
     with ExitStack() as stack:
         for port, (manner, _) in HOSTILE.items():
