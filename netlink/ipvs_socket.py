@@ -37,6 +37,7 @@ _CONTROL_FAMILY = 16  # GENL_ID_CTRL, which names the others
 _GET_FAMILY = 3
 _FAMILY_ID, _FAMILY_NAME = 1, 2
 _PROC_FILE = Path("/proc/net/ip_vs")
+_PIECE_BYTES = 1 << 16
 DATAGRAMS_A_PART = 2  # of a listing of services: some ninety of them each
 _MODULE_HINT = "load the module: modprobe ip_vs"
 
@@ -220,8 +221,15 @@ class IpvsSocket:
 
 def read_proc_ip_vs() -> str:
     """The text of /proc/net/ip_vs of this network namespace, for `netlink.proc_ip_vs.fingerprint`."""
+    return "".join(proc_ip_vs_pieces())
+
+
+def proc_ip_vs_pieces() -> Iterator[str]:
+    """The same in pieces, cut anywhere, for `netlink.proc_ip_vs.blocks_of`."""
     try:
-        return _PROC_FILE.read_text(encoding="ascii", errors="backslashreplace")
+        with _PROC_FILE.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece.decode("ascii", "backslashreplace")
     except OSError as error:
         message = f"{_PROC_FILE} cannot be read: {error.strerror}"
         hint = _MODULE_HINT if error.errno == errno.ENOENT else ""

@@ -8,7 +8,7 @@ only a full reading sees them change. Format: ip_vs_info_seq_show in net/netfilt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from socket import inet_pton  # text to bytes only, no socket
 from types import MappingProxyType
 
@@ -45,8 +45,33 @@ def prints(text: str) -> Iterator[Print]:
 
 def blocks(text: str) -> list[str]:
     """The file in parts, each a service with its destinations and all their counters; nothing is read of them yet."""
-    body = text.split("\n", HEADER_LINES)[HEADER_LINES:]
-    return body[0].replace("\n  ->", _DESTINATION).rstrip("\n").split("\n") if body and body[0] else []
+    return blocks_of((text,))
+
+
+def blocks_of(pieces: Iterable[str]) -> list[str]:
+    """The same of a file that comes in pieces, cut anywhere: no step of it takes longer than a piece."""
+    found: list[str] = []
+    left = ""
+    for piece in pieces:
+        left += piece
+        if not found:
+            *head, body = left.split("\n", HEADER_LINES)
+            if len(head) < HEADER_LINES:
+                continue
+            found, left = [""], "\n" + body
+        end = left.rfind("\n")
+        _add(found, left[:end])
+        left = left[end:]
+    if found:
+        _add(found, left.rstrip("\n"))
+    return found if found and found[0] else found[1:]
+
+
+def _add(found: list[str], lines: str) -> None:
+    """The first of them goes on where the last block ended."""
+    first, *others = lines.replace("\n  ->", _DESTINATION).split("\n")
+    found[-1] += first
+    found += others
 
 
 def print_of_block(block: str) -> Print:

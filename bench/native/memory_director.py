@@ -48,6 +48,6 @@ def use_memory() -> None:
     """Whatever director is forked from here has the table in memory."""
     for module, name, value in (
         (director_process, "IpvsSocket", _Kernel),
-        (director_runtime, "read_proc_ip_vs", lambda: _text(APPLIED[0])),
+        (director_runtime, "proc_ip_vs_pieces", lambda: (_text(APPLIED[0]),)),
     ):
         setattr(module, name, value)

@@ -84,7 +84,7 @@ from lvsd.runtime.track_watch import TrackWatch
 from lvsd.runtime.worker_links import WorkerLinks
 from lvsd.vrrp import messages as vrrp_messages
 from netlink.errors import NetlinkError
-from netlink.ipvs_socket import IpvsSocket, read_proc_ip_vs
+from netlink.ipvs_socket import IpvsSocket, proc_ip_vs_pieces
 from netlink.operations import Operation
 from netlink.settings import Setting
 from netlink.table import Entry, ServiceKey, Table
@@ -108,7 +108,7 @@ class Runtime:
         self._notify: NotifyLink | None = None
         self._maintenance = Maintenance()
         self._tracks = TrackWatch()
-        self._look = TableLook(reader or kernel, read_proc_ip_vs, lambda: self._belief.kernel.table, self.feed)
+        self._look = TableLook(reader or kernel, proc_ip_vs_pieces, lambda: self._belief.kernel.table, self.feed)
         self._counters = Counters(kernel, lambda: self._belief, self.feed)
         self._feeding = False
         self._settled = asyncio.Event()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from lvsd.core.events import Event, TableRead, TableSuspected, TableUnreadable
 from netlink.errors import NetlinkError
 from netlink.operations import AddService, DeleteService, Operation, SetService
-from netlink.proc_ip_vs import Print, blocks, print_of, print_of_block
+from netlink.proc_ip_vs import Print, blocks_of, print_of, print_of_block
 from netlink.table import Entry, ServiceKey, Table
 
 SMALL_TABLE = 500  # services and destinations: read whole in some milliseconds
@@ -60,7 +60,7 @@ class TableLook:
     def __init__(
         self,
         reader: Reader,
-        read_text: Callable[[], str],
+        read_text: Callable[[], Iterable[str]],
         belief: Callable[[], Table],
         feed: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
@@ -196,7 +196,7 @@ class TableLook:
     async def _look_cheaply(self) -> None:
         """Whether /proc says of every service what was believed when it was read, and of none more."""
         before = self._belief()
-        found = await asyncio.to_thread(lambda: blocks(self._read_text()))
+        found = await asyncio.to_thread(lambda: blocks_of(self._read_text()))
         if await self._is_as_it_was(before, found):
             return
         believed: dict[str, tuple[ServiceKey, frozenset[str]]] = {}

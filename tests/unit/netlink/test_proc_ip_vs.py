@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from netlink.errors import NetlinkError
 from netlink.memory import MemoryTable
 from netlink.operations import Operation
-from netlink.proc_ip_vs import fingerprint, fingerprint_of
+from netlink.proc_ip_vs import blocks, blocks_of, fingerprint, fingerprint_of, print_of_block
 from netlink.table import IRREGULAR_NETMASK, Destination, DestinationKey, Entry, Family, Service, ServiceKey, Table
 from tests.unit.netlink.strategies import HISTORIES
 
@@ -70,6 +71,20 @@ SAMPLE_TABLE = table_of(
 
 def test_the_kernels_text_and_our_table_agree() -> None:
     assert fingerprint(SAMPLE) == fingerprint_of(SAMPLE_TABLE)
+
+
+@given(st.lists(st.integers(0, len(SAMPLE)), max_size=6))
+def test_in_pieces_it_is_the_same_file(cuts: list[int]) -> None:
+    ends = [0, *sorted(cuts), len(SAMPLE)]
+    pieces = [SAMPLE[start:end] for start, end in pairwise(ends)]
+    assert blocks_of(pieces) == blocks(SAMPLE)
+    assert len(blocks(SAMPLE)) == len(SAMPLE_TABLE)
+    assert fingerprint("".join(pieces)) == frozenset(map(print_of_block, blocks_of(pieces)))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\n\n\n", "one\ntwo\nthree", "one\ntwo\nthree\n"])
+def test_a_file_without_services_has_no_blocks(text: str) -> None:
+    assert blocks(text) == blocks_of(text) == []
 
 
 def test_counters_and_order_do_not_count() -> None:

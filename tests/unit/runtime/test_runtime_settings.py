@@ -54,7 +54,7 @@ async def test_a_reload_tells_what_changed_and_what_was_refused(tmp_path: Path) 
 
 
 def test_a_tick_mends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvsd.runtime.director_runtime.read_proc_ip_vs", lambda: "")
+    monkeypatch.setattr("lvsd.runtime.director_runtime.proc_ip_vs_pieces", lambda: ())
     memory = MemoryTable()
     runtime = begun(memory, tmp_path, SAID)
     memory.apply_settings([SetTimeouts(tcp=5)])

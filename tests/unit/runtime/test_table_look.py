@@ -60,14 +60,14 @@ class Scene:
     def seconds(self) -> float:
         return self.clock()
 
-    def text(self) -> str:
+    def text(self) -> Iterator[str]:
         self._once_between()
         lines = ["", "", ""]
         for one in self.kernel.read_table().values():
             service, destinations = print_of(one)
             busy = self.connections if one.service.key == key(5) else 0
             lines += [service, *(f"  -> {destination} {busy} 0" for destination in destinations)]
-        return "\n".join(lines)
+        yield "\n".join(lines)
 
     def read_table(self) -> Table:
         if self.broken:
