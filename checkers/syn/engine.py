@@ -181,8 +181,6 @@ class Engine:
         for objection in channel.objections(OBJECTIONS_A_TURN):
             told += 1
             self._objected(objection)
-        if told and not heard:  # the kernel tells of an error before it hands any answers out
-            heard = self._read(channel)
         return heard + told
 
     def _look_over(self, channel: Channel) -> bool:

@@ -6,12 +6,17 @@ One packet at a time costs twice as much (bench/syn.py), and the answers to a th
 from __future__ import annotations
 
 import ctypes
+import errno
 import socket
 
 from checkers.syn.packet import NAME_BYTES, STRIDE, Answer, answers_4, answers_6
 from checkers.syn.vectors import HEADER_BYTES, Header, Vector, address_of, column, libc
 
 PACKETS = 512  # in one call: more than are asked in one turn, so that one call sees the end of their answers
+
+INTERRUPTIONS = 64
+"""An ICMP error that came is told before any packet, again and again where strangers send many: so often it is passed
+over, lest what they send hide an answer."""
 
 _CONTROL_BYTES = 32  # struct cmsghdr and struct timespec
 _SECONDS_AT, _NANOSECONDS_AT = 16, 24  # in there
@@ -31,23 +36,35 @@ class Mailbox:
         self._vectors = (Vector * PACKETS)()
         self._headers = (Header * PACKETS)()
         self._lay_out()
+        self._first_header = ctypes.addressof(self._headers)
         self._blank = bytes(self._headers)
         self._lengths = column(memoryview(self._headers).cast("B"), "I", Header.length.offset, HEADER_BYTES)
         self._seconds = column(memoryview(self._controls), "q", _SECONDS_AT, _CONTROL_BYTES)
         self._nanoseconds = column(memoryview(self._controls), "q", _NANOSECONDS_AT, _CONTROL_BYTES)
 
     def collect(self) -> tuple[list[Answer | None], list[float]]:
-        """What has come, PACKETS at most, and the moment of each (seconds since 1970).
-
-        Nothing also where an ICMP error came in between, which is told first and lies on the other queue.
-        """
-        count = libc.recvmmsg(self._descriptor, self._headers, PACKETS, _WAIT_FOR_NONE, None)
-        if count < 0:
+        """What has come, PACKETS at most, and the moment of each (seconds since 1970)."""
+        count = self._receive()
+        if not count:
             return [], []
         lengths = self._lengths[:count].tolist()
         moments = zip(self._seconds[:count].tolist(), self._nanoseconds[:count].tolist(), strict=True)
         ctypes.memmove(self._headers, self._blank, count * HEADER_BYTES)  # the kernel wrote in them
         return self._answers(count, lengths), [seconds + nanoseconds * 1e-9 for seconds, nanoseconds in moments]
+
+    def _receive(self) -> int:
+        """Into the buffers: how many packets. ICMP errors stay on their queue."""
+        count = interrupted = 0
+        while count < PACKETS and interrupted <= INTERRUPTIONS:
+            begin = ctypes.c_void_p(self._first_header + count * HEADER_BYTES)
+            more = libc.recvmmsg(self._descriptor, begin, PACKETS - count, _WAIT_FOR_NONE, None)
+            if more > 0:  # all that lay there, or all until an error was told
+                count += more
+            elif ctypes.get_errno() == errno.EAGAIN:
+                break
+            else:
+                interrupted += 1
+        return count
 
     def _answers(self, count: int, lengths: list[int]) -> list[Answer | None]:
         packets = self._packets[: count * STRIDE]

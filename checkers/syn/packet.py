@@ -15,13 +15,15 @@ TCP = 6
 HOPS = 64
 NUMBERS = 1 << 32  # sequence numbers
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+SYN, RST, ACK = 0x02, 0x04, 0x10
 
 ANSWER_LIMIT_BYTES = STRIDE = 48  # an IPv4 header and a TCP header: nothing behind them is looked at
 NAME_BYTES = 28  # struct sockaddr_in6
 
 ACCEPTED, REFUSED = SYN | ACK, RST | ACK
-ANSWERS = FIN | SYN | RST | ACK  # RFC 9293 section 3.10.7.3: without ACK nothing tells what it answers
+ANSWERS = SYN | RST | ACK
+"""What tells answers apart (RFC 9293 section 3.10.7.3): without ACK nothing tells what it answers; a FIN beside SYN and
+ACK changes nothing, the connection would be accepted and ended."""
 
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")

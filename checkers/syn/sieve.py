@@ -30,20 +30,20 @@ class Instruction(NamedTuple):
 
 
 def sieve(first_port: int, ports: int, *, ipv6: bool) -> tuple[Instruction, ...]:
-    """Lets through SYN and ACK, and RST, for one of `ports` ports from `first_port` on.
+    """Lets through what acknowledges something and is SYN or RST, for one of `ports` ports from `first_port` on.
 
-    `ports` is a power of two that divides `first_port`. A packet too short for what is looked at does not pass.
+    A reset that acknowledges nothing answers no SYN (RFC 9293 section 3.10.7.3). `ports` is a power of two that divides
+    `first_port`. A packet too short for what is looked at does not pass.
     A raw IPv4 socket sees the IP header, a raw IPv6 socket does not.
     """
     return (
         Instruction(_NOTHING, 0, 0, 0) if ipv6 else Instruction(_IPV4_LENGTH, 0, 0, 0),
         Instruction(_HALF, 0, 0, _OUR_PORT),
         Instruction(_AND, 0, 0, 0xFFFF & ~(ports - 1)),
-        Instruction(_EQUAL, 0, 5, first_port),
+        Instruction(_EQUAL, 0, 4, first_port),
         Instruction(_BYTE, 0, 0, _FLAGS),
-        Instruction(_ANY_BIT, 2, 0, RST),
-        Instruction(_AND, 0, 0, SYN | ACK),
-        Instruction(_EQUAL, 0, 1, SYN | ACK),
+        Instruction(_ANY_BIT, 0, 2, ACK),
+        Instruction(_ANY_BIT, 0, 1, SYN | RST),
         Instruction(_RETURN, 0, 0, ANSWER_LIMIT_BYTES),
         Instruction(_RETURN, 0, 0, 0),
     )

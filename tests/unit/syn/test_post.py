@@ -60,7 +60,7 @@ def test_an_ipv6_target_is_named_with_its_scope() -> None:
 
 
 def await_answers(channel: Channel) -> list[Answer]:
-    """Those that lie there when something does; none where an objection came first."""
+    """Those that lie there when something does."""
     assert select.select([channel.receiver], [], [], 10)[0]
     assert channel.state()[0]
     return [answer for answer in channel.hears()[0] if answer is not None]

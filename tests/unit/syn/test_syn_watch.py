@@ -296,6 +296,7 @@ class Forger:
         ("10.79.0.1", PORT + 1, 1, "SA", False),
         ("10.79.0.1", PORT, 2, "SA", False),
         ("10.79.0.1", PORT, 0, "SA", False),
+        ("10.79.0.1", PORT, 1, "FSA", True),
         ("10.79.0.1", PORT, 1, "A", False),
         ("10.79.0.1", PORT, 2, "RA", False),
         ("10.79.0.1", PORT, 1, "R", False),
