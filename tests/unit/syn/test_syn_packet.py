@@ -96,7 +96,6 @@ def test_a_form_is_filled_again_and_again() -> None:
         ("FSA", ACCEPTED),
         ("SRA", 0x16),
     ],
-    [("SA", ACCEPTED), ("RA", REFUSED), ("R", 0x04), ("A", 0x10), ("SAE", ACCEPTED), ("FSA", ACCEPTED), ("SRA", 0x16)],
 )
 def test_an_ipv4_answer_is_read(flags: str, said: int) -> None:
     packet = bytes(IP(src="10.0.0.2", dst="10.0.0.1") / TCP(sport=80, dport=40000, ack=8, flags=flags))
