@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lvsd.control.messages import BooksRow, CheckRow, OverrideMark, PhaseRow, RealServerRow, ServiceRow
-from lvsd.ctl.render import span
+from lvsd.ctl.render import floor_broken, quorum_is_lost, span
 
 TWO_DIGITS_BELOW = 0.1  # seconds
 
@@ -55,10 +55,11 @@ def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
     if real.latency_share is not None:
         lines.append(f"It is slower than the others and has {real.latency_share} % of its weight.")
     if real.checks:
-        lines.append(f"{real.checks_up} of its {len(real.checks)} checks are up, {real.checks_needed} are needed.")
+        needed = "1 is needed" if real.checks_needed == 1 else f"{real.checks_needed} are needed"
+        lines.append(f"{real.checks_up} of its {len(real.checks)} checks are up, {needed}.")
     if service.floor_broken:
-        lines.append(f"The floor of {service.floor} is broken: {service.floor_broken}.")
-    if service.quorum_state == "lost":
+        lines.append(f"T{floor_broken(service)[1:]}.")
+    if quorum_is_lost(service):
         lines.append(f"The quorum is lost: weight {service.weight_up} is up, the quorum is {service.quorum}.")
     return lines
 
@@ -115,12 +116,12 @@ def _milliseconds(seconds: float) -> str:
 def _next(one: RealServerRow | CheckRow) -> str:
     """What would have to happen for it to change."""
     other = "down" if one.state == "up" else "up"
-    outcome = "failures" if one.state == "up" else "successes"
-    missing = max(1, one.needed - one.streak)
-    counted = (
-        f"{one.streak} of {one.needed} {outcome} in a row are seen"
-        if one.streak
-        else f"{missing} {outcome} in a row are needed"
-    )
+    word, words = ("failure", "failures") if one.state == "up" else ("success", "successes")
+    if one.streak:
+        counted = f"{one.streak} of {one.needed} {words} in a row are seen"
+    elif one.needed > 1:
+        counted = f"{one.needed} {words} in a row are needed"
+    else:
+        counted = f"1 {word} is needed"
     failed = f"{one.failures} of {one.probes} probes failed"
     return f"Probed every {one.interval:g} s, {one.timeout:g} s at most; {counted} for it to be {other}; {failed}."

@@ -158,7 +158,7 @@ def _result(real: RealServerRow | CheckRow) -> str:
 
 
 def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
-    lines = [paint(_quorum_lost(one), "red") for one in reply.services if one.quorum_state == "lost"]
+    lines = [paint(_quorum_lost(one), "red") for one in reply.services if quorum_is_lost(one)]
     lines.extend(paint(_floor_broken(one), "red") for one in reply.services if one.floor_broken)
     for process in reply.processes:
         if not process.connected:
@@ -179,25 +179,37 @@ def _troubles(reply: StatusReply, paint: Paint) -> list[str]:
     return ["", *lines] if lines else []
 
 
-_BELOW_FLOOR = {
-    "keep": "those that fail stay in service",
-    "fail-open": "all serve, whatever their checks say",
-    "sorry": "the fallback servers serve",
-    "withdraw": "nobody serves",
-}
+_BELOW_FLOOR = {"keep": "those that fail stay in service", "fail-open": "all serve, whatever their checks say"}
+
+
+def quorum_is_lost(service: ServiceRow) -> bool:
+    """Whether by its weights: one that a broken floor takes away is told with the floor."""
+    return service.quorum_state == "lost" and service.floor_broken not in ("sorry", "withdraw")
+
+
+def floor_broken(service: ServiceRow) -> str:
+    """What a broken floor means for its service."""
+    instead = _BELOW_FLOOR.get(service.floor_broken) or f"the quorum counts as lost; {_instead(service)}"
+    return f"the floor of {service.floor} is broken: {instead}"
 
 
 def _floor_broken(service: ServiceRow) -> str:
-    instead = _BELOW_FLOOR.get(service.floor_broken, service.floor_broken)
-    return f"{service.name}: the floor of {service.floor} is broken: {instead}"
+    return f"{service.name}: {floor_broken(service)}"
+
+
+def _instead(service: ServiceRow) -> str:
+    """Who serves without the quorum."""
+    if any(real.fallback and real.standing == "serving" for real in service.real_servers):
+        return "the fallback servers serve"
+    if service.weight_up and service.floor_broken != "withdraw":
+        return "those that are up go on serving"
+    return "nobody serves"
 
 
 def _quorum_lost(service: ServiceRow) -> str:
     needed = service.quorum + service.hysteresis
-    spare = any(real.fallback and real.standing == "serving" for real in service.real_servers)
-    rest = "those that are up go on serving" if service.weight_up else "nobody serves"
-    instead = "the fallback servers serve" if spare else rest
-    return f"{service.name}: the quorum is lost: weight {service.weight_up} is up, {needed} is needed; {instead}"
+    told = f"the quorum is lost: weight {service.weight_up} is up, {needed} is needed"
+    return f"{service.name}: {told}; {_instead(service)}"
 
 
 def vrrp(reply: VrrpReply, paint: Paint = plain) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
-from config.pool_rules import Amount, Floor, HoldDown, PoolRules
+from config.pool_rules import Amount, Floor, FloorAction, HoldDown, PoolRules
 from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, Request
 from lvsd.core import views
 from lvsd.core.events import MaintenanceSeen, OverridesSet
@@ -61,10 +61,10 @@ def test_one_that_is_kept(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None
     text = explain(monkeypatch, bench, f"{A}:80").stdout
     assert "is serving" in text
     assert "it is kept: without it fewer would be left than the floor" in text
-    assert "The floor of 1 is broken: keep." in text
+    assert "The floor of 1 is broken: those that fail stay in service." in text
     assert "The quorum is lost: weight 0 is up, the quorum is 1." in text
     assert "it found refused in 2.0 ms: Connection refused." in text
-    assert "successes in a row are needed for it to be up" in text
+    assert "; 1 success is needed for it to be up;" in text
 
 
 def test_what_people_said(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
@@ -109,3 +109,12 @@ def test_who_stands_by_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     text = explain(monkeypatch, bench, B).stdout
     assert "is standby" in text
     assert "It is of priority group 2, which serves when too few are up before it." in text
+
+
+def test_a_service_withdrawn_below_its_floor_is_not_said_to_lack_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(config(replace(WEB, rules=PoolRules(Floor(Amount(2), FloorAction.WITHDRAW)))))
+    bench.hear({A: UP, B: DOWN})
+    text = explain(monkeypatch, bench, A).stdout
+    assert "is out, not in the kernel's table" in text
+    assert "The floor of 2 is broken: the quorum counts as lost; nobody serves." in text
+    assert "weight 10 is up" not in text

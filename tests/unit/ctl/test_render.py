@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from checkers.core.messages import State
+from checkers.core.messages import State, Verdicts
 from checkers.core.outcome import Reason, Unhealthy
 from config.checks import (
     AnyCheck,
@@ -29,12 +30,15 @@ from config.checks import (
     TlsMode,
     UdpCheck,
 )
+from config.pool_rules import Amount, Floor, FloorAction, PoolRules
 from config.secret import Secret
 from lvsd.control.messages import ChangeReply, LatenessRow, ProcessRow, StatusReply, VrrpReply, VrrpRow
 from lvsd.core import views
 from lvsd.core.check_words import check_word
+from lvsd.core.events import VerdictsHeard
+from lvsd.core.identity import check_id
 from lvsd.ctl import render
-from tests.unit.core.world import Bench, config, real, table, virtual
+from tests.unit.core.world import Bench, config, real, table, verdict, virtual
 
 HTTP = virtual(real("1.1.1.17"), real("1.1.1.18"))
 
@@ -69,6 +73,28 @@ def test_a_process_that_is_gone_is_told() -> None:
     assert "the checker process is gone since 1m01s" in render.status(reply)
     never = StatusReply(1, 0.0, (), (ProcessRow("checker-raw", 0, connected=False, age=61.0),), (), 0, None, "")
     assert "the checker-raw process has not come for 1m01s" in render.status(never)
+
+
+@pytest.mark.parametrize(
+    ("action", "spare", "words"),
+    [
+        (FloorAction.WITHDRAW, None, "nobody serves"),
+        (FloorAction.SORRY, State.UP, "the fallback servers serve"),
+        (FloorAction.SORRY, State.DOWN, "those that are up go on serving"),
+    ],
+)
+def test_a_quorum_taken_away_by_the_floor_is_told_with_the_floor(
+    action: FloorAction, spare: State | None, words: str
+) -> None:
+    sorry = real("1.1.1.19")
+    service = virtual(real("1.1.1.17"), real("1.1.1.18"), fallback=() if spare is None else (sorry,))
+    bench = Bench(config(replace(service, rules=PoolRules(Floor(Amount(2), action)))))
+    if spare is not None:
+        bench.feed(VerdictsHeard(Verdicts(0, (verdict(check_id(service, sorry), spare, bench.now),))))
+    bench.hear({"1.1.1.17": State.UP, "1.1.1.18": State.DOWN})
+    text = render.status(status_of(bench))
+    assert text.splitlines()[-1] == f"http: the floor of 2 is broken: the quorum counts as lost; {words}"
+    assert "is needed" not in text
 
 
 def test_one_service_by_name_or_address() -> None:
