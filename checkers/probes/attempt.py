@@ -12,7 +12,7 @@ from checkers.core.outcome import Inconclusive, Outcome
 from checkers.probes.failures import Failed, Stuck, outcome_of
 from checkers.probes.memory import Memory
 from checkers.probes.registry import probe_of
-from checkers.probes.session import Session
+from checkers.probes.session import Overheard, Session
 
 STALLED_SHARE = 0.25
 """A probe whose loop did not turn for that share of its timeout had no fair chance: its timeout proves nothing."""
@@ -32,15 +32,16 @@ async def attempt(
     report: Callable[[Finding], None],
     memory: Memory | None = None,
     stalled: Callable[[], float] = lambda: 0.0,
+    overheard: Overheard | None = None,
 ) -> None:
     """Probe once. `report` is called as soon as the outcome is known; the goodbye follows, at most
     FAREWELL_SECONDS long, also when this is cancelled. Raises whatever is a fault of the checker's own code.
     `memory`: what probes of this check left for later ones. `stalled`: the seconds in which the loop did not turn, so
-    far.
+    far. `overheard`: see Session.
     """
     loop = asyncio.get_running_loop()
     began_at = loop.time()
-    session = Session(assigned.target, began_at + assigned.timing.timeout, assigned.dial, memory)
+    session = Session(assigned.target, began_at + assigned.timing.timeout, assigned.dial, memory, overheard)
     try:
         outcome = await _find_out(session, assigned, stalled)
         ended_at = loop.time()

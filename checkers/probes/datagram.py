@@ -37,6 +37,7 @@ class Datagrams:
         family, address = numeric(session.target)
         self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._sent = 0
+        self._overheard = session.overheard
         self.unfit = 0
         try:
             settle(self._socket, session.dial)
@@ -71,13 +72,18 @@ class Datagrams:
         except OSError as error:
             raise refused_to_send(error, at_once=self._sent == 0) from error
         self._sent += 1
+        if self._overheard is not None:
+            self._overheard(datagram, True)
 
     async def receive(self) -> bytes:
         """The next datagram. Raises Failed for an ICMP error."""
         try:
-            return await asyncio.get_running_loop().sock_recv(self._socket, DATAGRAM_LIMIT_BYTES)
+            datagram = await asyncio.get_running_loop().sock_recv(self._socket, DATAGRAM_LIMIT_BYTES)
         except OSError as error:
             raise _icmp_error(error) from error
+        if self._overheard is not None:
+            self._overheard(datagram, False)
+        return datagram
 
 
 async def exchange(

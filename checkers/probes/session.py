@@ -33,6 +33,9 @@ STREAM_BUFFER_BYTES = 65536  # a stream that is not read holds twice that and pa
 
 PLAIN_DIAL = Dial()
 
+Overheard = Callable[[bytes, bool], None]
+"""Told of octets, and whether they are ours."""
+
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.BaseProtocol)
 
 
@@ -72,12 +75,23 @@ class CappedSocket(socket.socket):
 class Session:
     """One conversation with one real server, from connect to goodbye."""
 
-    def __init__(self, target: Target, deadline: float, dial: Dial = PLAIN_DIAL, memory: Memory | None = None) -> None:
-        """Nothing is opened yet. `deadline`: the moment by which the outcome must be known."""
+    def __init__(
+        self,
+        target: Target,
+        deadline: float,
+        dial: Dial = PLAIN_DIAL,
+        memory: Memory | None = None,
+        overheard: Overheard | None = None,
+    ) -> None:
+        """Nothing is opened yet. `deadline`: the moment by which the outcome must be known.
+
+        `overheard` is told what does not pass through the loop's connections: datagrams, the PROXY protocol's header.
+        """
         self.target = target
         self.deadline = deadline
         self.dial = dial
         self.memory = Memory() if memory is None else memory
+        self.overheard = overheard
         self.stage = Stage.CONNECTING
         self.heard = b""  # what is worth telling when the deadline passes
         self.silence: Outcome | None = None  # what it means that the deadline passes, where the probe knows better
@@ -107,7 +121,10 @@ class Session:
         self.parts.append((CONNECT, _now() - began_at))
         if self.dial.proxy_protocol:  # it fits into a socket nothing was sent over yet
             own, peer = _end(self._socket.getsockname()), _end(self._socket.getpeername())
-            self._socket.send(header(self.dial.proxy_protocol, own, peer))
+            first = header(self.dial.proxy_protocol, own, peer)
+            self._socket.send(first)
+            if self.overheard is not None:
+                self.overheard(first, True)
         return self._socket
 
     async def lend(self, allowance_bytes: int) -> CappedSocket:

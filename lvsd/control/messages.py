@@ -85,6 +85,10 @@ class EventsRequest(msgspec.Struct, frozen=True, tag="events"):
     real: str = ""
 
 
+class SourcesRequest(msgspec.Struct, frozen=True, tag="sources"):
+    """What the director runs on."""
+
+
 class PortraitsRequest(msgspec.Struct, frozen=True, tag="portraits"):
     """Portraits of this balancer and of its peers, to be compared; with `peers` (address, port) of these alone."""
 
@@ -101,6 +105,7 @@ Request = (
     | OverridesRequest
     | EventsRequest
     | PortraitsRequest
+    | SourcesRequest
 )
 
 
@@ -392,6 +397,14 @@ class PortraitsReply(msgspec.Struct, frozen=True, tag="portraits"):
     datagrams: dict[str, Datagram] = {}
 
 
+class SourcesReply(msgspec.Struct, frozen=True, tag="sources"):
+    """The director's process id, its files, and the directory in which it keeps what it took over last."""
+
+    pid: int
+    files: tuple[str, ...]
+    state_dir: str
+
+
 class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
     """The request could not be answered."""
 
@@ -400,7 +413,15 @@ class ErrorReply(msgspec.Struct, frozen=True, tag="error"):
 
 
 Reply = (
-    StatusReply | VrrpReply | ChangeReply | FailoverReply | OverridesReply | EventsReply | PortraitsReply | ErrorReply
+    StatusReply
+    | VrrpReply
+    | ChangeReply
+    | FailoverReply
+    | OverridesReply
+    | EventsReply
+    | PortraitsReply
+    | SourcesReply
+    | ErrorReply
 )
 
 

@@ -203,6 +203,12 @@ def _assigned(identity: str, director: Director) -> AssignedCheck:
     )
 
 
+def question(identity: str, checked: Checked) -> AssignedCheck:
+    """The check as it is asked of a real server of which nothing is known."""
+    kind, timing, dial = checked.check.kind, checked.check.timing, checked.check.dial
+    return AssignedCheck(identity, _target(checked), kind, timing, dial=dial)
+
+
 def _target(checked: Checked) -> Target:
     """Where to dial. Only a command is told for whom: nothing else may depend on it, so that it can be shared."""
     host, port = host_of(checked), port_of(checked)

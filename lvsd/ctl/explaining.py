@@ -72,15 +72,20 @@ def _said(mark: OverrideMark) -> str:
     return f"User {mark.uid} {_SAID.get(mark.kind, mark.kind)}, {span(mark.age)} ago, {left}{reason}."
 
 
+def found(one: RealServerRow | CheckRow) -> str:
+    """What is believed of a check that was probed, and what its last probe found."""
+    detail = f": {one.detail}" if one.detail else ""
+    latency = "" if one.latency is None else f" in {one.latency * 1000:.1f} ms"
+    last = f"{span(one.probe_age)} ago it found {one.result}{latency}{detail}"
+    return f"{one.state} since {span(one.state_age)}; {last}."
+
+
 def _check(one: RealServerRow | CheckRow) -> list[str]:
     if one.check in ("none", "fallback"):
         return ["It is never probed."]
     if not one.result:
         return [f"Check {one.check}: not probed yet."]
-    detail = f": {one.detail}" if one.detail else ""
-    latency = "" if one.latency is None else f" in {one.latency * 1000:.1f} ms"
-    found = f"{span(one.probe_age)} ago it found {one.result}{latency}{detail}"
-    line = f"Check {one.check}: {one.state} since {span(one.state_age)}; {found}."
+    line = f"Check {one.check}: {found(one)}"
     if one.check == "follow":
         return [line, "It is as healthy as the real server that it follows; nothing is probed for it."]
     lines = [line, _next(one)]
@@ -105,11 +110,12 @@ def _books(books: BooksRow) -> list[str]:
 
 def _phase(name: str, row: PhaseRow) -> str:
     times = (("p50", row.p50), ("p99", row.p99), ("longest", row.longest))
-    told = "".join(f"  {word} {_milliseconds(seconds):>10}" for word, seconds in times)
+    told = "".join(f"  {word} {milliseconds(seconds):>10}" for word, seconds in times)
     return f"  {_PHASES.get(name, name):<10}{told}"
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """`0.27 ms`, `312 ms`."""
     return f"{seconds * 1000:.2f} ms" if seconds < TWO_DIGITS_BELOW else f"{seconds * 1000:.0f} ms"
 
 

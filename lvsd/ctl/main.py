@@ -27,6 +27,7 @@ from lvsd.ctl.events import events
 from lvsd.ctl.explain import explain
 from lvsd.ctl.failover import failover
 from lvsd.ctl.override import disable, drain, enable, overrides, weight
+from lvsd.ctl.probe import probe
 from lvsd.ctl.processes import processes
 from lvsd.ctl.show import show
 from lvsd.ctl.vrrp_watch import watch as vrrp_watch
@@ -56,6 +57,7 @@ def main(context: click.Context, run_dir: Path) -> None:
     lvsctl drill            rehearse a failover
     lvsctl drain REAL       send it no new connections (disable, enable, weight, overrides)
     lvsctl explain REAL     why it stands as it does, what would change it, what happened
+    lvsctl probe REAL       probe it now, and show the conversation
     lvsctl events           what happened lately; -f: and what happens now
 
     Exit status: 0 done, 1 refused or found wrong, 2 wrong usage.
@@ -66,7 +68,7 @@ def main(context: click.Context, run_dir: Path) -> None:
 main.add_command(show)
 main.add_command(failover)
 main.add_command(drill)
-for _command in (drain, disable, enable, weight, overrides, events, explain):
+for _command in (drain, disable, enable, weight, overrides, events, explain, probe):
     main.add_command(_command)
 
 _json = click.option("--json", "as_object", is_flag=True, help="For programs.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterable
 
@@ -22,6 +23,8 @@ from lvsd.control.messages import (
     Reply,
     Request,
     ServiceRow,
+    SourcesReply,
+    SourcesRequest,
     StatusReply,
     StatusRequest,
     VrrpRequest,
@@ -55,12 +58,11 @@ class Answers:
 
     async def answer(self, request: Request, uid: int) -> Reply:
         """The reply to a request of lvsctl, run by the user of that id."""
-        now = time.monotonic()
         match request:
             case StatusRequest():
                 return await self._status(request)
-            case VrrpRequest():
-                return views.vrrp(self._runtime.belief, now)
+            case VrrpRequest() | SourcesRequest():
+                return self._known(request)
             case ReloadRequest():
                 return await self._reloader.reload()
             case PlanRequest(files):
@@ -73,6 +75,12 @@ class Answers:
                 return self._runtime.history.since(after, real)
             case PortraitsRequest(peers):
                 return await self._portraits(peers)
+
+    def _known(self, request: VrrpRequest | SourcesRequest) -> Reply:
+        if isinstance(request, VrrpRequest):
+            return views.vrrp(self._runtime.belief, time.monotonic())
+        files, state_dir = self._reloader.sources
+        return SourcesReply(os.getpid(), files, state_dir)
 
     async def _portraits(self, peers: tuple[tuple[str, int], ...]) -> Reply:
         peering = self._runtime.belief.config.daemon.peer

@@ -68,6 +68,11 @@ class Reloader:
         self._watch = ConfigWatch(SystemFiles())
         self._looking: asyncio.Task[None] | None = None
 
+    @property
+    def sources(self) -> tuple[tuple[str, ...], str]:
+        """The files of the command line, and the directory that has what came of them last."""
+        return self._paths, str(self._store.directory)
+
     def begin(self, snapshot: Snapshot) -> None:
         """Watch the files the director began with."""
         self._watch.remember(snapshot, (), accepted=True)

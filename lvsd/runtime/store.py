@@ -47,7 +47,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         """Make the directory if it is missing. Raises OSError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = directory
+        self.directory = directory
 
     def owned(self) -> frozenset[ServiceKey]:
         """The services earlier configurations made. Raises OSError, ValueError."""
@@ -99,7 +99,7 @@ class Store:
         self._write(LAST_GOOD, msgspec.json.encode(snapshot))
 
     def _read(self, name: str) -> bytes | None:
-        path = self._directory / name
+        path = self.directory / name
         try:
             if path.stat().st_size > FILE_LIMIT_BYTES:
                 text = f"{path} is larger than {FILE_LIMIT_BYTES} bytes"
@@ -109,13 +109,13 @@ class Store:
             return None
 
     def _write(self, name: str, content: bytes) -> None:
-        staged = self._directory / f".{name}.new"
+        staged = self.directory / f".{name}.new"
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        staged.replace(self._directory / name)
+        staged.replace(self.directory / name)
 
 
 def _glob_key(pattern: str, relative_to: str) -> str:
