@@ -63,6 +63,7 @@ class Farm:
         self.taken: list[float] = []
         self._send = send
         self._belief = Director()
+        self._later = 0.0  # seconds that are said to have passed
         settle_memory()
 
     def start(self) -> None:
@@ -99,6 +100,18 @@ class Farm:
         self._held("reload, in its thread", began)
         self.feed(ConfigChanged(self.config, work))
 
+    def second_worker(self) -> None:
+        """Another one joins, falls silent and speaks again."""
+        self.config = replace(self.config, daemon=replace(self.config.daemon, workers=2))
+        self.feed(ConfigChanged(self.config, groundwork.of(self._belief, self.config)))
+        self.held.clear()
+        self.feed(WorkerCame(replace(CONFINED, pid=43, worker=2)))
+        for _ in range(8):
+            self._later += 1.0
+            self.feed(VerdictsHeard(Verdicts(0, ())))
+            self.feed(Ticked())
+        self.feed(VerdictsHeard(Verdicts(0, ()), 2))
+
     def cleared(self) -> None:
         """A stranger clears the table."""
         self.feed(TableRead({}))
@@ -124,7 +137,7 @@ class Farm:
         while waiting:
             began = self._clock()
             following = waiting.popleft()
-            self._belief, effects = step(self._belief, following, time.monotonic())
+            self._belief, effects = step(self._belief, following, time.monotonic() + self._later)
             orders: list[AssignChecks] = []
             for effect in effects:
                 if isinstance(effect, Apply):

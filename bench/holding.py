@@ -27,6 +27,8 @@ def main() -> None:
         row("one verdict to the kernel", single)
         farm.maintenance()
         rows(farm, "all decided anew: ")
+        farm.second_worker()
+        rows(farm, "one of two workers joins and falls silent: ")
         farm.cleared()
         rows(farm, "a stranger clears the table: ")
         farm.reload()

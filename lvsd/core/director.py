@@ -115,7 +115,9 @@ def _decided(director: Director, event: Event, now: float) -> Step:
         case MaintenanceSeen() | OverridesSet() | ConnectionsCounted():
             return _said(director, event, now)
         case Resumed():
-            return _settled(director, [], now)
+            settled, effects = _settled(director, [], now)
+            divided, given = workers.gone_on(settled)
+            return divided, (*effects, *given)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from config.model import Config, RealServer, VirtualService
 from config.words import Initial
-from lvsd.core import following, initial, sharing
-from lvsd.core.assignment import Load, configured_checks, load_of, shares_of
+from lvsd.core import following, initial, sharing, workers
+from lvsd.core.assignment import Load, configured_checks, load_of, shares_of, workers_wanted
 from lvsd.core.identity import fallback_id, real_id, virtual_text
 from lvsd.core.index import by_key
 from lvsd.core.state import Checked, Director, Following, Services, Shared, Shares
@@ -57,6 +57,8 @@ def of(director: Director, config: Config) -> Groundwork:
     initials = initial.concerned(config)
     presumed = initial.presumed(director, initials, checks)
     shared = sharing.shared(checks, presumed, director.shared)
+    load = load_of(checks)
+    wanted, _ = workers_wanted(config, checks, director.workers.cores, load)
     changed = {key: one for key, one in services.items() if old.get(key) != one}
     return Groundwork(
         before,
@@ -71,11 +73,11 @@ def of(director: Director, config: Config) -> Groundwork:
         tuple(_departed(before, config)),
         initials,
         sum(len(virtual.real_servers) for virtual in config.services),
-        load_of(checks),
+        load,
         presumed,
         director.shared,
         shared,
-        shares_of(checks, shared, director.workers.sharing),
+        shares_of(checks, shared, workers.sharing_of(director.workers, wanted)),
     )
 
 

@@ -84,28 +84,6 @@ class Worker:
     overstepped: bool = False  # told since it connected: it spoke of what is not its own
 
 
-_NO_WORKERS: Mapping[int, Worker] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """All checker workers, by number.
-
-    `cores`: what the machine has. `wanted` are to share the probes, beside a raw one where `raw`; `sharing` do.
-    `kept`: so many are to run: surplus ones until others do their work, which is not waited for beyond `kept_until`.
-    """
-
-    cores: int = 1
-    wanted: int = 1
-    raw: bool = False
-    known: Mapping[int, Worker] = field(default_factory=lambda: _NO_WORKERS)
-    sharing: tuple[int, ...] = (1,)
-    assignments: int = 0  # given so far
-    kept: int = 1
-    kept_until: float = 0.0
-    ticked_at: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Share:
     """The names of a worker's probes, and how many of them there are in a second at most."""
@@ -125,6 +103,45 @@ class Shares:
     shared: Shared = Shared()
     among: tuple[int, ...] = ()
     given: Mapping[int, Share] = field(default_factory=lambda: _NO_SHARES)
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Shares of these checks, so shared, as they are worked out: `among` others than now, the first `done` of `names`.
+
+    `parts`: what was found each time.
+    """
+
+    checks: Mapping[str, Checked]
+    shared: Shared
+    among: tuple[int, ...]
+    names: tuple[str, ...]
+    done: int = 0
+    parts: tuple[Mapping[int, Share], ...] = ()
+
+
+_NO_WORKERS: Mapping[int, Worker] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """All checker workers, by number.
+
+    `cores`: what the machine has. `wanted` are to share the probes, beside a raw one where `raw`; `sharing` do.
+    `division`: how the probes will be shared soon, while that is worked out.
+    `kept`: so many are to run: surplus ones until others do their work, which is not waited for beyond `kept_until`.
+    """
+
+    cores: int = 1
+    wanted: int = 1
+    raw: bool = False
+    known: Mapping[int, Worker] = field(default_factory=lambda: _NO_WORKERS)
+    sharing: tuple[int, ...] = (1,)
+    division: Division | None = None
+    assignments: int = 0  # given so far
+    kept: int = 1
+    kept_until: float = 0.0
+    ticked_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

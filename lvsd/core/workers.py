@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from checkers.core.messages import CAP_NET_RAW, PROTOCOL, RAW_WORKER, Hello, Verdict, Verdicts
+from lvsd.core import division
 from lvsd.core.assignment import Load, assigned_checks, place, shares, workers_wanted
 from lvsd.core.crew import name_of
-from lvsd.core.effects import AskAll, AssignChecks, Effect, Level, RestartWorker, Tell
+from lvsd.core.effects import AskAll, AssignChecks, Effect, Level, RestartWorker, Tell, Yield
 from lvsd.core.sharing import fanned_out
 from lvsd.core.state import Director, Share, Worker, Workers
 
@@ -54,19 +55,24 @@ def configured(director: Director, now: float, load: Load | None = None) -> Chan
     workers = director.workers
     wanted, raw = workers_wanted(director.config, director.checks, workers.cores, load)
     all_wanted = range(1, wanted + 1)
-    here = {*workers.sharing, *_connected(workers)}
-    sharing = tuple(number for number in all_wanted if number in here) or tuple(all_wanted)
     expected = (number for number in (*all_wanted, *((RAW_WORKER,) if raw else ())) if number not in workers.known)
     changed = replace(
         workers,
         wanted=wanted,
         raw=raw,
-        sharing=sharing,
+        sharing=sharing_of(workers, wanted),
+        division=None,
         known={**workers.known, **{number: Worker(changed_at=now, heard_at=now) for number in expected}},
         kept=max(wanted, workers.kept),
         kept_until=now + MOVE_SECONDS,
     )
     return _given(replace(director, workers=changed), _connected(changed))
+
+
+def sharing_of(workers: Workers, wanted: int) -> tuple[int, ...]:
+    """Who shares the probes when so many are to: those that are here, else all of them."""
+    here = {*workers.sharing, *_connected(workers)}
+    return tuple(number for number in range(1, wanted + 1) if number in here) or tuple(range(1, wanted + 1))
 
 
 def came(director: Director, hello: Hello, now: float) -> Change:
@@ -78,12 +84,14 @@ def came(director: Director, hello: Hello, now: float) -> Change:
         nobody = _with(director, number, Worker(changed_at=now, heard_at=now))  # whatever it says is not heard
         return nobody, [Tell(Level.ERROR, "worker_not_confined", fields)]
     before = director.workers
-    met = _with(director, number, Worker(hello, connected=True, changed_at=now, heard_at=now))
+    newcomer = Worker(hello, connected=True, changed_at=now, heard_at=now)
+    met = _with(director, number, replace(newcomer, credit=_burst(newcomer)))
     told: list[Effect] = [Tell(Level.INFO, "worker_connected", fields), *_outdated(before, hello)]
     if not takes_part(before, number):
         return met, told
-    given = _joined(met, number) if number not in (*before.sharing, RAW_WORKER) else _given(met, (number,))
-    return given[0], [*told, *given[1]]
+    own = _given(met, (number,)) if number in (*before.sharing, RAW_WORKER) else (met, [])
+    given = _joined(own[0], number)
+    return given[0], [*told, *own[1], *given[1]]
 
 
 def _outdated(before: Workers, hello: Hello) -> list[Effect]:
@@ -119,8 +127,9 @@ def went(director: Director, number: int, now: float) -> Change:
         return director, []
     gone = replace(worker, connected=False, changed_at=now)
     fields: dict[str, str | int | float] = {"worker": name_of(number), "verdicts": "stand"}
-    told = Tell(Level.WARNING, "worker_lost", fields)
-    return _with(director, number, gone), [told] if takes_part(director.workers, number) else []
+    left = _not_joined(_with(director, number, gone), number)
+    told = [Tell(Level.WARNING, "worker_lost", fields)] if takes_part(director.workers, number) else []
+    return left[0], [*told, *left[1]]
 
 
 def heard(director: Director, number: int, message: Verdicts, now: float) -> tuple[Director, Verdicts, list[Effect]]:
@@ -154,7 +163,7 @@ def heard(director: Director, number: int, message: Verdicts, now: float) -> tup
         overstepped=worker.overstepped or strange,
     )
     after = _with(director, number, listening)
-    if takes_part(after.workers, number) and number not in (*after.workers.sharing, RAW_WORKER):
+    if takes_part(after.workers, number):
         after, back = _joined(after, number)
         effects += back
     return after, Verdicts(message.generation, tuple(fanned_out(director, own))), effects
@@ -191,12 +200,12 @@ def ticked(director: Director, now: float) -> Change:
         return replace(director, workers=replace(workers, known=awake, ticked_at=now)), []
     looked = replace(director, workers=_moved(replace(workers, ticked_at=now), now))
     replaced = [effect for number in _mute(workers, now) for effect in _distrusted("worker_mute", number)]
-    silent = [number for number in workers.sharing if now - workers.known[number].heard_at > SILENT_SECONDS]
-    left = tuple(number for number in workers.sharing if number not in silent)
+    sharing = _soon(workers)
+    silent = [number for number in sharing if now - workers.known[number].heard_at > SILENT_SECONDS]
+    left = tuple(number for number in sharing if number not in silent)
     if not silent or not left:
-        return looked, replaced
-    parted = replace(looked, workers=replace(looked.workers, sharing=left))
-    given = _given(parted, _connected(parted.workers))
+        return looked, [*replaced, *_under_way(looked)]
+    given = _divided(looked, left)
     told = (Tell(Level.WARNING, "worker_silent", {"worker": name_of(number)}) for number in silent)
     return given[0], [*told, *given[1], *replaced]
 
@@ -218,11 +227,53 @@ def _moved(workers: Workers, now: float) -> Workers:
     return replace(workers, kept=workers.wanted)
 
 
+def _soon(workers: Workers) -> tuple[int, ...]:
+    """Who shares the probes once what is under way is done."""
+    return workers.sharing if workers.division is None else workers.division.among
+
+
 def _joined(director: Director, number: int) -> Change:
-    """One more shares: it is told first, so that no check is without a worker."""
-    sharing = tuple(sorted((*director.workers.sharing, number)))
-    joined = replace(director, workers=replace(director.workers, sharing=sharing))
-    return _given(joined, dict.fromkeys((number, *_connected(joined.workers))))
+    """One more shares, unless it does already or will soon."""
+    sharing = _soon(director.workers)
+    if number in (*sharing, RAW_WORKER):
+        return director, []
+    return _divided(director, tuple(sorted((*sharing, number))))
+
+
+def _not_joined(director: Director, number: int) -> Change:
+    """It goes before it had anything."""
+    sharing = _soon(director.workers)
+    if number in director.workers.sharing or number not in sharing:
+        return director, []
+    return _divided(director, tuple(one for one in sharing if one != number))
+
+
+def _divided(director: Director, among: tuple[int, ...]) -> Change:
+    """These are to share the probes, as soon as it is worked out how."""
+    to_be = None if among == director.workers.sharing else division.begun(director, among)
+    return gone_on(replace(director, workers=replace(director.workers, division=to_be)))
+
+
+def gone_on(director: Director) -> Change:
+    """Work out some more of who shares what, and give it to them once that is done.
+
+    Who is new is told first, so that no check is without a worker.
+    """
+    workers = director.workers
+    if workers.division is None:
+        return director, []
+    found = division.gone_on(workers.division)
+    if not division.is_over(found):
+        after = replace(director, workers=replace(workers, division=found))
+        return after, _under_way(after)
+    done = replace(workers, sharing=found.among, division=None)
+    newcomers = (number for number in found.among if number not in workers.sharing)
+    divided = replace(director, workers=done, shares=division.shares(found))
+    return _given(divided, dict.fromkeys((*newcomers, *_connected(done))))
+
+
+def _under_way(director: Director) -> list[Effect]:
+    return [] if director.workers.division is None else [Yield()]
 
 
 def _given(director: Director, numbers: Iterable[int]) -> Change:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isclose
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 from checkers.core.messages import RAW_WORKER, AssignedCheck, Verdicts
 from config.checks import Check, SynCheck, TcpCheck
 from config.model import Config, Daemon
+from lvsd.core import division
 from lvsd.core.assignment import configured_checks, place
 from lvsd.core.director import step
-from lvsd.core.effects import AssignChecks
-from lvsd.core.events import ConfigChanged, Event, Started, Ticked, VerdictsHeard, WorkerCame, WorkerWent
+from lvsd.core.effects import AssignChecks, Yield
+from lvsd.core.events import ConfigChanged, Event, Resumed, Started, Ticked, VerdictsHeard, WorkerCame, WorkerWent
 from lvsd.core.sharing import is_probed
 from lvsd.core.state import Director
 from tests.unit.core.test_workers import hello
@@ -40,6 +43,7 @@ EVENTS = st.one_of(
     st.builds(lambda number: ("says", number), NUMBERS),
     st.builds(lambda seconds: ("time", seconds), st.integers(1, 8)),
     st.builds(lambda config: ("config", config), configs()),
+    st.builds(lambda turns: ("turns", turns), st.integers(1, 4)),
 )
 
 
@@ -50,18 +54,28 @@ class World:
         self.now = 1000.0
         self.director = Director()
         self.here: dict[int, Sequence[AssignedCheck]] = {}
+        self.waits = False  # whether something is to go on in a later turn
         self.feed(Started(config, frozenset(), {}))
 
     def feed(self, event: Event) -> list[AssignChecks]:
         self.director, effects = step(self.director, event, self.now)
+        self.waits |= Yield() in effects
         given = [one for one in effects if isinstance(one, AssignChecks)]
         for one in given:
             if one.worker in self.here:
                 self.here[one.worker] = one.checks
         return given
 
+    def go_on(self, turns: int = 10_000) -> None:
+        """So many turns of what waits for one."""
+        while self.waits and turns:
+            self.waits, turns = False, turns - 1
+            self.feed(Resumed())
+
     def apply(self, what: str, value: object) -> None:
         match what, value:
+            case "turns", int(turns):
+                self.go_on(turns)
             case "came", int(number):
                 self.feed(WorkerWent(number))
                 self.here[number] = ()
@@ -85,26 +99,55 @@ def probes(director: Director) -> set[str]:
     return {name for name, one in director.checks.items() if is_probed(one) and name not in director.shared.probe}
 
 
-@given(configs(), st.lists(EVENTS, max_size=25))
-def test_each_check_has_exactly_one_worker(config: Config, events: list[tuple[str, object]]) -> None:
-    world = World(config)
-    for what, value in events:
-        world.apply(what, value)
-        workers = world.director.workers
-        assert workers.sharing
-        assert set(workers.sharing) <= set(range(1, workers.wanted + 1))
-        for number, checks in world.here.items():
-            given = {one.id for one in checks}
-            own = {
-                name for name in probes(world.director) if place(world.director.checks[name], workers.sharing) == number
-            }
-            assert given == own, number  # nobody runs another's, and who is there runs all of his
-        for number in workers.sharing:
-            assert number in workers.known
-    for number in range(6):  # all come and speak: whatever happened before
-        world.apply("came", number)
+@given(configs(), st.lists(EVENTS, max_size=25), st.sampled_from((1, 8, 1000)))
+def test_each_check_has_exactly_one_worker(config: Config, events: list[tuple[str, object]], at_once: int) -> None:
+    """Also while it is worked out who is to have which."""
+    with patch.object(division, "PLACES_AT_ONCE", at_once):
+        world = World(config)
+        for what, value in events:
+            world.apply(what, value)
+            workers = world.director.workers
+            assert workers.sharing
+            assert set(workers.sharing) <= set(range(1, workers.wanted + 1))
+            assert workers.division is None or world.waits
+            for number, checks in world.here.items():
+                given = {one.id for one in checks}
+                own = {
+                    name
+                    for name in probes(world.director)
+                    if place(world.director.checks[name], workers.sharing) == number
+                }
+                assert given == own, number  # nobody runs another's, and who is there runs all of his
+            for number in workers.sharing:
+                assert number in workers.known
+        for number in range(6):  # all come and speak: whatever happened before
+            world.apply("came", number)
+        world.go_on()
+        assert not world.waits
     found = [one.id for checks in world.here.values() for one in checks]
     assert sorted(found) == sorted(probes(world.director))
+
+
+@given(configs(), st.lists(EVENTS, max_size=25), st.sampled_from((1, 3, 8)))
+def test_worked_out_some_at_a_time_it_comes_to_the_same(
+    config: Config, events: list[tuple[str, object]], at_once: int
+) -> None:
+    ended = []
+    for size in (at_once, 100_000):
+        with patch.object(division, "PLACES_AT_ONCE", size):
+            world = World(config)
+            for what, value in events:
+                world.apply(what, value)
+                world.go_on()
+        ended.append(world)
+    parts, whole = (one.director for one in ended)
+    assert parts.workers.sharing == whole.workers.sharing
+    assert parts.shares.given.keys() == whole.shares.given.keys()
+    for number, share in whole.shares.given.items():
+        assert parts.shares.given[number].names == share.names
+        assert isclose(parts.shares.given[number].pace, share.pace)
+    here = [{number: [one.id for one in checks] for number, checks in one.here.items()} for one in ended]
+    assert here[0] == here[1]
 
 
 @given(st.sets(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 9), st.lists(st.sampled_from(HOSTS)))

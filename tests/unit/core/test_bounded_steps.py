@@ -9,9 +9,10 @@ from types import FrameType
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from checkers.core.messages import State, Verdicts
-from config.model import Config
+from config.model import Config, Daemon
 from lvsd.core import groundwork, slices, views
 from lvsd.core.assignment import Assigned
 from lvsd.core.director import step
@@ -164,6 +165,34 @@ def test_a_worker_s_checks_are_not_written_out_in_the_step(directors: tuple[Dire
     given = next(one for one in effects if isinstance(one, AssignChecks))
     assert isinstance(given.checks, Assigned)
     assert len(given.checks) == 2 * LARGE
+
+
+def parted(services: int) -> tuple[int, list[Effect]]:
+    """The longest step while two workers share the checks and one of them falls silent and speaks again."""
+    whole = farm(services)
+    director = Bench(replace(whole, daemon=Daemon(workers=2))).director
+    longest = 0
+    seen: list[Effect] = []
+    director, _ = step(director, WorkerCame(replace(CONFINED, worker=2)), 100.0)
+    for second in range(101, 110):
+        waiting: list[Event] = [Ticked(), VerdictsHeard(Verdicts(0, ()), 1)]
+        waiting += [VerdictsHeard(Verdicts(0, ()), 2)] if second > 108 else []
+        while waiting:
+            calls, (director, effects) = counted(partial(step, director, waiting.pop(0), float(second)))
+            longest = max(longest, calls)
+            seen.extend(effects)
+            waiting.extend(_following(effects))
+    return longest, seen
+
+
+def test_a_worker_that_falls_silent_or_speaks_again_costs_no_step_more_on_a_larger_farm() -> None:
+    (small, _), (large, effects) = parted(SMALL), parted(LARGE)
+    assert large <= small + SLACK
+    given = [len(one.checks) for one in effects if isinstance(one, AssignChecks)]
+    assert len(given) == 4
+    assert given[0] == 2 * LARGE
+    assert given[1] == 0
+    assert sum(given[2:]) == 2 * LARGE
 
 
 def test_a_service_s_row_costs_no_more_on_a_larger_farm(directors: tuple[Director, Director]) -> None:

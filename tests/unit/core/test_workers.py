@@ -17,10 +17,10 @@ from checkers.core.messages import (
 )
 from config.checks import Check, Dial, ExternalCheck, HttpCheck, SynCheck, TcpCheck, Timing, Tls
 from config.model import Config, Daemon, RealServer
-from lvsd.core import crew, views
+from lvsd.core import crew, division, views
 from lvsd.core.assignment import configured_checks, hurried, needs_raw, workers_wanted
-from lvsd.core.effects import AskAll, AssignChecks, Effect, RestartWorker, Tell
-from lvsd.core.events import ConfigChanged, Event, Started, Ticked, VerdictsHeard, WorkerCame, WorkerWent
+from lvsd.core.effects import AskAll, AssignChecks, Effect, RestartWorker, Tell, Yield
+from lvsd.core.events import ConfigChanged, Event, Resumed, Started, Ticked, VerdictsHeard, WorkerCame, WorkerWent
 from lvsd.core.identity import check_id
 from tests.unit.core.world import CONFINED, Bench, real, verdict, virtual
 
@@ -129,7 +129,8 @@ def test_who_is_silent_loses_his_share_to_the_others_and_gets_it_back_when_he_sp
     moved = next(one for number in (1, 3) for one in crew.given[number].checks if one.id == name)
     assert moved.known is State.DOWN
     crew.silent = set()
-    crew.pass_time(1)
+    effects = crew.pass_time(1)
+    assert [one.worker for one in effects if isinstance(one, AssignChecks)] == [2, 1, 3]
     assert crew.shares() == before
 
 
@@ -143,6 +144,115 @@ def test_who_is_gone_for_long_is_not_waited_for() -> None:
     crew.come(2)
     assert crew.shares()[1] | crew.shares()[2] == identities()
     assert not crew.shares()[1] & crew.shares()[2]
+
+
+class Slowly(Crew):
+    """Others have their turn when they are told to."""
+
+    waiting = 0
+
+    def _carry_out(self, effect: Effect) -> list[object]:  # type: ignore[override]  # events
+        if isinstance(effect, Yield):
+            self.waiting += 1
+            return []
+        return super()._carry_out(effect)
+
+    def is_dividing(self) -> bool:
+        return self.director.workers.division is not None
+
+    def turn(self) -> list[Effect]:
+        self.waiting -= 1
+        return self.feed(Resumed())
+
+    def settle(self) -> None:
+        while self.waiting:
+            self.turn()
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> Slowly:
+    """Three workers, the second of them long silent; it takes a few turns to find out who is to have its checks."""
+    crew = Slowly(3)
+    crew.settle()
+    monkeypatch.setattr(division, "PLACES_AT_ONCE", 20)
+    crew.silent = {2}
+    assert told(crew.pass_time(7)) == [("worker_silent", "checker-2")]
+    return crew
+
+
+def test_while_shares_are_worked_out_each_keeps_what_it_has(slowly: Slowly) -> None:
+    before = slowly.shares()
+    turns = 0
+    name = slowly.given[3].checks[0].id
+    while slowly.waiting:
+        assert slowly.shares() == before
+        assert slowly.director.workers.sharing == (1, 2, 3)
+        slowly.say(3, verdict(name, State.DOWN, slowly.now))
+        slowly.turn()
+        turns += 1
+    assert turns == 40 // (20 // 2) - 1
+    assert slowly.director.verdicts[name].state is State.DOWN
+    assert slowly.shares()[2] == set()
+    assert slowly.shares()[1] | slowly.shares()[3] == identities()
+    assert next(one for one in slowly.given[3].checks if one.id == name).known is State.DOWN
+
+
+def test_who_speaks_before_its_checks_moved_keeps_them(slowly: Slowly) -> None:
+    before = slowly.given[2]
+    name = before.checks[0].id
+    assert slowly.say(2, verdict(name, State.DOWN, slowly.now))
+    assert slowly.director.verdicts[name].state is State.DOWN
+    assert not slowly.is_dividing()
+    slowly.settle()
+    assert slowly.given[2] is before
+    assert slowly.director.workers.sharing == (1, 2, 3)
+
+
+def test_who_comes_back_before_its_checks_moved_gets_them_at_once(slowly: Slowly) -> None:
+    before = slowly.given[2]
+    slowly.feed(WorkerWent(2))
+    slowly.come(2)
+    assert slowly.given[2].generation > before.generation
+    assert slowly.shares()[2] == {one.id for one in before.checks}
+    assert not slowly.is_dividing()
+
+
+def test_a_tick_takes_up_what_was_left_lying(slowly: Slowly) -> None:
+    before = slowly.director.workers.division
+    effects = slowly.pass_time(1)
+    assert Yield() in effects
+    assert told(effects) == []
+    assert slowly.director.workers.division is before
+    assert Yield() in slowly.turn()
+
+
+def test_who_joins_may_speak_before_it_has_anything_and_may_go_again(slowly: Slowly) -> None:
+    slowly.settle()
+    before = slowly.shares()
+    slowly.feed(WorkerWent(2))
+    assert told(slowly.come(2)) == [("worker_connected", "checker-2")]
+    for packet in range(1, 4):
+        assert slowly.feed(VerdictsHeard(Verdicts(0, (), packet), 2)) == []
+    assert slowly.director.workers.known[2].connected
+    assert slowly.is_dividing()
+    slowly.feed(WorkerWent(2))
+    assert not slowly.is_dividing()
+    slowly.settle()
+    assert slowly.shares() == before
+    assert slowly.director.workers.sharing == (1, 3)
+
+
+def test_a_new_configuration_gives_everybody_its_checks_at_once(slowly: Slowly) -> None:
+    fewer = virtual(*REALS[:30])
+    slowly.feed(ConfigChanged(config(3, fewer)))
+    assert not slowly.is_dividing()
+    shares = slowly.shares()
+    assert sorted(name for share in shares.values() for name in share) == sorted(
+        check_id(fewer, one) for one in REALS[:30]
+    )
+    given = dict(slowly.given)
+    slowly.settle()
+    assert slowly.given == given
 
 
 def test_the_last_one_keeps_what_it_has_however_silent() -> None:
