@@ -18,7 +18,7 @@ from config.model import (
     VirtualAddress,
     VirtualEndpoint,
 )
-from config.pool_rules import Amount
+from config.pool_rules import Amount, CorrelatedFailure, Floor, HoldDown, LatencyWeights, Passive
 from config.scalars import duration_words
 from config.words import SCHEDULER_FLAGS
 
@@ -30,7 +30,15 @@ _DURATIONS: Final = frozenset(
 _SHARES: Final = frozenset(("share", "slack", "minimum"))
 _RANGES: Final = frozenset(("reply_length",))
 _NAMED: Final = {"needed": {0: "all", 1: "any"}, "workers": {0: "auto"}}
+_BOOLEANS: Final = ("false", "true")
+_SWITCHED: Final = {"manual_resume": ("automatic", "manual")}
+_CALLED: Final = {"manual_resume": "resume", "needed": "checks needed"}
 _HIDDEN: Final = frozenset(("name", "path", "prefix", "command"))  # said first, see track_words
+
+
+def called(name: str) -> str:
+    """The field `name` in a person's words."""
+    return _CALLED.get(name, name.replace("_", " "))
 
 
 def words(name: str, value: object) -> str:
@@ -39,9 +47,9 @@ def words(name: str, value: object) -> str:
         case None | "":
             return "none"
         case bool():
-            return str(value).lower()
+            return _SWITCHED.get(name, _BOOLEANS)[value]
         case Enum():
-            return value.name.lower()
+            return value.name.lower().replace("_", "-")
         case msgspec.Struct():
             return _struct(value)
         case int() | float():
@@ -63,6 +71,9 @@ def _struct(value: msgspec.Struct) -> str:
         case Persistence():
             engine = f" by {value.engine}" if value.engine else ""
             return f"{duration_words(value.seconds)}/{value.netmask}{engine}"
+        case Floor() | CorrelatedFailure() | HoldDown() | Passive() | LatencyWeights():
+            told = ((field, getattr(value, field)) for field in value.__struct_fields__)
+            return ", ".join(f"{called(field)} {words(field, one)}" for field, one in told if one is not None)
         case _:
             return "given"  # a secret, a login, TLS where there was none
 

@@ -7,7 +7,15 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from config.change_words import address_words, endpoint_words, method_words, track_words, virtual_words, words
+from config.change_words import (
+    address_words,
+    called,
+    endpoint_words,
+    method_words,
+    track_words,
+    virtual_words,
+    words,
+)
 from config.checks import AgentCheck, AnyCheck, Check
 from config.model import (
     Config,
@@ -195,7 +203,7 @@ def _fields(old: _T, new: _T, without: frozenset[str]) -> Iterator[str]:
         before, after = getattr(old, name), getattr(new, name)
         if name in without or before == after:
             continue
-        word = name.replace("_", " ")
+        word = called(name)
         if isinstance(before, Secret) and isinstance(after, Secret):
             yield f"{word} changed"
         elif _told_inside(before, after):

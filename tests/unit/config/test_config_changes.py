@@ -138,9 +138,9 @@ def test_tracks_are_told_with_what_is_said_of_them(track: str, words: str) -> No
             "wlc,",
             "wlc, checks_needed: any, initial: up,",
             [
-                "service web: real server 1.1.1.17:80: needed all -> any",
+                "service web: real server 1.1.1.17:80: checks needed all -> any",
                 "service web: real server 1.1.1.17:80: initial adopt -> up",
-                "service web: real server 1.1.1.18:80: needed all -> any",
+                "service web: real server 1.1.1.18:80: checks needed all -> any",
                 "service web: real server 1.1.1.18:80: initial adopt -> up",
             ],
         ),
@@ -150,10 +150,20 @@ def test_tracks_are_told_with_what_is_said_of_them(track: str, words: str) -> No
             "wlc, group_minimum: 50%, passive: true, latency_weights: {minimum: 10%},",
             [
                 "service web: group minimum 1 -> 50%",
-                "service web: passive none -> given",
-                "service web: latency weights none -> given",
+                "service web: passive none -> connections 10, window 5s, action probe",
+                "service web: latency weights none -> minimum 10%, slack 150%",
             ],
         ),
+        (
+            "wlc,",
+            "wlc, floor: {minimum: 50%, action: fail-open, restored: 2}, hold_down: 10s, resume: manual,",
+            [
+                "service web: floor none -> minimum 50%, action fail-open, restored 2",
+                "service web: hold down none -> first 10s, longest 10m, forget 30m",
+                "service web: resume automatic -> manual",
+            ],
+        ),
+        ("wlc,", "wlc, floor: 1,", ["service web: floor none -> minimum 1, action keep"]),
         ("version: 2", "version: 2, virtual_mac: true", ["vrrp lb0: virtual mac none -> vrrp.1"]),
         (
             "version: 2",

@@ -186,7 +186,7 @@ def test_what_a_reload_would_change() -> None:
         for old, new in (("false", "1"), ("50%", "2"), ("1", "{minimum: 1, restored: 2, action: fail-open}"))
     ]
     assert lines == [
-        ("service web: floor none -> given",),
+        ("service web: floor none -> minimum 1, action keep",),
         ("service web: floor minimum 50% -> 2",),
-        ("service web: floor action keep -> fail_open", "service web: floor restored none -> 2"),
+        ("service web: floor action keep -> fail-open", "service web: floor restored none -> 2"),
     ]
