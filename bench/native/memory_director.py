@@ -38,6 +38,8 @@ class _Kernel:
     """What the director asks of IpvsSocket."""
 
     read_table = staticmethod(KERNEL.read_table)
+    read_in_parts = staticmethod(KERNEL.read_in_parts)
+    read_entry = staticmethod(KERNEL.read_entry)
     timeouts = staticmethod(KERNEL.timeouts)
     daemons = staticmethod(KERNEL.daemons)
     apply_settings = staticmethod(KERNEL.apply_settings)
