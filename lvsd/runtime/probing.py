@@ -143,7 +143,7 @@ def meant(config: Config, order: Order) -> list[Named]:
     if not chosen:
         where = f" in {order.service}" if order.service else ""
         text = f"no real server {order.real!r}{where}"
-        raise Unusable(text, _known(order.real, (_endpoint(checked) for checked in there.values())))
+        raise Unusable(text, _known(order.real, _reals(there.values(), order.real)))
     if not order.check:
         return chosen
     found = [(identity, checked) for identity, checked in chosen if check_word(checked.check.kind) == order.check]
@@ -156,6 +156,12 @@ def meant(config: Config, order: Order) -> list[Named]:
 def _known(word: str, words: Iterable[str]) -> str:
     known = tuple(dict.fromkeys(words))
     return did_you_mean(word, known[:NAMES_SHOWN] if len(known) > NAMES_SHOWN else known) if known else "there is none"
+
+
+def _reals(there: Iterable[Checked], real: str) -> Iterator[str]:
+    """What they are called, with a port where one was said."""
+    bare = "]:" not in real and real.count(":") != 1
+    return (checked.real.address if bare else _endpoint(checked) for checked in there)
 
 
 def _endpoint(checked: Checked) -> str:

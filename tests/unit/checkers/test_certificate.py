@@ -66,6 +66,16 @@ def test_moments(tag: int, value: bytes, moment: str) -> None:
     assert _moment(tag, value) == moment
 
 
+@pytest.mark.parametrize(
+    ("sound", "damaged"), [(b"270131235959Z", b"xx0131235959Z"), (b"\x87\x04\x7f", b"\x87\x03\x7f")]
+)
+def test_what_is_no_date_or_address_is_survived(sound: bytes, damaged: bytes) -> None:
+    ends = datetime(2027, 1, 31, 23, 59, 59, tzinfo=UTC)
+    der = ssl.PEM_cert_to_DER_cert(issued("127.0.0.1", not_after=ends).bytes().decode())
+    assert der.count(sound) == 1
+    assert read(der.replace(sound, damaged)) == Certificate()
+
+
 @given(st.binary(max_size=400))
 def test_any_octets_are_no_certificate(octets: bytes) -> None:
     assert read(octets) == Certificate()

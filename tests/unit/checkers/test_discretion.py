@@ -131,6 +131,11 @@ def test_no_form_of_the_password_is_shown_whoever_says_it(check: AnyCheck, form:
             assert "sesame" not in shown
 
 
+def test_no_form_leaves_a_part_of_a_longer_one() -> None:
+    check = ImapCheck(credentials=Credentials("monitor", Secret("6")))  # which is 36 in hexadecimal digits
+    assert heard(check, b"* NO 36\r\n") == ("* NO ***",)
+
+
 def test_what_is_cut_does_not_show_a_password_that_is_cut_with_it() -> None:
     words = b"x" * 100 + WORD.encode()[:-1]
     shown = Discretion(ImapCheck(credentials=LOGIN)).lines(words, len(words) + 1, ours=False)

@@ -114,6 +114,7 @@ async def test_what_is_said_before_and_after_starttls_is_heard() -> None:
     assert found.outcome == Healthy("220 here")
     said = [line for line in lines(found) if line.startswith(">")]
     assert said == ["> EHLO lvsd.invalid", "> STARTTLS", "> EHLO lvsd.invalid", "> AUTH PLAIN ***", "> QUIT"]
+    assert "< 235 in" in lines(found)
     assert found.secured is not None
     assert found.phases["first_byte"] < found.phases["whole"]
 
@@ -271,6 +272,17 @@ def test_the_process_is_confined_and_answers_in_order() -> None:
     if os.geteuid() == 0:
         assert not outcome.detail.startswith("0\\n")
         assert "CapBnd:\\t0000000000000000" in outcome.detail
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
+@pytest.mark.parametrize(("mark", "held"), [(0, "0000000000000000"), (7, "0000000000002000")])
+def test_the_process_holds_what_the_checks_need_and_no_more(mark: int, held: str) -> None:
+    command = ExternalCheck(("/bin/sh", "-c", "grep CapEff /proc/$PPID/status"))
+    marked = AssignedCheck("x", Target(HOST, closed_port()), TcpCheck(), Timing(), dial=Dial(mark=mark))
+    done = ran(encode_asked((marked, AssignedCheck("sh", Target(HOST, 1), command, Timing()))))
+    outcome = decode_told(done.stdout.splitlines()[-1]).outcome
+    assert isinstance(outcome, Healthy)
+    assert outcome.detail == f"CapEff:\\t{held}"
 
 
 @pytest.mark.parametrize("words", [b"", b"{}", b"[1]", b"\xff", encode_asked(())[:-1]])

@@ -72,7 +72,10 @@ def test_what_is_meant(tmp_path: Path, asked: Order, found: list[str]) -> None:
     ("asked", "message", "hint"),
     [
         (order("127.0.0.1", service="wep"), "no virtual service 'wep'", "did you mean `web`?"),
-        (order("127.0.0.8:80"), "no real server '127.0.0.8:80'", "did you mean `127.0.0."),
+        (order("127.0.0.8:80"), "no real server '127.0.0.8:80'", "did you mean `127.0.0.2:80`?"),
+        (order("127.0.0.11"), "no real server '127.0.0.11'", "did you mean `127.0.0.1`?"),
+        (order("2001:db8::12"), "no real server '2001:db8::12'", "did you mean `2001:db8::11`?"),
+        (order("[2001:db8::12]:80"), "no real server", "did you mean `[2001:db8::11]:80`?"),
         (order("127.0.0.3", service="web"), "no real server '127.0.0.3' in web", "127.0.0."),
         (order("127.0.0.2", check="htpp"), "127.0.0.2 has no check of type 'htpp'", "did you mean `http`?"),
         (order("127.0.0.3", check="imaps"), "127.0.0.3 has no check of type 'imaps'", "one of: none"),
