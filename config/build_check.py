@@ -139,6 +139,9 @@ def build_check(fields: Fields, reading: Reading) -> Check:
     fields = fields.only(_KNOWN[check_type(fields)])
     built_in = Timing()
     fast, down = fields.get(keys.FAST_INTERVAL), fields.get(keys.DOWN_INTERVAL)
+    if fast is not None and fast.value > fields.value(keys.INTERVAL, built_in.interval):
+        message = "`fast_interval` is longer than `interval`: what changes would be probed less often"
+        reading.warning(codes.CONTRADICTION, fast.place, message, "shorten it, or leave it out")
     timing = Timing(
         interval=fields.value(keys.INTERVAL, built_in.interval),
         timeout=fields.value(keys.TIMEOUT, built_in.timeout),

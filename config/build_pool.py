@@ -19,7 +19,7 @@ from config.pool_rules import (
 )
 from config.reading import Reading
 from config.sections import Fields
-from config.words import HASHING_SCHEDULERS, WEIGHING_SCHEDULERS
+from config.words import HASHING_SCHEDULERS, UNWEIGHING_SCHEDULERS, WEIGHING_SCHEDULERS
 
 _SAID: Final = frozenset(key.name for key in keys.POOL_SETTINGS)
 _NONE: Final = PoolRules()
@@ -38,10 +38,22 @@ def build_pool_rules(
         _slow_start(fields, scheduler, real_servers, reading),
         _hold_down(fields, reading),
         fields.value(keys.RESUME, default=False),
-        fields.value(keys.GROUP_MINIMUM, Amount(1)),
+        _group_minimum(fields, real_servers, reading),
         _passive(fields),
         _latency_weights(fields, scheduler, real_servers, reading),
     )
+
+
+def _group_minimum(fields: Fields, real_servers: tuple[RealServer, ...], reading: Reading) -> Amount:
+    """More than there are in the groups before the last is never reached."""
+    minimum = fields.value(keys.GROUP_MINIMUM, Amount(1))
+    last = max((one.priority_group for one in real_servers), default=1)
+    before = sum(one.priority_group < last for one in real_servers)
+    if before and minimum.of(before) > before:
+        message = f"with `group_minimum: {minimum}` priority group {last} always serves"
+        hint = f"{before}, as many as there are before it, or less"
+        reading.warning(codes.NO_EFFECT, fields.place_of(keys.GROUP_MINIMUM), message, hint)
+    return minimum
 
 
 def _passive(fields: Fields) -> Passive | None:
@@ -98,7 +110,10 @@ def _slow_start(fields: Fields, scheduler: str, real_servers: tuple[RealServer, 
         message = f"`slow_start` has no effect with {scheduler}: every step would move clients to another real server"
         reading.warning(codes.NO_EFFECT, place, message, "slow_start: 0s")
         return 0.0
-    if duration and real_servers and all(one.weight <= 1 for one in real_servers):
+    if duration and scheduler in UNWEIGHING_SCHEDULERS:
+        message = f"`slow_start` has no effect with {scheduler}: to it all weights but 0 are the same"
+        reading.warning(codes.NO_EFFECT, place, message, "slow_start: 0s")
+    elif duration and real_servers and all(one.weight <= 1 for one in real_servers):
         message = "`slow_start` has no effect: a weight of 1 cannot grow in steps"
         reading.warning(codes.NO_EFFECT, place, message, "weight: 100")
     return duration

@@ -21,12 +21,14 @@ from config.build_real_servers import (
     written_checks,
 )
 from config.build_settings import build_mail, build_persistence, build_quorum
-from config.model import FirewallMark, Persistence, VirtualEndpoint, VirtualService
+from config.checks import TcpCheck
+from config.model import FirewallMark, Persistence, RealServer, VirtualEndpoint, VirtualService
 from config.network import Endpoint
 from config.nodes import At, Place
 from config.reading import Reading
 from config.sections import Fields, Key
 from config.shape_checks import FOLLOWED_SERVICE
+from config.shape_checks import TYPE as CHECK_TYPE
 from config.words import HASHING_SCHEDULERS, SCHEDULER_FLAGS, OnFailure, Protocol
 
 ONE_PACKET_FLAG: Final = 0x4  # IP_VS_SVC_F_ONEPACKET, include/uapi/linux/ip_vs.h
@@ -67,6 +69,7 @@ def build_service(name: str, said: Fields, defaults: Defaults, reading: Reading)
     fallback = build_fallback(said, frame, real_servers, defaults.probes, reading)
     if virtual is None:
         return None
+    _check_type_said(said, frame, real_servers, virtual, reading)
     quorum = build_quorum(fields, real_servers, reading)
     monitor_file = fields.get(keys.MONITOR_FILE)
     service = VirtualService(
@@ -98,6 +101,20 @@ def _follows(said: Fields, frame: Frame) -> Iterator[At[str]]:
             checks += written_checks(server.value)
     found = (check.get(FOLLOWED_SERVICE) for check in checks)
     yield from (at for at in found if at is not None)
+
+
+def _check_type_said(
+    said: Fields, frame: Frame, real_servers: tuple[RealServer, ...], virtual: Virtual, reading: Reading
+) -> None:
+    """Whoever says no type of check gets connections over TCP, which few services of another protocol take."""
+    if isinstance(virtual, FirewallMark) or virtual.protocol is Protocol.TCP:
+        return
+    plain = all(isinstance(check.kind, TcpCheck) for one in real_servers for check in one.checks)
+    if real_servers and plain and not any(one.said(CHECK_TYPE) for one in frame.probes.each()):
+        protocol = virtual.protocol.name
+        message = f"its real servers are checked over TCP, as no `type` is said, and the service speaks {protocol}"
+        others = "udp, dns, ntp, sip, radius, ping" if virtual.protocol is Protocol.UDP else "ping, external"
+        reading.warning(codes.CHECKED_BY_TCP, said.place_of(keys.PROTOCOL), message, f"check: {{type: ...}}: {others}")
 
 
 def _virtual_place(said: Fields) -> Place:

@@ -53,6 +53,7 @@ SYNC: Final = "CFG053"
 FLOOR: Final = "CFG054"
 FOLLOW: Final = "CFG055"
 AGENT_ALONE: Final = "CFG056"
+CHECKED_BY_TCP: Final = "CFG057"
 
 VRRP_DUPLICATE: Final = "CFG061"
 VRRP_AUTHENTICATION: Final = "CFG062"
@@ -139,6 +140,7 @@ CODES: Final = {
     FLOOR: "a floor that cannot be kept, or contradicts the fallback servers",
     FOLLOW: "a check follows a service or a real server that is not there, or itself",
     AGENT_ALONE: "an agent's word alone is enough for a real server to serve",
+    CHECKED_BY_TCP: "a service of UDP or SCTP is checked over TCP, as no type of check is said",
     SYNC: "the connection sync daemon cannot do what is asked of it",
     VRRP_DUPLICATE: "two VRRP instances share a virtual router id or an address",
     VRRP_AUTHENTICATION: "a VRRP password that does not do what it seems to",

@@ -87,6 +87,9 @@ HASHING_SCHEDULERS = ("sh", "mh")
 WEIGHING_SCHEDULERS = ("wrr", "wlc", "sed", "nq", "lblc", "lblcr", "twos")
 """Schedulers to which a weight is a share of the load: to sh and mh it is one of the clients, to fo and ovf a rank."""
 
+UNWEIGHING_SCHEDULERS = ("rr", "lc", "dh")
+"""Schedulers that ask of a weight only whether it is 0 (net/netfilter/ipvs/ip_vs_rr.c, ip_vs_lc.c, ip_vs_dh.c)."""
+
 SCHEDULER_FLAGS = {
     "sh-fallback": 0x8,
     "sh-port": 0x10,

@@ -58,6 +58,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     codes.FLOOR: (WEB + "    floor: {minimum: 1, action: sorry}\n" + REAL, "4:5"),
     codes.FOLLOW: (WEB + "    check: {type: follow, service: other}\n" + REAL, "4:36"),
     codes.AGENT_ALONE: (WEB + "    check: {type: agent, port: 9999}\n" + REAL, "4:13"),
+    codes.CHECKED_BY_TCP: (WEB + "    protocol: udp\n" + REAL, "4:5"),
     codes.QUORUM: (WEB + "    quorum: 2\n" + REAL, "4:5"),
     codes.SYNC: (WEB + REAL + "ipvs: {sync: {interface: eth1}}\n", "5:14"),
     codes.VRRP_TRACK: (LB0 + "    track: [{service: http}]\n", "4:24"),

@@ -11,7 +11,7 @@ from config.load import Loaded, load
 from tests.unit.config.files_in_memory import FilesInMemory
 
 WEB = "services: {web: {virtual: '1.1.1.12:80', real_servers: [1.1.1.15]}}\n"
-DNS = "services: {dns: {virtual: '1.1.1.12:53', protocol: udp, real_servers: [1.1.1.15]}}\n"
+DNS = "services: {dns: {virtual: '1.1.1.12:53', protocol: udp, check: {type: dns}, real_servers: [1.1.1.15]}}\n"
 
 
 def load_all(paths: list[str], **files: str | bytes | Exception) -> Loaded:

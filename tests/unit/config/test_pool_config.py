@@ -20,6 +20,7 @@ from tests.unit.config.files_in_memory import assert_told_at_the_marks, good, lo
 
 TWO = "[1.1.1.15, 1.1.1.16]"
 FOUR = "[1.1.1.15, 1.1.1.16, 1.1.1.17, 1.1.1.18]"
+GROUPED = "[1.1.1.15, 1.1.1.16, {address: 1.1.1.17, group: 2}]"
 HALF = Amount(50, percent=True)
 
 
@@ -168,6 +169,14 @@ def test_defaults_are_inherited() -> None:
         ("correlated_failure: →often", FOUR, "CFG013"),
         ("→slow_start: 30s", FOUR, "CFG034"),
         ("weight: 100, scheduler: mh, →slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, scheduler: rr, →slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, scheduler: lc, →slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, scheduler: dh, →slow_start: 30s", FOUR, "CFG034"),
+        ("weight: 100, scheduler: fo, slow_start: 30s", FOUR, ""),
+        ("→group_minimum: 3", GROUPED, "CFG034"),
+        ("group_minimum: 2", GROUPED, ""),
+        ("group_minimum: 100%", GROUPED, ""),
+        ("group_minimum: 9", FOUR, ""),
         ("weight: 100, slow_start: →2h", FOUR, "CFG015"),
         ("hold_down: →0s", FOUR, "CFG015"),
         ("hold_down: {first: 10s, →longest: 5s}", FOUR, "CFG035"),

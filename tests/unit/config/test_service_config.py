@@ -64,7 +64,8 @@ def test_defaults_then_service_then_real_server() -> None:
 
 @pytest.mark.parametrize(("word", "protocol"), [("tcp", Protocol.TCP), ("udp", Protocol.UDP), ("SCTP", Protocol.SCTP)])
 def test_protocols(word: str, protocol: Protocol) -> None:
-    assert service(text(f"protocol: {word}")).virtual == VirtualEndpoint(protocol, "1.1.1.12", 80)
+    found = service(text(f"protocol: {word}, check: {{type: ping}}"))
+    assert found.virtual == VirtualEndpoint(protocol, "1.1.1.12", 80)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -164,9 +165,9 @@ def test_every_port() -> None:
         ("scheduler: mh", "flags: [sh-port]", 0x8),
         ("scheduler: wlc", "flags: [sh-port]", 0),
         ("", "scheduler: sh", 0x8),
-        ("protocol: udp, one_packet: true", "", 0x4),
-        ("protocol: udp, one_packet: false", "", 0),
-        ("protocol: udp, one_packet: true, scheduler: sh", "", 0xC),
+        ("protocol: udp, check: {type: dns}, one_packet: true", "", 0x4),
+        ("protocol: udp, check: {type: dns}, one_packet: false", "", 0),
+        ("protocol: udp, check: {type: dns}, one_packet: true, scheduler: sh", "", 0xC),
     ],
 )
 def test_flags(keys: str, defaults: str, flags: int) -> None:
@@ -209,7 +210,7 @@ def test_aliases_share_a_list() -> None:
         ("persistence: →true", {}, "CFG013"),
         ("persistence: →soon", {"virtual": "virtual: '1.1.1.12:0', check: {type: none}"}, "CFG017"),
         ("", {"virtual": "virtual: '1.1.1.12:0', check: {type: none}", "defaults": "persistence: →soon"}, "CFG017"),
-        ("→one_packet: true, protocol: sctp", {}, "CFG048"),
+        ("→one_packet: true, protocol: sctp, check: {type: ping}", {}, "CFG048"),
         ("flags: →sh-port", {}, "CFG013"),
         ("flags: [→sh-prt]", {}, "CFG016"),
         ("scheduler: →shh, flags: [mh-port]", {}, "CFG016"),
@@ -248,7 +249,13 @@ def test_aliases_share_a_list() -> None:
         ("mail: →true", {}, "CFG014"),
         ("persistence: {timeout: 5m, engine: →sip}", {}, "CFG051"),
         ("persistence: {timeout: 5m, engine: →pip}", {}, "CFG016"),
-        ("protocol: udp, persistence: {timeout: 5m, engine: sip}", {}, ""),
+        ("protocol: udp, check: {type: sip}, persistence: {timeout: 5m, engine: sip}", {}, ""),
+        ("→protocol: udp", {}, "CFG057"),
+        ("→protocol: sctp, check: {interval: 1s}", {}, "CFG057"),
+        ("protocol: udp, check: {type: tcp}", {}, ""),
+        ("protocol: udp", {"defaults": "check: {type: dns}"}, ""),
+        ("protocol: udp, checks: [{type: dns}, {type: ping}]", {}, ""),
+        ("protocol: udp", {"reals": "[{address: 1.1.1.15, check: {type: dns}}]"}, ""),
         ("persistence: {timeout: 5m, engine: sip}", {"virtual": "fwmark: 7", "reals": "[1.1.1.15:80]"}, ""),
         (
             "forwarding: masq, persistence: 1h",
@@ -297,7 +304,7 @@ def test_shapes(written: str, expected: list[str]) -> None:
 
 
 def test_the_same_port_of_another_protocol_is_another_service() -> None:
-    written = text() + "  dns: {virtual: '1.1.1.12:80', protocol: udp, real_servers: [1.1.1.15]}\n"
+    written = text() + "  dns: {virtual: '1.1.1.12:80', protocol: udp, check: {type: dns}, real_servers: [1.1.1.15]}\n"
     assert [one.name for one in good(written).services] == ["web", "dns"]
 
 
@@ -442,5 +449,5 @@ def test_mail(written: str, mail: Mail | None) -> None:
 
 
 def test_the_sip_engine() -> None:
-    found = service(text("protocol: udp, persistence: {timeout: 1h, engine: sip}"))
+    found = service(text("protocol: udp, check: {type: sip}, persistence: {timeout: 1h, engine: sip}"))
     assert found.persistence == Persistence(3600, 32, "sip")
