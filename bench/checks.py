@@ -208,11 +208,14 @@ def lvsd(farm: Farm, folder: Path) -> Cost:
 
 
 def lateness(supervisor: int, log: Path) -> str:
-    """What the worker says of its schedule."""
+    """What the worker says of its schedule. Raises SystemExit when something failed that would cost time, too."""
     [worker] = (one for one in family(supervisor) if name_of(one) == "checker")
     os.kill(worker, signal.SIGUSR1)
     time.sleep(1.0)
-    told = [line.split("schedule_kept ")[1] for line in log.read_text().splitlines() if "schedule_kept " in line]
+    lines = log.read_text().splitlines()
+    if faults := [line for line in lines if "_fault " in line or "_crashed " in line]:
+        raise SystemExit(f"a fault of lvsd's own, what it costs is not known: {faults[-1]}")
+    told = [line.split("schedule_kept ")[1] for line in lines if "schedule_kept " in line]
     return told[-1] if told else ""
 
 
