@@ -204,6 +204,7 @@ class RealServerRow(msgspec.Struct, frozen=True, gc=False):
     unanswered: bool = False  # its clients' packets say that it answers nobody
     shared: tuple[str, ...] = ()  # the services its one check is probed once for, where these are several
     books: BooksRow | None = None  # of its one check
+    checked: str = ""  # what its checks say, where a person has it out and that is otherwise than `state`
 
 
 class ServiceRow(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,7 @@ from lvsd.core.health import (
     ramp_of,
     sound_state,
     standing_state,
+    taken_out,
     worst_check,
 )
 from lvsd.core.identity import check_id, endpoint_text, service_key, virtual_text
@@ -159,7 +160,8 @@ def _real(
     check, verdict = worst_check(director, virtual, real)
     hold = hold_on(director, virtual, real)
     ramp = ramp_of(director, virtual, real)
-    row = _check(check, verdict, checked_state(director, virtual, real) if hold else state, now)
+    checked = checked_state(director, virtual, real) if hold or taken_out(director, virtual, real) else state
+    row = _check(check, verdict, checked if hold else state, now)
     return RealServerRow(
         real_server=endpoint_text(real.address, real.port),
         check=row.check,
@@ -191,6 +193,7 @@ def _real(
         checks=_checks(virtual, real, director, now) if real.further_checks else (),
         checks_up=checks_states(director, virtual, real).count(State.UP) if real.further_checks else 0,
         checks_needed=(real.needed or len(real.checks)) if real.further_checks else 0,
+        checked=checked.value if checked.value != row.state else "",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from lvsd.control.messages import BooksRow, CheckRow, OverrideMark, PhaseRow, RealServerRow, ServiceRow
 from lvsd.ctl.render import floor_broken, quorum_is_lost, span
 
@@ -27,7 +29,7 @@ def explained(service: ServiceRow, real: RealServerRow) -> str:
         f"{service.name} ({service.virtual}): {real.real_server} is {real.standing}, {_weights(real)}.",
         *_why(service, real),
     ]
-    checks: tuple[RealServerRow | CheckRow, ...] = real.checks or (real,)
+    checks: tuple[RealServerRow | CheckRow, ...] = real.checks or (replace(real, state=real.checked or real.state),)
     lines += [line for one in checks for line in _check(one)]
     return "\n  ".join(lines) + "\n"
 

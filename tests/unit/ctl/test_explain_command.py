@@ -13,7 +13,7 @@ from checkers.core.outcome import Reason, Unhealthy
 from config.pool_rules import Amount, Floor, FloorAction, HoldDown, PoolRules
 from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, Request
 from lvsd.core import views
-from lvsd.core.events import MaintenanceSeen, OverridesSet
+from lvsd.core.events import Event, MaintenanceSeen, OverridesSet
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.ctl.main import main
 from tests.unit.core.world import Bench, config, real, virtual
@@ -118,3 +118,18 @@ def test_a_service_withdrawn_below_its_floor_is_not_said_to_lack_weight(monkeypa
     assert "is out, not in the kernel's table" in text
     assert "The floor of 2 is broken: the quorum counts as lost; nobody serves." in text
     assert "weight 10 is up" not in text
+
+
+@pytest.mark.parametrize("said", [OverridesSet({IDENTITY: Override(OverrideKind.DISABLE, since=100.0)}),
+                                  OverridesSet({IDENTITY: Override(OverrideKind.AWAIT, since=100.0)}),
+                                  MaintenanceSeen(frozenset({A}))])  # fmt: skip
+def test_a_check_is_not_down_because_a_person_took_the_server_out(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench, said: Event
+) -> None:
+    bench.feed(said)
+    text = explain(monkeypatch, bench, A).stdout
+    assert "is out, not in the kernel's table" in text
+    assert "Check tcp: up since 5.0s; 5.0s ago it found ok" in text
+    assert "3 failures in a row are needed for it to be down" in text
+    bench.hear({A: DOWN})
+    assert "Check tcp: down since 0.0s" in explain(monkeypatch, bench, A).stdout
