@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lvsd.control.messages import BooksRow, CheckRow, OverrideMark, PhaseRow, RealServerRow, ServiceRow
-from lvsd.ctl.render import floor_broken, quorum_is_lost, span
+from lvsd.ctl.render import floor_broken, out_in, quorum_is_lost, span
 
 TWO_DIGITS_BELOW = 0.1  # seconds
 
@@ -71,7 +71,7 @@ def _said(mark: OverrideMark) -> str:
     if mark.kind == "await":
         return f"It failed {span(mark.age)} ago and waits {left}, as `resume: manual` says."
     reason = f": {mark.reason}" if mark.reason else ""
-    return f"User {mark.uid} {_SAID.get(mark.kind, mark.kind)}, {span(mark.age)} ago, {left}{reason}."
+    return f"User {mark.uid} {_SAID.get(mark.kind, mark.kind)}, {span(mark.age)} ago, {left}{out_in(mark)}{reason}."
 
 
 def found(one: RealServerRow | CheckRow) -> str:

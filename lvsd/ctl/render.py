@@ -105,7 +105,12 @@ def _said(mark: OverrideMark) -> str:
     words = {"drain": "drained", "drained": "drained to the end", "disable": "disabled"}
     what = words.get(mark.kind, f"weight {mark.weight} by hand")
     left = f" for {span(mark.left)} more" if mark.left is not None else ""
-    return f"{what} {span(mark.age)} ago{left}{': ' + mark.reason if mark.reason else ''}"
+    return f"{what} {span(mark.age)} ago{left}{out_in(mark)}{': ' + mark.reason if mark.reason else ''}"
+
+
+def out_in(mark: OverrideMark) -> str:
+    """When a drain ends in any case."""
+    return f", out in {span(mark.deadline)} at the latest" if mark.kind == "drain" and mark.deadline is not None else ""
 
 
 _HOLDS = {

@@ -15,6 +15,7 @@ from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, R
 from lvsd.core import views
 from lvsd.core.events import Event, MaintenanceSeen, OverridesSet
 from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.ctl import render
 from lvsd.ctl.main import main
 from tests.unit.core.world import Bench, config, real, virtual
 
@@ -133,3 +134,16 @@ def test_a_check_is_not_down_because_a_person_took_the_server_out(
     assert "3 failures in a row are needed for it to be down" in text
     bench.hear({A: DOWN})
     assert "Check tcp: down since 0.0s" in explain(monkeypatch, bench, A).stdout
+
+
+def test_a_drain_tells_when_it_ends_in_any_case(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    drain = Override(OverrideKind.DRAIN, 0, "disk", 0, bench.now, None, bench.now + 600)
+    bench.feed(OverridesSet({IDENTITY: drain}))
+    bench.now += 60
+    assert (
+        "drained it: no new connections, 1m00s ago, until `lvsctl enable`, out in 9m00s at the latest: disk."
+        in explain(monkeypatch, bench, A).stdout
+    )
+    assert "drained 1m00s ago, out in 9m00s at the latest: disk;" in render.status(
+        views.status(bench.director, bench.now)
+    )
