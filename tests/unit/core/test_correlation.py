@@ -309,3 +309,43 @@ def test_with_a_floor_the_suspicion_comes_first() -> None:
     row = views.status(bench.director, bench.now).services[0]
     assert {one.hold for one in row.real_servers} == {"suspected", ""}
     assert "failure suspected; tcp refused" in render.status(views.status(bench.director, bench.now))
+
+
+def test_who_has_no_check_cannot_fail_and_does_not_count() -> None:
+    always = real(D, check=Check(NoCheck()))
+    service = replace(OF_THREE, real_servers=(*OF_THREE.real_servers, always))
+    bench = started(service)
+    assert "failure_suspected" in fail(bench, A, B, C)
+
+
+def test_with_nobody_to_probe_there_is_nobody_to_suspect() -> None:
+    for reals in ((), (real(A, check=Check(NoCheck())),)):
+        bench = Bench(config(replace(OF_THREE, real_servers=reals)))
+        bench.feed(Ticked())
+        assert bench.director.pools == {}
+
+
+def test_the_slowest_check_makes_the_window_and_the_hold() -> None:
+    slow = (Timing(interval=4 * INTERVAL, timeout=TIMEOUT), Timing(interval=INTERVAL, timeout=4 * TIMEOUT))
+    for timing, hold in zip(slow, (4 * INTERVAL, INTERVAL), strict=True):
+        reals = (*OF_THREE.real_servers[:2], real(C, check=Check(TcpCheck(), timing)))
+        bench = started(replace(OF_THREE, real_servers=reals))
+        fail(bench, A)
+        bench.now += INTERVAL + TIMEOUT + 1
+        assert "failure_suspected" in fail(bench, B, C)
+        bench.now += 2 * hold - 1
+        probe(bench, (A, B, C))
+        assert tick(bench, 0) == []
+        assert tick(bench, 1)[0] == "failure_confirmed"
+
+
+def test_who_is_known_to_be_down_is_hurried_no_more() -> None:
+    service = ruled(A, B, C, D, share=75)
+    bench = started(service)
+    fail(bench, A, B, C)
+    bench.now += 2 * INTERVAL
+    probe(bench, (A, B, C), (D,))
+    tick(bench, 0)
+    bench.now += 2 * INTERVAL
+    bench.hear({D: DOWN})
+    assert hurried(bench) == set()

@@ -160,3 +160,17 @@ def test_a_reload_to_automatic_ends_the_waiting() -> None:
     bench.hear({A: UP})
     bench.feed(ConfigChanged(config(replace(MANUAL, rules=PoolRules()))))
     assert bench.weights(MANUAL) == {A: 1, B: 1}
+
+
+def test_each_is_reckoned_with_by_itself() -> None:
+    bench = started()
+    flap(bench)
+    bench.hear({B: DOWN})
+    bench.now += 1
+    bench.hear({B: UP})
+    assert bench.weights(DAMPED) == {A: 1, B: 1}  # the first failure of each
+    assert not flap(bench)
+    bench.hear({B: DOWN})
+    bench.now += 1
+    bench.hear({B: UP})
+    assert bench.weights(DAMPED) == {}

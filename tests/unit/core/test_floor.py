@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from checkers.core.messages import State
+from checkers.core.messages import State, Verdicts
 from checkers.core.outcome import Reason, Unhealthy
 from config.checks import Check, NoCheck
 from config.model import VirtualService
 from config.pool_rules import Amount, Floor, FloorAction, PoolRules
 from lvsd.core import views
 from lvsd.core.effects import Level, Tell
-from lvsd.core.events import ConfigChanged, MaintenanceSeen, TableSuspected
+from lvsd.core.events import ConfigChanged, MaintenanceSeen, TableSuspected, VerdictsHeard
 from lvsd.core.floor import Member, judged
+from lvsd.core.identity import real_id
 from lvsd.ctl import render
-from tests.unit.core.world import Bench, config, real, table, virtual
+from tests.unit.core.world import Bench, config, real, table, verdict, virtual
 
 NAMES = tuple(f"10.0.0.{number}" for number in range(1, 11))
 A, B, C, D = NAMES[:4]
@@ -282,3 +283,20 @@ def test_between_the_marks_what_was_stays() -> None:
     members = [Member("a", UP), Member("b", UP), Member("c", DOWN), Member("d", DOWN)]
     floor = Floor(Amount(2), FloorAction.FAIL_OPEN, Amount(3))
     assert [judged(floor, members, broken=before).broken for before in (False, True)] == [False, True]
+
+
+def test_who_failed_last_is_kept_however_late_it_is_heard_of() -> None:
+    service = ruled(NAMES[:2], Floor(Amount(1)))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP})
+    bench.now += 10
+    found = [verdict(real_id(service, real(name)), DOWN, bench.now - age) for name, age in ((A, 1.0), (B, 4.0))]
+    bench.feed(VerdictsHeard(Verdicts(bench.director.generation, tuple(found))))
+    assert serving(bench, service) == [A]
+
+
+def test_a_floor_that_nobody_can_reach_has_all_serve_who_may() -> None:
+    service = ruled(NAMES[:2], Floor(Amount(5)))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: DOWN})
+    assert serving(bench, service) == [A, B]

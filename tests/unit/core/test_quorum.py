@@ -235,3 +235,11 @@ def test_status_tells_when_nobody_serves() -> None:
     assert "the quorum is lost: weight 0 is up, 1 is needed; nobody serves" in text
     bench.hear({A: UP})
     assert "quorum" not in render.status(views.status(bench.director, bench.now))
+
+
+def test_a_service_that_is_empty_at_the_start_remembers_no_lost_quorum() -> None:
+    service = of_three(2, 1)
+    for found in ({}, {A: 0}):
+        bench = Bench(config(service), table((service, found)), restarted=True)
+        bench.hear({A: UP, B: UP, C: DOWN})
+        assert bench.weights(service) == {A: 1, B: 1}

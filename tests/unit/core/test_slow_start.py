@@ -129,3 +129,15 @@ def test_it_is_shown() -> None:
     reply = views.status(bench.director, bench.now)
     assert [one.slow_start for one in reply.services[0].real_servers] == [60, None]
     assert "slow start at 60 %; tcp ok" in render.status(reply)
+
+
+def test_several_are_on_their_way_each_by_its_own_clock() -> None:
+    bench = returned()
+    tick(bench, 15.0)
+    bench.hear({B: DOWN})
+    bench.hear({B: UP})
+    assert bench.weights(SLOW) == {A: 60, B: 10}
+    tick(bench, 12.0)
+    assert bench.weights(SLOW) == {A: 100, B: 50}
+    tick(bench, 6.0)
+    assert bench.weights(SLOW) == {A: 100, B: 70}
