@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from checkers.core.messages import Hello, State, Verdict, Verdicts, assigning
 from checkers.core.outcome import Healthy, Reason, Unhealthy
 from config.checks import Check, TcpCheck, Timing
-from config.model import Config, RealServer, VirtualEndpoint, VirtualService
+from config.model import Config, Mail, RealServer, VirtualEndpoint, VirtualService
 from config.words import Forwarding, OnFailure, Protocol
 from lvsd.control.messages import encoded, frame_of_rows
 from lvsd.core import groundwork, views
@@ -111,6 +111,16 @@ class Farm:
             self.feed(VerdictsHeard(Verdicts(0, ())))
             self.feed(Ticked())
         self.feed(VerdictsHeard(Verdicts(0, ()), 2))
+
+    def mailed(self) -> None:
+        """A tick while somebody wants to be told again and again of every service."""
+        mail = Mail(to=("ops@example.com",), repeat=600.0)
+        services = tuple(replace(one, mail=mail) for one in self.config.services)
+        self.config = replace(self.config, services=services)
+        self.feed(ConfigChanged(self.config, groundwork.of(self._belief, self.config)))
+        self.feed(Ticked())
+        self.held.clear()
+        self.feed(Ticked())
 
     def cleared(self) -> None:
         """A stranger clears the table."""

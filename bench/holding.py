@@ -29,6 +29,8 @@ def main() -> None:
         rows(farm, "all decided anew: ")
         farm.second_worker()
         rows(farm, "one of two workers joins and falls silent: ")
+        farm.mailed()
+        rows(farm, "mails that are repeated for every service: ")
         farm.cleared()
         rows(farm, "a stranger clears the table: ")
         farm.reload()

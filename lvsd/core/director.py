@@ -115,11 +115,17 @@ def _decided(director: Director, event: Event, now: float) -> Step:
         case MaintenanceSeen() | OverridesSet() | ConnectionsCounted():
             return _said(director, event, now)
         case Resumed():
-            settled, effects = _settled(director, [], now)
-            divided, given = workers.gone_on(settled)
-            return divided, (*effects, *given)
+            return _gone_on(director, now)
         case ScriptHeard() | TracksSeen():
             return director, ()  # of these VRRP alone depends
+
+
+def _gone_on(director: Director, now: float) -> Step:
+    """Some more of whatever is done in slices."""
+    settled, effects = _settled(director, [], now)
+    divided, given = workers.gone_on(settled)
+    looked, mailed = mails.gone_on(divided, now)
+    return looked, (*effects, *given, *mailed)
 
 
 def _ipvs(

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from checkers.core.messages import State
-from config.model import FirewallMark, Mail, VirtualService
-from lvsd.core.effects import Effect, SendMail, Tell
+from config.model import FirewallMark, Mail, RealServer, VirtualService
+from lvsd.core import large
+from lvsd.core.effects import Effect, SendMail, Tell, Yield
 from lvsd.core.health import checked_state, standing_state, taken_out
 from lvsd.core.identity import endpoint_text, real_id, service_key
 from lvsd.core.index import services_mailing, services_of
@@ -20,6 +21,7 @@ from netlink.operations import AddDestination, DeleteDestination, Operation, Set
 from netlink.table import DestinationKey, ServiceKey
 
 MAILS_A_TICK = 10  # what comes on top of these waits for the next tick and goes out summed up
+REAL_SERVERS_AT_ONCE = 1000  # are looked at whether they are still down: some milliseconds
 MESSAGES_A_MAIL = 40  # a mail that sums up more than that counts the others: it must fit one packet
 
 
@@ -87,13 +89,15 @@ def phase_of(director: Director, virtual: VirtualService) -> str:
 def all_begin(director: Director) -> Director:
     """A configuration was taken over: every service is in its first round."""
     keys = frozenset(service_key(virtual.virtual) for virtual in services_mailing(director.config))
-    told_at = {identity: at for identity, at in director.post.told_at.items() if _is_real_server(director, identity)}
-    return replace(director, post=replace(director.post, first_round=keys, told_at=told_at))
+    told_at = {identity: at for identity, at in director.post.told_at.items() if _is_reminded_of(director, identity)}
+    return replace(director, post=replace(director.post, first_round=keys, told_at=told_at, looked_at=0))
 
 
-def _is_real_server(director: Director, identity: str) -> bool:
+def _is_reminded_of(director: Director, identity: str) -> bool:
     checked = director.checks.get(identity)
-    return checked is not None and checked.real in checked.service.real_servers
+    if checked is None or checked.real not in checked.service.real_servers:
+        return False
+    return checked.service.mail is not None and bool(checked.service.mail.repeat)
 
 
 def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
@@ -102,22 +106,43 @@ def ticked(director: Director, now: float) -> tuple[Director, list[Effect]]:
     if not (post.sent or post.waiting or post.first_round or services_mailing(director.config)):
         return director, []
     flushed, mails = _flushed(replace(director, post=replace(post, sent=0)))
-    reminded, letters = _reminders(flushed, now)
-    told, more = posted(reminded, letters)
-    return rounds_reviewed(told), [*mails, *more]
+    looked, more = _some_looked_at(flushed, now)
+    return looked, [*mails, *more]
 
 
-def rounds_reviewed(director: Director, operations: Iterable[Operation] | None = None) -> Director:
+def gone_on(director: Director, now: float) -> tuple[Director, list[Effect]]:
+    """The next services of the look that a tick began, if it goes on."""
+    return _some_looked_at(director, now) if director.post.looked_at else (director, [])
+
+
+def _some_looked_at(director: Director, now: float) -> tuple[Director, list[Effect]]:
+    """So many services: who is still down there, and whether their first round is over."""
+    services, end = services_mailing(director.config), director.post.looked_at
+    some: list[VirtualService] = []
+    size = 0
+    while end < len(services) and size < REAL_SERVERS_AT_ONCE:
+        some.append(services[end])
+        size += 1 + len(services[end].real_servers)
+        end += 1
+    reminded, letters = _reminders(director, some, now)
+    told, mails = posted(reminded, letters)
+    over = _rounds_over(told, {service_key(one.virtual) for one in some} if told.post.first_round else ())
+    left = replace(over, post=replace(over.post, looked_at=end if end < len(services) else 0))
+    return left, [*mails, *([Yield()] if left.post.looked_at else [])]
+
+
+def rounds_reviewed(director: Director, operations: Iterable[Operation]) -> Director:
     """A service's first round is over when all its real servers have a verdict, and that was told of.
 
-    Of all services, or of those whose real servers these operations changed.
+    Of those whose real servers these operations changed.
     """
+    return _rounds_over(director, _concerned(operations)) if director.post.first_round else director
+
+
+def _rounds_over(director: Director, looked_at: Iterable[ServiceKey]) -> Director:
     before = director.post.first_round
-    if not before:
-        return director
-    looked_at = before if operations is None else before & _concerned(operations)
     services = services_of(director.config)
-    over = {key for key in looked_at if key not in services or not _undecided(director, services[key])}
+    over = {key for key in before.intersection(looked_at) if not _undecided(director, services[key])}
     return replace(director, post=replace(director.post, first_round=before - over)) if over else director
 
 
@@ -147,25 +172,35 @@ def _summed_up(one: Waiting, phase: str) -> Effect:
     return SendMail(one.mail, f"{number} further messages", _body(one.mail, one.subjects, phase, one.more))
 
 
-def _reminders(director: Director, now: float) -> tuple[Director, list[Letter]]:
+def _reminders(director: Director, services: Iterable[VirtualService], now: float) -> tuple[Director, list[Letter]]:
+    before = director.post.told_at
     told_at: dict[str, float] = {}
+    better: list[str] = []
     letters: list[Letter] = []
     settled = not director.unsettled.services  # then they stand as was announced
-    for virtual in services_mailing(director.config):
+    for virtual in services:
         if virtual.mail is None or not virtual.mail.repeat:
             continue
         for real in virtual.real_servers:
             identity = real_id(virtual, real)
-            if settled and director.announced.get(identity) is not State.DOWN:  # by far the most
-                continue
-            if standing_state(director, virtual, real) is not State.DOWN or taken_out(director, virtual, real):
-                continue
-            told_at[identity] = director.post.told_at.get(identity, now)
+            if (settled and director.announced.get(identity) is not State.DOWN) or not _is_down(
+                director, virtual, real
+            ):
+                if before and identity in before:
+                    better.append(identity)
+                continue  # by far the most
+            told_at[identity] = before.get(identity, now)
             if now - told_at[identity] >= virtual.mail.repeat:
                 told_at[identity] = now
                 server = endpoint_text(real.address, real.port)
                 letters.append(Letter(virtual, f"Inaccessible real server: {server} ({virtual_words(virtual)})"))
-    return replace(director, post=replace(director.post, told_at=told_at)), letters
+    if not told_at and not better:
+        return director, letters
+    return replace(director, post=replace(director.post, told_at=large.changed(before, told_at, better))), letters
+
+
+def _is_down(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+    return standing_state(director, virtual, real) is State.DOWN and not taken_out(director, virtual, real)
 
 
 def changes(director: Director, operations: Iterable[Operation]) -> Iterator[Letter]:

@@ -232,13 +232,15 @@ _NEVER: Mapping[str, float] = MappingProxyType({})
 class Post:
     """The mails: how many left since the last tick, what waits for whom, who was told of when, by `real_id`.
 
-    `first_round`: services that wait for a first verdict on all their real servers, as of the last tick.
+    `first_round`: services that wait for a first verdict on all their real servers, as of the last look.
+    `looked_at`: so many of the services with mails in the look that goes on, 0 between two of them.
     """
 
     sent: int = 0
     waiting: Mapping[tuple[str, ...], Waiting] = field(default_factory=lambda: _NONE_WAITING)
     told_at: Mapping[str, float] = field(default_factory=lambda: _NEVER)
     first_round: frozenset[ServiceKey] = frozenset()
+    looked_at: int = 0
 
 
 ScriptKey = tuple[str, int, int]

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State, Verdicts
-from config.model import Config, Daemon
+from config.model import Config, Daemon, Mail
 from lvsd.core import groundwork, slices, views
 from lvsd.core.assignment import Assigned
 from lvsd.core.director import step
@@ -193,6 +193,21 @@ def test_a_worker_that_falls_silent_or_speaks_again_costs_no_step_more_on_a_larg
     assert given[0] == 2 * LARGE
     assert given[1] == 0
     assert sum(given[2:]) == 2 * LARGE
+
+
+def ticked_with_mails(services: int) -> tuple[int, int]:
+    """The longest step of a tick in which somebody wants to be told again of each service, and how many there are."""
+    mail = Mail(to=("ops@example.com",), repeat=1.0)
+    whole = farm(services)
+    bench = Bench(replace(whole, services=tuple(replace(one, mail=mail) for one in whole.services)))
+    costs, _ = steps(bench.director, Ticked())
+    return max(costs), len(costs)
+
+
+def test_a_tick_with_mails_for_all_costs_no_step_more_on_a_larger_farm() -> None:
+    (small, few), (large, many) = ticked_with_mails(SMALL // 2), ticked_with_mails(LARGE // 2)
+    assert large <= small + SLACK
+    assert many > few
 
 
 def test_a_service_s_row_costs_no_more_on_a_larger_farm(directors: tuple[Director, Director]) -> None:

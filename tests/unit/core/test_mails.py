@@ -10,8 +10,10 @@ from config.checks import Check, NoCheck
 from config.model import FirewallMark, Mail, VirtualService
 from config.pool_rules import Amount, CorrelatedFailure, Floor, PoolRules
 from config.words import OnFailure
-from lvsd.core.effects import SendMail
-from lvsd.core.events import ConfigChanged, MaintenanceSeen, StopAsked, Ticked
+from lvsd.core import mails
+from lvsd.core.director import step
+from lvsd.core.effects import SendMail, Yield
+from lvsd.core.events import ConfigChanged, MaintenanceSeen, Resumed, StopAsked, Ticked
 from lvsd.core.identity import service_key
 from lvsd.core.mails import MAILS_A_TICK, MESSAGES_A_MAIL
 from netlink.errors import Refusal
@@ -250,3 +252,30 @@ def test_a_suspicion_is_told_and_what_came_of_it() -> None:
     assert bench.mails() == ["[Web Site] Failure suspected: 3 real servers failed at once (1.1.1.12:80), kept for now"]
     bench.hear({A: UP, B: UP, SPARE: UP})
     assert bench.mails() == ["[Web Site] Failure not confirmed (1.1.1.12:80)"]
+
+
+def test_a_look_goes_on_where_it_was_and_begins_anew_with_a_new_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mails, "REAL_SERVERS_AT_ONCE", 1)
+    mail = replace(OPS, repeat=1.0)
+    services = [replace(mailed(mail), virtual=FirewallMark(number), name=str(number)) for number in (1, 2, 3)]
+    bench = Bench(config(*services))
+    bench.hear({A: UP, B: UP})
+    bench.hear({A: DOWN})
+    bench.feed(Ticked())
+    bench.now += 1
+    seen: list[str] = []
+    director = bench.director
+    for event in (Ticked(), Ticked(), Resumed(), Resumed()):  # the first turn is missed; the last finds nothing
+        director, effects = step(director, event, bench.now)
+        seen += [one.subject for one in effects if isinstance(one, SendMail)]
+    words = "[Web Site] Inaccessible real server: 1.1.1.17:80"
+    assert seen == [f"{words} (1)", f"{words} (2)", f"{words} (3)"]
+    director, effects = step(director, Ticked(), bench.now + 1)
+    assert Yield() in effects
+    assert director.post.looked_at == 1
+    director, _ = step(director, ConfigChanged(config(services[2])), bench.now + 1)
+    assert director.post.looked_at == 0
+    assert len(director.post.told_at) == 1
+    quiet = replace(services[2], mail=OPS)
+    director, _ = step(director, ConfigChanged(config(quiet)), bench.now + 1)
+    assert not director.post.told_at
