@@ -299,9 +299,9 @@ def _let_vrrp_go(director: Director, now: float) -> Step:
     if not late and not kernel.all_can_serve(director):
         return director, ()
     gone = replace(director, vrrp=replace(director.vrrp, held_back_until=None))
-    told = (
-        (Tell(Level.WARNING, "vrrp_not_held_back_any_longer", {"after_seconds": READY_LIMIT_SECONDS}),) if late else ()
-    )
+    waited = late and gone.config.vrrp  # without an instance nobody waited
+    fields: dict[str, str | int | float] = {"after_seconds": READY_LIMIT_SECONDS}
+    told = (Tell(Level.WARNING, "vrrp_not_held_back_any_longer", fields),) if waited else ()
     return gone, (*told, ConfigureVrrp(gone.generation, gone.config.vrrp))
 
 

@@ -383,6 +383,14 @@ def test_checks_that_never_answer_hold_vrrp_back_for_so_long_and_no_longer() -> 
     assert "vrrp_not_held_back_any_longer" in bench.told()
 
 
+def test_without_an_instance_nothing_is_told_of_holding_vrrp_back() -> None:
+    bench = Bench(config(HTTP))
+    bench.feed(VrrpCame())
+    bench.now += READY_LIMIT_SECONDS + 0.1
+    assert configured_instances(bench.feed(Ticked())) == [()]
+    assert "vrrp_not_held_back_any_longer" not in bench.told()
+
+
 def test_a_reload_does_not_hold_vrrp_back_again() -> None:
     bench = Bench(config(HTTP, vrrp=(INSTANCE,)), table((HTTP, {A: 1})))
     bench.feed(VrrpCame())
