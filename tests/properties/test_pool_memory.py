@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from checkers.core.messages import State
+from config.checks import Check, TcpCheck, Timing
 from config.model import VirtualService
 from config.pool_rules import (
     Amount,
@@ -31,6 +32,7 @@ from tests.unit.core.world import Bench, config, real, virtual
 REALS = tuple(f"10.0.0.{number}" for number in range(1, 6))
 UP, DOWN = State.UP, State.DOWN
 LONG = 1000.0
+AT_ONCE = Check(TcpCheck(), Timing(fall=1))
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class World:
 
     @property
     def service(self) -> VirtualService:
-        return replace(virtual(*map(real, sorted(self.listed))), rules=self.rules)
+        reals = (real(one, check=AT_ONCE) for one in sorted(self.listed))
+        return replace(virtual(*reals), rules=self.rules)
 
     @property
     def names(self) -> set[str]:

@@ -99,6 +99,8 @@ def test_while_its_checks_fail_they_alone_are_told() -> None:
     bench = started()
     flap(bench)
     bench.hear({A: DOWN})
+    bench.feed(Ticked())
+    assert bench.told() == []
     assert [one.hold for one in views.status(bench.director, bench.now).services[0].real_servers] == ["", ""]
 
 

@@ -300,3 +300,11 @@ def test_a_floor_that_nobody_can_reach_has_all_serve_who_may() -> None:
     bench = Bench(config(service))
     bench.hear({A: UP, B: DOWN})
     assert serving(bench, service) == [A, B]
+
+
+def test_a_fallback_found_serving_alone_says_nothing_of_a_floor_that_keeps() -> None:
+    service = ruled(NAMES[:3], Floor(Amount(2), restored=Amount(3)), fallback=True)
+    bench = Bench(config(service), table((service, {SPARE: 1})), restarted=True)
+    bench.hear({A: UP, B: UP, C: DOWN})
+    assert views.status(bench.director, bench.now).services[0].floor_broken == ""
+    assert serving(bench, service) == [A, B]
