@@ -98,19 +98,21 @@ def _check_circles(services: Mapping[str, Built], followed: Mapping[str, Sequenc
     """Services that follow each other in a circle have nothing to follow; each circle is told once."""
     done: set[str] = set()
     for start in followed:
-        path: list[str] = []
+        path: dict[str, None] = {}  # in its order; thousands may follow each other, one by one
         pending = [(start, 0)]
         while pending:
             name, depth = pending.pop()
-            del path[depth:]
+            while len(path) > depth:
+                path.popitem()
             if name in path:
-                circle = [*path[path.index(name) :], name]
+                names = [*path]
+                circle = [*names[names.index(name) :], name]
                 message = f"services follow each other in a circle: {', '.join(circle)}"
                 place = _place_of_follow(services[circle[0]], circle[1])
                 reading.error(codes.FOLLOW, place, message, "one of them needs a check of its own")
             elif name not in done:
                 done.add(name)
-                path.append(name)
+                path[name] = None
                 pending += [(one, depth + 1) for one in followed[name]]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from config import codes, shape_checks
+from config import codes, rules, shape_checks
 from config.checks import (
     AgentCheck,
     AnyCheck,
@@ -40,6 +42,7 @@ from config.checks import (
     UdpCheck,
 )
 from config.load import load
+from config.reading import Reading
 from config.secret import Secret
 from tests.unit.config.files_in_memory import (
     FilesInMemory,
@@ -278,6 +281,28 @@ def test_services_do_not_follow_each_other_in_a_circle() -> None:
     assert told("services:\n" + "".join(lines)) == [
         "3:97: services follow each other in a circle: b, c, b (one of them needs a check of its own) [CFG055]"
     ]
+
+
+class Compared(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_long_chain_is_walked_along_once() -> None:
+    names = [Compared(number) for number in range(2000)]
+    followed: dict[str, list[str]] = {one: [Compared(other)] for one, other in pairwise(names)}
+    reading = Reading(FilesInMemory({}))
+    rules._check_circles({}, {**followed, names[-1]: []}, reading)
+    assert not reading.failed
+    assert Compared.times < 20 * len(names)
 
 
 def test_seven_services_may_follow_one_another() -> None:
