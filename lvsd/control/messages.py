@@ -150,6 +150,7 @@ class CheckRow(msgspec.Struct, frozen=True, gc=False):
     failures: int
     shared: tuple[str, ...] = ()  # the services it is probed once for, where these are several
     books: BooksRow | None = None  # where they were asked for
+    about: str = ""  # what tells it from others of its type: /path, port 8080; the service that it follows
 
 
 class OverrideMark(msgspec.Struct, frozen=True):
@@ -205,6 +206,7 @@ class RealServerRow(msgspec.Struct, frozen=True, gc=False):
     shared: tuple[str, ...] = ()  # the services its one check is probed once for, where these are several
     books: BooksRow | None = None  # of its one check
     checked: str = ""  # what its checks say, where a person has it out and that is otherwise than `state`
+    about: str = ""  # of one check that follows: the service
 
 
 class ServiceRow(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from config.checks import AnyCheck, HttpCheck, ImapCheck, LdapCheck, PopCheck, SmtpCheck, Tls, TlsMode
+from config.checks import (
+    AnyCheck,
+    Check,
+    FollowCheck,
+    HttpCheck,
+    ImapCheck,
+    LdapCheck,
+    PopCheck,
+    SmtpCheck,
+    Tls,
+    TlsMode,
+)
 
 
 def check_word(kind: AnyCheck) -> str:
@@ -24,3 +35,24 @@ def check_word(kind: AnyCheck) -> str:
             return "submission"
         case _:
             return word
+
+
+def check_about(check: Check) -> str:
+    """What tells a check from others of its type, in few words."""
+    words: list[str] = []
+    match check.kind:
+        case FollowCheck(service=service):
+            words.append(service)
+        case HttpCheck(path=path, proxy_url=None) if path != "/":
+            words.append(path)
+        case _:
+            pass
+    if check.address is not None:
+        words.append(f"at {check.address}")
+    if check.port is not None:
+        words.append(f"port {check.port}")
+    if check.dial.source:
+        words.append(f"from {check.dial.source}")
+    if check.dial.mark:
+        words.append(f"mark {check.dial.mark}")
+    return ", ".join(words)

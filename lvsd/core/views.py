@@ -20,7 +20,7 @@ from lvsd.control.messages import (
     VrrpRow,
 )
 from lvsd.core import fallback, groups, sharing, tracking, unanswered, workers
-from lvsd.core.check_words import check_word
+from lvsd.core.check_words import check_about, check_word
 from lvsd.core.crew import name_of
 from lvsd.core.desired import desired
 from lvsd.core.health import (
@@ -194,15 +194,23 @@ def _real(
         checks_up=checks_states(director, virtual, real).count(State.UP) if real.further_checks else 0,
         checks_needed=(real.needed or len(real.checks)) if real.further_checks else 0,
         checked=checked.value if checked.value != row.state else "",
+        about=check_about(check) if isinstance(check.kind, FollowCheck) else "",
     )
 
 
 def _checks(virtual: VirtualService, real: RealServer, director: Director, now: float) -> tuple[CheckRow, ...]:
     rows = (
-        (identity, _check(check, check_verdict(director, identity, check), check_state(director, identity, check), now))
+        (identity, check, check_verdict(director, identity, check), check_state(director, identity, check))
         for identity, check in numbered_checks(virtual, real)
     )
-    return tuple(structs.replace(row, shared=sharing.services_with(director, identity)) for identity, row in rows)
+    return tuple(
+        structs.replace(
+            _check(check, verdict, state, now),
+            shared=sharing.services_with(director, identity),
+            about=check_about(check),
+        )
+        for identity, check, verdict, state in rows
+    )
 
 
 def _check(check: Check, verdict: Verdict | None, state: State, now: float) -> CheckRow:

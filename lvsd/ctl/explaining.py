@@ -85,9 +85,10 @@ def found(one: RealServerRow | CheckRow) -> str:
 def _check(one: RealServerRow | CheckRow) -> list[str]:
     if one.check in ("none", "fallback"):
         return ["It is never probed."]
+    about = f" ({one.about})" if one.about else ""
     if not one.result:
-        return [f"Check {one.check}: not probed yet."]
-    line = f"Check {one.check}: {found(one)}"
+        return [f"Check {one.check}{about}: not probed yet."]
+    line = f"Check {one.check}{about}: {found(one)}"
     if one.check == "follow":
         return [line, "It is as healthy as the real server that it follows; nothing is probed for it."]
     lines = [line, _next(one)]

@@ -138,8 +138,8 @@ def _remarks(real: RealServerRow) -> list[str]:
 
 
 def _check(one: CheckRow) -> Sequence[str]:
-    last = span(one.probe_age)
-    return ("", "", f"  {one.check}", one.state, span(one.state_age), "", last, _latency(one), _result(one))
+    last, name = span(one.probe_age), f"  {one.check} {one.about}".rstrip()
+    return ("", "", name, one.state, span(one.state_age), "", last, _latency(one), _result(one))
 
 
 def _latency(row: RealServerRow | CheckRow) -> str:

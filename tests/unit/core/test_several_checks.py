@@ -99,7 +99,7 @@ def test_status_shows_the_worst_check_and_on_demand_all() -> None:
     assert short[2].split()[0] == "1.1.1.18:80"
     every = render.status(reply, every_check=True).splitlines()
     assert every[2].split() == ["tcp", "up", "0.0s", "0.0s", "2.0ms", "tcp", "ok"]
-    assert every[3].split() == ["tcp", "down", "0.0s", "0.0s", "2.0ms", "tcp", "status:", "503"]
+    assert every[3].split() == ["tcp", "port", "8080", "down", "0.0s", "0.0s", "2.0ms", "tcp", "status:", "503"]
 
 
 def test_a_real_servers_own_on_failure_replaces_the_services() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
+from config.checks import Check, Dial, FollowCheck, HttpCheck
 from config.pool_rules import Amount, Floor, FloorAction, HoldDown, PoolRules
 from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, Request
 from lvsd.core import views
@@ -147,3 +148,24 @@ def test_a_drain_tells_when_it_ends_in_any_case(monkeypatch: pytest.MonkeyPatch,
     assert "drained 1m00s ago, out in 9m00s at the latest: disk;" in render.status(
         views.status(bench.director, bench.now)
     )
+
+
+def test_checks_of_one_type_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, other = Check(HttpCheck(path="/health")), Check(HttpCheck(), port=8080, dial=Dial("1.1.1.2", 7))
+    service = virtual(replace(real(A, check=page), further_checks=(other,)))
+    bench = Bench(config(service))
+    text = explain(monkeypatch, bench, A).stdout
+    assert "Check http (/health): not probed yet." in text
+    assert "Check http (port 8080, from 1.1.1.2, mark 7): not probed yet." in text
+    bench.hear_check(A, 1, UP)
+    bench.hear_check(A, 2, UP)
+    assert "Check http (/health): up since 0.0s" in explain(monkeypatch, bench, A).stdout
+    rows = render.status(views.status(bench.director, bench.now), every_check=True).splitlines()
+    assert [row.split()[:2] for row in rows[2:4]] == [["http", "/health"], ["http", "port"]]
+
+
+def test_a_check_that_follows_names_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    follower = virtual(real(A, check=Check(FollowCheck("http"))), port=81, name="follower")
+    bench = Bench(config(virtual(real(A)), follower))
+    bench.hear({A: UP})
+    assert "Check follow (http): up since 0.0s" in explain(monkeypatch, bench, A).stdout
