@@ -10,6 +10,7 @@ import pytest
 from config.model import VrrpInstance
 from lvsd.runtime.vrrp_held import HeldFile, read
 from lvsd.runtime.vrrp_routers import LOOK_AGAIN_SECONDS, RESUME_PATIENCE_SECONDS, Routers
+from lvsd.version import VERSION
 from lvsd.vrrp import packet
 from lvsd.vrrp.active import LOSSES_LIMIT
 from lvsd.vrrp.ip import Datagram, open_packet
@@ -58,6 +59,10 @@ def machine(tmp_path: Path) -> Machine:
 
 def _held(machine: Machine) -> list[str]:
     return machine.file.read_text().splitlines() if machine.file.exists() else []
+
+
+def test_they_say_which_lvsd_they_are_of(machine: Machine) -> None:
+    assert machine.routers.status().version == VERSION
 
 
 def test_leftovers_go_before_a_backup_begins(tmp_path: Path) -> None:
