@@ -133,6 +133,17 @@ def test_the_weight_is_what_the_last_healthy_outcome_asked_for(
     assert last.verdict("x").weight == last.weight
 
 
+@given(STATES, HISTORIES, TIMINGS, OUTCOMES)
+def test_what_is_as_expected_takes_a_short_way_to_the_same_and_is_no_news(
+    known: State, history: list[Outcome], timing: Timing, outcome: Outcome
+) -> None:
+    before = after(known, history, timing)[-1]
+    later = before.observe(outcome, 99.0, 0.2, timing)
+    if before.as_expected(outcome):
+        assert before.again(outcome, 99.0, 0.2) == later
+        assert not worth_telling(before, later)
+
+
 class HaproxysCounter:
     """HAProxy's model of the same rule: a counter from 0 to rise + fall - 1, the server being up from `rise` on.
 
