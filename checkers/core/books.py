@@ -77,6 +77,23 @@ STEP_OF_TICKS = b"".join(
 """The step of what takes less than a second, by ticks: nearly everything does."""
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """Many durations, for several books: how many are in each step, and the longest."""
+
+    steps: tuple[tuple[int, int], ...]
+    longest: float
+
+
+def tally(durations: Sequence[float]) -> Tally:
+    """Count durations, one at least: where most lie in few steps that is cheaper than to add one by one."""
+    longest = max(durations)
+    if longest < 1.0 and min(durations) >= 0.0:
+        steps = bytes([STEP_OF_TICKS[int(seconds * TICKS_A_SECOND)] for seconds in durations])
+    else:
+        steps = bytes(map(step_of, durations))
+    return Tally(tuple((step, steps.count(step)) for step in set(steps)), longest)
+
+
 def is_sound(told: Counts) -> bool:
     """Whether a row that somebody tells can be one."""
     steps = told.first >= 0 and told.first + len(told.counts) <= STEPS
@@ -122,6 +139,12 @@ class Histogram:
         self.counts[STEP_OF_TICKS[int(seconds * TICKS_A_SECOND)] if 0.0 <= seconds < 1.0 else step_of(seconds)] += 1
         if seconds > self.longest:  # noqa: PLR1730  max() takes three times as long, and each probe comes here
             self.longest = seconds
+
+    def take(self, many: Tally) -> None:
+        """Count many."""
+        for step, count in many.steps:
+            self.counts[step] += count
+        self.longest = max(self.longest, many.longest)
 
     @property
     def total(self) -> int:
@@ -182,6 +205,17 @@ class Books:
             if seconds > most:  # noqa: PLR1730  as above
                 most = seconds
         longest[row] = most
+
+    def take(self, row: int, many: Tally) -> None:
+        """Count many of the phase of this row, no more than HELD."""
+        if row >= len(self._longest):
+            self._grow(row + 1)
+        first = row * STEPS
+        for step, count in many.steps:
+            if self._counts[first + step] > HELD - count:
+                self._halve(row)
+            self._counts[first + step] += count
+        self._longest[row] = max(self._longest[row], many.longest)
 
     def _enter_all(self) -> None:
         noted, self._noted = self._noted, bytearray()

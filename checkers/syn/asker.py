@@ -6,11 +6,11 @@ import contextlib
 import socket
 from array import array
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf, nextafter
 
 import msgspec
 
-from checkers.core.books import LATE, WHOLE, Histogram
+from checkers.core.books import LATE, WHOLE, Histogram, tally
 from checkers.core.course import Course
 from checkers.core.messages import AssignedCheck, State
 from checkers.core.outcome import Healthy, Outcome
@@ -19,6 +19,7 @@ from checkers.probes.session import numeric
 from checkers.syn.batch import ASLEEP, NOT_OUT, TICK_SECONDS, Peer
 from checkers.syn.channel import Channel, Line, line_to, peer_of
 from checkers.syn.packet import NUMBERS, RST, Form
+from config.checks import Timing
 
 ANSWERED = Healthy("SYN answered by SYN and ACK")
 
@@ -28,8 +29,13 @@ LOOK_SECONDS = 60.0
 FAILED_LOOK_SECONDS = 5.0  # or so long, where probes fail
 
 PHASES_A_TICK = 2
-"""So many phases of an interval begin together: with a grain of a twentieth of it, each probe is a twentieth of its
-interval early or late at most."""
+"""So many phases of an interval begin together where their moments lie anywhere: with a grain of a twentieth of it,
+each probe is a twentieth of its interval early or late at most."""
+
+PHASES = 5
+"""An interval has no fewer, where its slots can lie on ticks: to wake once more costs as much as fifty probes."""
+
+_HAIR = 1e-6  # of a tick: what a float may be off
 
 NOTES = 64  # answers that changed nothing are put into the books together, so many
 
@@ -47,6 +53,7 @@ class Asker:
     __slots__ = (
         "_address",
         "_course",
+        "_grace",
         "_interval",
         "_last_at",
         "_lateness",
@@ -84,9 +91,10 @@ class Asker:
         self._notes = array("f")  # how late, and how long it took, by turns
         self._last_at = 0.0
         self.identity = given.assigned.id
-        self.moment = self.timeout = self._interval = 0.0
+        self.moment = self.timeout = self._interval = self._grace = 0.0
         self.ticks = 1
         self._steady = False
+        self._keep_step()
         self._heed()
 
     @property
@@ -103,12 +111,27 @@ class Asker:
     def retime(self, assigned: AssignedCheck, now: float) -> None:
         """The same question, other timing."""
         self.course.retime(assigned, now)
+        self._keep_step()
         self._heed()
 
     def hurry(self, now: float) -> None:
         """Ask now; the rhythm goes on behind it."""
         self.course.hurry(now)
         self._heed()
+
+    def deadline(self, asked_at: float) -> float:
+        """Until when a probe that began then is waited for.
+
+        A timeout that would end just behind the next slot ends with it, lest a probe that waits as long as its interval
+        miss every second slot.
+        """
+        full, following = asked_at + self.timeout, self.moment + self._interval
+        return following if following < full <= following + self._grace else full
+
+    def given_up(self, now: float) -> float:
+        """The moment at which it ended in vain: before its next slot, if that has only just come."""
+        following = self.moment + self._interval
+        return nextafter(following, -inf) if following <= now <= following + self._grace else now
 
     def answered(self, ended_at: float) -> bool:
         """It answered: whether that is no news and is noted, and the next slot is the next."""
@@ -169,25 +192,32 @@ class Asker:
             self.channel.users -= 1
             self.channel = None
 
+    def _keep_step(self) -> None:
+        """Have its slots lie where those of others do, that are asked with it."""
+        given = self._course
+        step = TICK_SECONDS * _slot_ticks(given.assigned.timing)
+        slot = ceil(given.rhythm.slot / step - _HAIR) * step
+        given.rhythm = msgspec.structs.replace(given.rhythm, slot=slot)
+
     def _heed(self) -> None:
         """What of the course decides about the next probe."""
         given = self._course
-        timing, health = given.assigned.timing, given.health
+        timing, health, in_slot = given.assigned.timing, given.health, given.rhythm.hurried_to is None
         self.moment = given.moment
         self.timeout = timing.timeout
-        self.ticks = max(1, int(min(PHASES_A_TICK * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
+        self.ticks = _slot_ticks(timing) if in_slot else _ticks(timing)
         self._interval = timing.interval
+        self._grace = grain(timing) if in_slot else 0.0
         steady = health.state is State.UP and health.outcome is ANSWERED
-        self._steady = steady and given.rhythm.hurried_to is None and not timing.connects
+        self._steady = steady and in_slot and not timing.connects
 
     def _fold(self) -> None:
         given, notes = self._course, self._notes
         self._notes = array("f")
-        late = notes[::2]
-        given.books.enter(LATE, late)
+        late = tally(notes[::2])
+        given.books.take(LATE, late)
+        self._lateness.take(late)
         given.books.enter(WHOLE, notes[1::2])
-        for seconds in late:
-            self._lateness.add(seconds)
         given.rhythm = Rhythm(self.moment)
         given.health = msgspec.structs.replace(
             given.health,
@@ -195,6 +225,20 @@ class Asker:
             probed_at=self._last_at,
             latency=notes[-1],
         )
+
+
+def _ticks(timing: Timing) -> int:
+    """A probe may begin at a multiple of so many ticks, wherever its moment lies."""
+    return max(1, int(min(PHASES_A_TICK * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
+
+
+def _slot_ticks(timing: Timing) -> int:
+    """Slots lie at multiples of so many ticks: of more than a probe may be early or late by, if the interval is one."""
+    whole, fine = round(timing.interval / TICK_SECONDS), _ticks(timing)
+    if abs(whole * TICK_SECONDS - timing.interval) > _HAIR * TICK_SECONDS:
+        return fine
+    most = min(whole // PHASES, int(GRAIN_LIMIT_SECONDS / TICK_SECONDS))
+    return next((ticks for ticks in range(most, fine, -1) if whole % ticks == 0), fine)
 
 
 def _packed(family: int, address: str) -> bytes:

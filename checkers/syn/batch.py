@@ -23,6 +23,11 @@ Peer = bytes
 """A packed address; an IPv6 one with the four bytes of its scope behind it."""
 
 
+def tick_after(now: float) -> float:
+    """The moment of the next tick."""
+    return (floor(now / TICK_SECONDS + _HAIR) + 1) * TICK_SECONDS
+
+
 class Asker(Protocol):
     """Who asks one real server, again and again; the batch writes down here what it needs to know of it."""
 

@@ -21,7 +21,7 @@ from checkers.probes.attempt import STALLED_SHARE
 from checkers.probes.datagram import refused_to_send
 from checkers.probes.failures import Failed, Stage, Stuck, a_fault, outcome_of
 from checkers.syn.asker import ANSWERED, Asker
-from checkers.syn.batch import NOT_OUT, TICK_SECONDS, Batch
+from checkers.syn.batch import NOT_OUT, TICK_SECONDS, Batch, tick_after
 from checkers.syn.channel import PORTS, Channel, Line, Objection
 from checkers.syn.mailbox import PACKETS
 from checkers.syn.packet import ACCEPTED, ANSWERS, NUMBERS, SYN
@@ -30,6 +30,7 @@ from checkers.syn.post import HANDFUL
 PROBES_A_TURN = HANDFUL  # then answers are read, and the loop's others have their turn
 MANY = 8  # probes of a turn after which nobody wakes for the first answer
 OBJECTIONS_A_TURN = 256
+NEAR_SECONDS = 1.5 * TICK_SECONDS  # answers are looked for that much later if others are asked then: one wake for both
 LINES_LIMIT = 64  # addresses and marks that packets leave by; each takes 18 descriptors
 
 REFUSED = Unhealthy(Reason.REFUSED, "SYN answered by RST")
@@ -153,6 +154,8 @@ class Engine:
                     self._look_over(channel)
             for asker in late:
                 self._guarded(asker, now)
+            if late:  # the next slot of some has come by now
+                self._eager.update(dict.fromkeys(self._batch.due(now)[0]))
             self._ask_some()
             self._listen()
         finally:
@@ -246,7 +249,7 @@ class Engine:
             outcome = MOVED
             asker.lose_way()
         self._batch.end(asker)
-        self._found(asker, outcome, now)
+        self._found(asker, outcome, asker.given_up(now))
 
     def _stands(self, channel: Channel) -> bool:
         """Looked at once a turn."""
@@ -258,8 +261,11 @@ class Engine:
         few = list(islice(self._eager, PROBES_A_TURN))
         if not few:
             return
-        for asker in few:
-            del self._eager[asker]
+        if len(few) == len(self._eager):
+            self._eager.clear()
+        else:
+            for asker in few:
+                del self._eager[asker]
         stalled, ways = self._stalled(), self._by_channel(few)
         for channel, askers in ways.items():
             self._ask(channel, askers, stalled)
@@ -275,12 +281,18 @@ class Engine:
         """Who asks over which channel."""
         now = monotonic()
         found: dict[Channel, list[Asker]] = {}
+        before: Channel | None = None
+        askers: list[Asker] = []
         for asker in few:
             channel = asker.channel
             if channel is None or now >= asker.look_at:
                 channel = self._look(asker, now)
-            if channel is not None:
-                found.setdefault(channel, []).append(asker)
+            if channel is None:
+                continue
+            if channel is not before:
+                askers = found.setdefault(channel, [])
+                before = channel
+            askers.append(asker)
         return found
 
     def _look(self, asker: Asker, now: float) -> Channel | None:
@@ -303,7 +315,7 @@ class Engine:
         try:
             failed = channel.ask([asker.form for asker in askers], our_ports, numbers)
             after = monotonic()
-            self._batch.ask(askers, numbers, our_ports, [after + asker.timeout for asker in askers])
+            self._batch.ask(askers, numbers, our_ports, [asker.deadline(after) for asker in askers])
         except Exception as error:  # noqa: BLE001 - the guard, as above
             for asker in askers:
                 asker.asked_at = before
@@ -344,10 +356,13 @@ class Engine:
             self._loop.call_soon(self._go_on)
 
     def _arm(self) -> None:
+        if self._going_on:  # the next turn will: by then there may be less to wake for
+            return
         moment = self._batch.next_moment()
         if self._resting and self._batch.out:
-            look_at = (monotonic() // TICK_SECONDS + 1) * TICK_SECONDS
-            moment = look_at if moment is None else min(moment, look_at)
+            look_at = tick_after(monotonic())
+            if moment is None or moment > look_at + NEAR_SECONDS:
+                moment = look_at
         if moment is None or (self._timer is not None and self._timer.when() <= moment):
             return
         if self._timer is not None:

@@ -17,6 +17,8 @@ NUMBERS = 1 << 32  # sequence numbers
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
+MODULUS = 0xFFFF  # of checksums
+
 ANSWER_LIMIT_BYTES = STRIDE = 48  # an IPv4 header and a TCP header: nothing behind them is looked at
 NAME_BYTES = 28  # struct sockaddr_in6
 
@@ -114,7 +116,7 @@ def checksum(total: int) -> int:
     Adding with the carry brought around is adding modulo 65535, where 65536 is 1: so whole 32-bit numbers may be added,
     too, and carries need no thought.
     """
-    return -total % 0xFFFF
+    return -total % MODULUS
 
 
 def answers_4(slab: bytes | bytearray, lengths: Sequence[int]) -> list[Answer | None]:

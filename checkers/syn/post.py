@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from checkers.syn.packet import NUMBER_AT, OUR_PORT_AT, SHAPE_4, SHAPE_6, SUM_AT, Form, checksum
+from checkers.syn.packet import MODULUS, NUMBER_AT, OUR_PORT_AT, SHAPE_4, SHAPE_6, SUM_AT, Form
 from checkers.syn.vectors import HEADER_BYTES, Header, Letter, Vector, address_of, column, failure, libc
 
 HANDFUL = 256  # in one call
@@ -37,8 +37,8 @@ class Post:
         """A packet for each: HANDFUL at most, from this port of ours, with this number."""
         count = len(forms)
         self.slots[: count * self._shape.slot_bytes] = b"".join([form.slot for form in forms])
-        sums = [
-            checksum(form.sum + port + number) for form, port, number in zip(forms, our_ports, numbers, strict=True)
+        sums = [  # `checksum`, without a call for each
+            -(form.sum + port + number) % MODULUS for form, port, number in zip(forms, our_ports, numbers, strict=True)
         ]
         self._our_ports[:count] = _packed("H", our_ports)
         self._numbers[:count] = _packed("I", numbers)

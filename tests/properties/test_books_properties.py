@@ -20,6 +20,7 @@ from checkers.core.books import (
     counted,
     edge_of,
     step_of,
+    tally,
     within,
 )
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
@@ -116,6 +117,30 @@ def test_a_full_row_forgets_by_halves_and_keeps_its_shares() -> None:
     assert within(whole, 0.5) == pytest.approx(0.001, rel=0.5)
     assert within(whole, 0.99) == 1.0
     assert sum(books.page().phases[Phase.LATE].counts) == 1  # another row
+
+
+@given(st.lists(st.floats(-0.01, 3.0), min_size=1, max_size=70), st.lists(DURATIONS, max_size=5))
+def test_what_is_tallied_counts_as_if_it_were_added_one_by_one(durations: list[float], before: list[float]) -> None:
+    one, other = histogram([*before, *durations]), histogram(before)
+    other.take(tally(durations))
+    assert (one.counts, one.longest) == (other.counts, max(other.longest, 0.0))
+    books, others = Books(), Books()
+    for seconds in (*before, *durations):
+        books.add(LATE, seconds)
+    for seconds in before:
+        others.add(LATE, seconds)
+    others.page()
+    others.take(LATE, tally(durations))
+    assert sum(others.page().phases[Phase.LATE].counts) == len(before) + len(durations)
+    assert books.page().phases[Phase.LATE].counts == others.page().phases[Phase.LATE].counts
+
+
+def test_a_tally_for_which_a_full_row_has_no_room_halves_it() -> None:
+    books = Books()
+    for _ in range(HELD // 64):
+        books.take(LATE, tally([0.001] * 64))
+    books.take(LATE, tally([0.001] * 64))
+    assert sum(books.page().phases[Phase.LATE].counts) == HELD // 64 * 64 // 2 + 64
 
 
 def test_nothing_is_told_of_nothing() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import errno
 import select
 import socket
 from collections.abc import Callable
@@ -13,8 +15,10 @@ from scapy.layers.inet import ICMP, IP, TCP
 
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.syn import engine as engine_module
+from checkers.syn import mailbox as mailbox_module
 from checkers.syn.channel import Channel, Line
 from checkers.syn.packet import Form
+from checkers.syn.vectors import HEADER_BYTES
 from checkers.syn.watch import SynWatch
 from config.checks import SynCheck, Timing
 from tests.unit.syn.network import NEEDS_ROOT, apart
@@ -68,6 +72,23 @@ def flooded(stranger: Stranger) -> Callable[[Channel], tuple[bool, bool]]:
         return state(channel)
 
     return object_first
+
+
+def test_reading_goes_on_behind_an_objection(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([(-1, errno.EHOSTUNREACH), (2, 0), (-1, errno.EHOSTUNREACH), (3, 0), (-1, errno.EAGAIN)])
+    begins: list[int] = []
+
+    class Kernel:
+        def recvmmsg(self, _socket: int, begin: ctypes.c_void_p, *_: object) -> int:
+            begins.append(begin.value or 0)
+            count, why = next(told)
+            ctypes.set_errno(why)
+            return count
+
+    monkeypatch.setattr(mailbox_module, "libc", Kernel())
+    with socket.socket() as sock:
+        assert len(mailbox_module.Mailbox(sock).collect()[0]) == 5
+    assert [(begin - begins[0]) // HEADER_BYTES for begin in begins] == [0, 0, 2, 2, 5]
 
 
 def test_a_flood_of_objections_takes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
