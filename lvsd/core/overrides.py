@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from checkers.core.messages import State
 from config.model import RealServer, VirtualService
 from config.words import HASHING_SCHEDULERS
+from lvsd.core import fallback, quorum
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
 from lvsd.core.groups import FALLBACK
 from lvsd.core.health import WEIGHT_LIMIT, address_in, effective_weight, in_maintenance, sound_state, taken_out
-from lvsd.core.identity import BEHIND, endpoint_text, real_id, virtual_text
+from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.pool import serves
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.core.state import Director
@@ -123,11 +124,22 @@ def _harmful(director: Director, virtual: VirtualService, changes: Changes, over
     if after < before and after < least:
         floor = f"its floor is {rule.minimum}" if rule is not None else "nobody would serve"
         return Refused(f"{virtual.name}: {after} of {before} real servers that are up would be left, {floor}", forced)
+    if _loses_quorum(director, virtual, changes):
+        lost = f"its quorum of {virtual.quorum} would be lost, and the fallback servers would serve alone"
+        return Refused(f"{virtual.name}: {lost}", forced)
     stays = override.kind is not OverrideKind.DISABLE and override.weight == 0
     if stays and virtual.scheduler in HASHING_SCHEDULERS and not virtual.flags & FALLBACK:
         text = f"{virtual.name}: {virtual.scheduler} without its fallback flag refuses the clients of a drained server"
         return Refused(text, f"`lvsctl disable`; {forced}")
     return None
+
+
+def _loses_quorum(director: Director, virtual: VirtualService, changes: Changes) -> bool:
+    """Whether those that are left would go out of service, too."""
+    if not director.quorum.get(service_key(virtual.virtual)) or not fallback.able(director, virtual):
+        return False
+    after = replace(director, overrides=_merged(director.overrides, changes))
+    return quorum.reckoned(after, (virtual,)).quorum.get(service_key(virtual.virtual)) is False
 
 
 def _able(director: Director, virtual: VirtualService) -> int:

@@ -57,7 +57,8 @@ def drain(
 
     At first it has weight 0; when no connection and no persistence is left of it, or at the deadline, it leaves the
     table (under sh and mh it stays in it). It holds until `lvsctl enable`, or for the time of --for, over restarts and
-    reloads. Refused when too few real servers would be left: fewer than the service's floor, or none.
+    reloads. Refused when too few real servers would be left: fewer than the service's floor, or none, or less than its
+    quorum where fallback servers would serve instead.
     """
     reply = _said(run_dir, OverrideRequest(real, "drain", 0, service, span, reason, force, deadline))
     if patience is not None:

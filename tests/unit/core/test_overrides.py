@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State
+from config.checks import Check, NoCheck
 from config.model import Config, VirtualService
 from config.pool_rules import Amount, Floor, PoolRules
 from config.words import OnFailure
@@ -19,7 +20,7 @@ from lvsd.core.state import Director
 from lvsd.ctl import render
 from tests.unit.core.world import Bench, config, real, table, virtual
 
-A, B, C = "1.1.1.17", "1.1.1.18", "1.1.1.19"
+A, B, C, SPARE = "1.1.1.17", "1.1.1.18", "1.1.1.19", "1.1.1.30"
 UP, DOWN = State.UP, State.DOWN
 DRAIN, DISABLE, WEIGHT = OverrideKind.DRAIN, OverrideKind.DISABLE, OverrideKind.WEIGHT
 WEB = virtual(real(A, 3), real(B, 3), real(C, 3))
@@ -155,6 +156,26 @@ def test_the_floor_is_kept() -> None:
     assert bench.weights(service) == {B: 1, C: 3}  # kept: A is out by a person's word
     say(bench, asked(B, DISABLE, force=True))
     assert bench.weights(service) == {C: 3}
+
+
+@pytest.mark.parametrize("kind", [DRAIN, DISABLE, WEIGHT])
+def test_who_is_left_does_not_lose_the_quorum_unless_forced(kind: OverrideKind) -> None:
+    service = replace(WEB, quorum=6, fallback=(real(SPARE, check=Check(NoCheck())),))
+    bench = all_up(service)
+    say(bench, asked(A, kind))
+    words = "http: its quorum of 6 would be lost, and the fallback servers would serve alone (with --force it is done"
+    assert refusal(bench, asked(B, kind)).startswith(words)
+    assert refusal(bench, asked(B, WEIGHT, weight=2)).startswith(words)
+    say(bench, asked(B, WEIGHT, weight=4))
+    say(bench, asked(B, kind, force=True))
+    assert bench.weights(service) == {SPARE: 1}
+    say(bench, asked(C, kind, force=True))  # lost already: nothing is taken away
+
+
+def test_without_fallback_servers_a_quorum_holds_nobody() -> None:
+    bench = all_up(replace(WEB, quorum=9))
+    say(bench, asked(A, DISABLE))
+    assert bench.weights(WEB) == {B: 3, C: 3}
 
 
 def test_who_is_kept_by_the_floor_is_not_counted_as_up() -> None:
