@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,16 +99,18 @@ def test_the_counters_count(known: State, history: list[Outcome], timing: Timing
     assert 0 <= last.streak < max(timing.rise, timing.fall)
 
 
+def reason(outcome: Outcome) -> object:
+    return outcome.reason if isinstance(outcome, Unhealthy) else type(outcome)
+
+
 @given(STATES, HISTORIES, TIMINGS)
-def test_a_change_of_state_or_reason_is_worth_telling(known: State, history: list[Outcome], timing: Timing) -> None:
-    healths = after(known, history, timing)
-    for before, later in pairwise(healths):
-        if before.state is not later.state:
-            assert worth_telling(before, later)
-        if before.weight != later.weight:
-            assert worth_telling(before, later)
-        if before.state is later.state and before.outcome == later.outcome:
-            assert not worth_telling(before, later)
+def test_a_change_of_state_or_reason_or_weight_is_worth_telling_and_nothing_else(
+    known: State, history: list[Outcome], timing: Timing
+) -> None:
+    fresh = [msgspec.structs.replace(outcome) for outcome in history]  # as probes find them: equal, and never the same
+    for before, later in pairwise(after(known, fresh, timing)):
+        of_before = before.state, before.weight, reason(before.outcome)
+        assert worth_telling(before, later) is (of_before != (later.state, later.weight, reason(later.outcome)))
 
 
 @given(STATES, HISTORIES, TIMINGS)
@@ -121,6 +124,15 @@ def test_the_verdict_says_what_is_believed(known: State, history: list[Outcome],
         health.streak,
     )
     assert (verdict.outcome, verdict.probed_at, verdict.probes) == (health.outcome, health.probed_at, health.probes)
+    assert (verdict.failures, verdict.latency, verdict.weight) == (health.failures, health.latency, health.weight)
+
+
+@given(STATES, st.none() | st.integers(0, 9))
+def test_what_is_told_of_a_check_that_was_not_probed_is_what_the_director_said(
+    known: State, weight: int | None
+) -> None:
+    verdict = unproven(known, 7.0, weight).verdict("x")
+    assert (verdict.state, verdict.since, verdict.weight, verdict.probes, verdict.streak) == (known, 7.0, weight, 0, 0)
 
 
 @given(STATES, HISTORIES, TIMINGS)

@@ -34,7 +34,23 @@ REALS = tuple(f"10.0.0.{number}" for number in range(1, 7))
 UP, DOWN = State.UP, State.DOWN
 AT_ONCE = Check(TcpCheck(), Timing(fall=1))
 
-Move = dict[str, State] | dict[str, Finding] | frozenset[str] | float | str
+
+@dataclass(frozen=True)
+class Flap:
+    """It fails, and passes again a second later, so many times."""
+
+    address: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Mute:
+    """Its clients are not answered, all others' are."""
+
+    address: str
+
+
+Move = Flap | Mute | dict[str, State] | dict[str, Finding] | frozenset[str] | float | str
 
 one = st.sampled_from(REALS)
 amounts = st.one_of(st.builds(Amount, st.integers(1, 6)), st.builds(Amount, st.integers(1, 100), st.just(value=True)))
@@ -54,6 +70,8 @@ moves = st.lists(
         states,
         st.dictionaries(one, st.just(DOWN), min_size=3),
         st.dictionaries(one, st.sampled_from(Finding), min_size=2),
+        st.builds(Flap, one, st.integers(2, 3)),
+        st.builds(Mute, one),
         st.frozensets(one, max_size=3),
         st.sampled_from([1.0, 6.0, 60.0]),
         st.sampled_from(["restart", "reload", "flush"]),
@@ -98,6 +116,13 @@ class World:
             case "flush":
                 self.bench.kernel = {}
                 self.bench.feed(TableSuspected())
+            case Flap(address, times):
+                for state in (DOWN, UP) * times:
+                    self.bench.now += 1
+                    self.tell({address: state})
+            case Mute(address):
+                others = dict.fromkeys(REALS, Finding.ANSWERED)
+                self.tell(others | {address: Finding.UNANSWERED})
             case dict():
                 self.tell(move)
             case _:

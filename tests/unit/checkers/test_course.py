@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from checkers.core.books import Phase
@@ -10,14 +11,20 @@ from checkers.core.health import unproven
 from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Healthy, Outcome, Reason, Unhealthy
 from checkers.core.schedule import EARLY_SECONDS, grain, phase_of
-from config.checks import TcpCheck, Timing
+from config.checks import AnyCheck, HttpCheck, TcpCheck, Timing
 
 DOWN = Unhealthy(Reason.REFUSED)
 TIMING = Timing(interval=10.0, rise=2, fall=2, fast_interval=1.0, down_interval=60.0)
 
 
-def begun(known: State, timing: Timing = TIMING, *, unseen: bool = False) -> Course:
-    assigned = AssignedCheck("a", Target("192.0.2.1", 80), TcpCheck(), timing, known, unseen=unseen)
+def begun(
+    known: State,
+    timing: Timing = TIMING,
+    *,
+    unseen: bool = False,
+    check: AnyCheck = TcpCheck(),  # noqa: B008  frozen
+) -> Course:
+    assigned = AssignedCheck("a", Target("192.0.2.1", 80), check, timing, known, unseen=unseen)
     return course(assigned, unproven(known, 1000.0), 1000.0)
 
 
@@ -73,3 +80,48 @@ def test_who_is_presumed_up_needs_all_its_failures() -> None:
         assert probed(one, DOWN) >= wait
         states.append(one.health.state)
     assert states == [State.UP, State.DOWN]
+
+
+def test_what_is_asked_is_a_connection_so_many_times_and_then_the_whole() -> None:
+    one = begun(State.UP, Timing(interval=10.0, connects=2), check=HttpCheck())
+    asked = []
+    for _ in range(4):
+        asked.append(one.asked)
+        probed(one, Healthy())
+    assert asked == [HttpCheck(), TcpCheck(), TcpCheck(), HttpCheck()]
+    one.retime(msgspec.structs.replace(one.assigned, timing=TIMING), one.moment)
+    probed(one, Healthy())
+    assert one.asked == HttpCheck()
+
+
+def test_another_rhythm_begins_at_once_and_the_belief_stays() -> None:
+    one = begun(State.UP)
+    probed(one, DOWN)
+    one.retime(msgspec.structs.replace(one.assigned, timing=Timing(interval=3.0, fall=2)), one.moment)
+    assert (one.health.state, one.health.streak) == (State.UP, 1)
+    before = one.moment
+    assert probed(one, Healthy()) == 3.0
+    assert before % 3.0 == pytest.approx(phase_of("a", Timing(interval=3.0)) * 3.0)
+
+
+def test_who_is_hurried_is_probed_now_and_goes_on_in_its_slots() -> None:
+    one = begun(State.UP)
+    slot = one.moment
+    one.hurry(slot - 7.0)
+    assert one.moment == slot - 7.0
+    probed(one, Healthy())
+    assert one.moment == slot
+
+
+def test_how_late_a_probe_began_is_told_and_written_down() -> None:
+    one = begun(State.UP)
+    assert one.begun(one.moment + 0.25) == pytest.approx(0.25)
+    assert one.books.page().phases[Phase.LATE].longest == pytest.approx(0.25)
+
+
+def test_what_was_written_before_is_kept() -> None:
+    one = begun(State.UP)
+    probed(one, DOWN)
+    again = course(one.assigned, one.health, one.moment, one.books)
+    probed(again, DOWN)
+    assert again.books.page().reasons == {Reason.REFUSED: 2}
