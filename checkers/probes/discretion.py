@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from checkers.core.transcript import TEXT_LIMIT
 from checkers.probes import ber
+from checkers.probes.pgsql_messages import TLS_REQUEST
 from config.checks import (
     AnyCheck,
     Credentials,
@@ -135,14 +136,14 @@ class Discretion:
 
     def _pgsql_said(self, words: bytes) -> Iterator[bytes]:
         if not self._begun:
-            self._begun = True
-            yield _octets("startup message", words)  # which is all that is said before an answer
+            self._begun = words != TLS_REQUEST
+            yield _octets("startup message" if self._begun else "TLS request", words)  # all that is said at that time
             return
         for kind, body in _pgsql_messages(words):
             if kind == _PGSQL_PASSWORD:
                 yield b"password message " + STRUCK
             else:
-                yield kind + b" " + body
+                yield _pgsql_shown(kind, body)
 
 
 def _forms(check: AnyCheck) -> tuple[bytes, ...]:
@@ -233,7 +234,11 @@ def _pgsql_heard(words: bytes) -> Iterator[bytes]:
         if kind == _PGSQL_AUTHENTICATION:  # salts and proofs, from which a password could be guessed
             yield f"authentication {int.from_bytes(body[:4])}".encode()
         else:
-            yield kind + b" " + body
+            yield _pgsql_shown(kind, body)
+
+
+def _pgsql_shown(kind: bytes, body: bytes) -> bytes:
+    return (kind + b" " + body.rstrip(b"\0")).rstrip(b" ")
 
 
 def _ldap(words: bytes) -> Iterator[bytes]:

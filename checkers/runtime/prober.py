@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+from math import ceil
 
 import msgspec
 
@@ -37,6 +38,8 @@ from config.checks import ExternalCheck, PingCheck, SynCheck, TcpCheck
 
 REFUSED_EXIT = 70  # sysexits.h: EX_SOFTWARE
 STANDARD_OUTPUT = 1
+START_SECONDS = 30
+PARTING_SECONDS = 2.0  # after each, more than a goodbye takes
 GRACE_SECONDS = 1.0  # what a half-open probe may take beyond its timeout
 
 UNSEEN = {
@@ -59,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             load(kind)  # another user may not find them
         pings = open_ping_sockets() if any(isinstance(one.check, PingCheck) for one in checks) else {}
         share(pings)
+        signal.alarm(patience_seconds(checks))  # whoever takes this process over does not keep a person waiting
         raw = any(one.dial.mark or isinstance(one.check, SynCheck) for one in checks)
         confine(given.user, [sock.fileno() for sock in pings.values()], CAP_NET_RAW if raw else 0)
     except (Garbled, Refused) as error:
@@ -70,6 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
     with ended, asyncio.Runner(loop_factory=TappedLoop) as runner:
         runner.run(_all(checks))
     return 0
+
+
+def patience_seconds(checks: tuple[AssignedCheck, ...]) -> int:
+    """What all of them may take together, on a machine that has much else to do."""
+    return START_SECONDS + ceil(sum(check.timing.timeout + PARTING_SECONDS for check in checks))
 
 
 async def _all(checks: tuple[AssignedCheck, ...]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from checkers.core.transcript import TEXT_LIMIT
 from checkers.probes import ldap_messages
 from checkers.probes.discretion import LINES_LIMIT, Discretion
-from checkers.probes.pgsql_messages import password, simple_query, startup
+from checkers.probes.pgsql_messages import TLS_REQUEST, password, simple_query, startup
 from checkers.probes.redis_reply import command
 from config.checks import (
     AnyCheck,
@@ -88,11 +88,12 @@ def test_what_we_say(check: AnyCheck, words: bytes, shown: tuple[str, ...]) -> N
 def test_after_its_first_message_postgresql_is_read_by_types() -> None:
     discretion = Discretion(PgsqlCheck(LOGIN))
     first, login, query = startup("monitor", "db"), password(b"digest"), simple_query("SELECT 1")
+    assert discretion.lines(TLS_REQUEST, len(TLS_REQUEST), ours=True) == ("TLS request, 8 octets",)
     assert discretion.lines(first, len(first), ours=True) == (f"startup message, {len(first)} octets",)
     assert discretion.lines(login, len(login), ours=True) == ("password message ***",)
-    assert discretion.lines(query, len(query), ours=True) == ("Q SELECT 1\\x00",)
+    assert discretion.lines(query, len(query), ours=True) == ("Q SELECT 1",)
     assert discretion.lines(b"R\0\0\0\x0c\0\0\0\x05saltZ\0\0\0\x05I", 19, ours=False) == ("authentication 5", "Z I")
-    assert discretion.lines(b"\0\0", 2, ours=False) == ("\\x00 ",)  # no message: no endless loop
+    assert discretion.lines(b"\0\0", 2, ours=False) == ("\\x00",)  # no message: no endless loop
 
 
 def test_what_mysql_says() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
+import logging
 import os
+import signal
 import subprocess
 import sys
 from base64 import b64encode
@@ -15,7 +18,11 @@ import pytest
 from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from checkers.core.transcript import Transcript, decode_told, encode_asked
+from checkers.lean.http import request
+from checkers.lean.way import lean
+from checkers.runtime import prober
 from checkers.runtime.prober import REFUSED_EXIT, UNSEEN, probed
+from checkers.runtime.sandbox import Refused
 from checkers.runtime.tape import KEPT_BYTES, TURNS_LIMIT, Tape, TappedLoop
 from config.checks import (
     AnyCheck,
@@ -88,6 +95,16 @@ async def test_http_is_heard_from_the_first_word_to_the_last() -> None:
     assert list(found.phases) == ["connect", "first_byte", "whole"]
     assert found.said[-1].octets == 43
     assert (found.secured, found.left_out, found.unseen) == (None, 0, "")
+
+
+@listening
+async def test_it_is_asked_in_the_words_of_the_engine_that_asks_by_the_thousand() -> None:
+    check = HttpCheck(path="/x?y=z", virtual_host="www.example.net")
+    async with serving(paged) as port:
+        found = await of(check, port)
+    words = request(check, Target(HOST, port)).decode()
+    assert lean(assigned(check, port))
+    assert list(found.said[0].lines) == words.removesuffix("\n").replace("\r", "").split("\n")
 
 
 @listening
@@ -290,6 +307,23 @@ def test_what_is_not_understood_is_refused(words: bytes) -> None:
     done = ran(words)
     assert (done.returncode, done.stdout) == (REFUSED_EXIT, b"")
     assert b"error prober_refused reason=" in done.stderr
+
+
+def test_the_process_does_not_last_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is set before it speaks to anybody, and bounded by what the checks may take."""
+    checks = (AssignedCheck("x", Target(HOST, 1), TcpCheck(), Timing(timeout=2.5)),) * 2
+    alarms: list[int] = []
+
+    def refused(*_: object) -> None:
+        assert alarms == [39]
+        raise Refused("enough")
+
+    monkeypatch.setattr(signal, "alarm", alarms.append)
+    monkeypatch.setattr(logging, "disable", lambda _: None)
+    monkeypatch.setattr(prober, "confine", refused)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(encode_asked(checks))))
+    assert prober.main(["--user", "nobody"]) == REFUSED_EXIT
+    assert alarms == [39]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
