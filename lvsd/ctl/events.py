@@ -29,6 +29,8 @@ def events(run_dir: Path, real: str, *, follow: bool, number: int, as_object: bo
     """
     reply = _after(run_dir, 0, real)
     _print(reply.events[-number:] if number else (), as_object=as_object)
+    if real and not reply.events:
+        click.echo(f"lvsctl: nothing is remembered of {real!r} (`lvsctl status` lists the real servers)", err=True)
     try:
         while follow:
             time.sleep(LOOK_SECONDS)

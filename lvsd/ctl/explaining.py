@@ -62,7 +62,8 @@ def _why(service: ServiceRow, real: RealServerRow) -> list[str]:
     if service.floor_broken:
         lines.append(f"T{floor_broken(service)[1:]}.")
     if quorum_is_lost(service):
-        lines.append(f"The quorum is lost: weight {service.weight_up} is up, the quorum is {service.quorum}.")
+        weight = service.quorum + service.hysteresis
+        lines.append(f"The quorum is lost: weight {service.weight_up} is up, {weight} is needed.")
     return lines
 
 
@@ -79,7 +80,7 @@ def found(one: RealServerRow | CheckRow) -> str:
     detail = f": {one.detail}" if one.detail else ""
     latency = "" if one.latency is None else f" in {one.latency * 1000:.1f} ms"
     last = f"{span(one.probe_age)} ago it found {one.result}{latency}{detail}"
-    return f"{one.state} since {span(one.state_age)}; {last}."
+    return f"{one.state} since {span(one.state_age)}; {last}{'' if last.endswith('.') else '.'}"
 
 
 def _check(one: RealServerRow | CheckRow) -> list[str]:
@@ -107,7 +108,7 @@ def _books(books: BooksRow) -> list[str]:
     failed = ", ".join(f"{count} {reason}" for reason, count in reasons)
     lines = [f"Failures: {failed}."] if failed else []
     if books.inconclusive:
-        lines.append(f"{books.inconclusive} of its probes found nothing out: the checker itself could not probe.")
+        lines.append(f"{books.inconclusive} of its probes found nothing out: the checker could not probe, or an agent told nothing.")
     return [*lines, *(_phase(name, books.phases[name]) for name in _ORDER if name in books.phases)]
 
 
@@ -122,6 +123,13 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f} ms" if seconds < TWO_DIGITS_BELOW else f"{seconds * 1000:.0f} ms"
 
 
+def _counts(one: RealServerRow | CheckRow) -> tuple[int, int]:
+    """Probes and failures: as the worker told last, or as its books have them, which are newer and may be halved."""
+    if one.books is None or "late" not in one.books.phases:
+        return one.probes, one.failures
+    return max(one.probes, one.books.phases["late"].count), max(one.failures, sum(one.books.reasons.values()))
+
+
 def _next(one: RealServerRow | CheckRow) -> str:
     """What would have to happen for it to change."""
     other = "down" if one.state == "up" else "up"
@@ -132,5 +140,6 @@ def _next(one: RealServerRow | CheckRow) -> str:
         counted = f"{one.needed} {words} in a row are needed"
     else:
         counted = f"1 {word} is needed"
-    failed = f"{one.failures} of {one.probes} probes failed"
+    probes, failures = _counts(one)
+    failed = f"{failures} of {probes} probes failed"
     return f"Probed every {one.interval:g} s, {one.timeout:g} s at most; {counted} for it to be {other}; {failed}."

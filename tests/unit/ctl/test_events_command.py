@@ -52,3 +52,9 @@ def test_following_asks_for_what_came_since(monkeypatch: pytest.MonkeyPatch) -> 
     out, requests = run(monkeypatch, replies, "-f", "--json")
     assert [json.loads(text)["event"] for text in out.splitlines() if text] == ["real_server_up", "real_server_down"]
     assert requests == [EventsRequest(0), EventsRequest(7), EventsRequest(7), EventsRequest(8)]
+
+
+def test_a_real_server_nothing_is_known_of_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvsd.ctl.events.asked", lambda *_: EventsReply(2, ()))
+    assert "nothing is remembered of 'web'" in CliRunner().invoke(main, ["events", "web"]).stderr
+    assert CliRunner().invoke(main, ["events"]).stderr == ""

@@ -12,11 +12,12 @@ from checkers.core.messages import State
 from checkers.core.outcome import Reason, Unhealthy
 from config.checks import Check, Dial, FollowCheck, HttpCheck
 from config.pool_rules import Amount, Floor, FloorAction, HoldDown, PoolRules
-from lvsd.control.messages import EventRow, EventsReply, EventsRequest, Reply, Request
+from lvsd.control.messages import BooksRow, EventRow, EventsReply, EventsRequest, PhaseRow, Reply, Request
 from lvsd.core import views
 from lvsd.core.events import Event, MaintenanceSeen, OverridesSet
 from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.ctl import render
+from lvsd.ctl.explaining import explained
 from lvsd.ctl.main import main
 from tests.unit.core.world import Bench, config, real, virtual
 
@@ -64,7 +65,7 @@ def test_one_that_is_kept(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None
     assert "is serving" in text
     assert "it is kept: without it fewer would be left than the floor" in text
     assert "The floor of 1 is broken: those that fail stay in service." in text
-    assert "The quorum is lost: weight 0 is up, the quorum is 1." in text
+    assert "The quorum is lost: weight 0 is up, 1 is needed." in text
     assert "it found refused in 2.0 ms: Connection refused." in text
     assert "; 1 success is needed for it to be up;" in text
 
@@ -169,3 +170,12 @@ def test_a_check_that_follows_names_whom(monkeypatch: pytest.MonkeyPatch) -> Non
     bench = Bench(config(virtual(real(A)), follower))
     bench.hear({A: UP})
     assert "Check follow (http): up since 0.0s" in explain(monkeypatch, bench, A).stdout
+
+
+def test_the_newer_of_two_counts_is_told(bench: Bench) -> None:
+    service = views.status(bench.director, bench.now).services[0]
+    late = PhaseRow(9, 0.1, 0.1, 0.1, 0, (9,))
+    newer = replace(service.real_servers[0], books=BooksRow({"refused": 2, "status": 1}, 0, {"late": late}))
+    assert "; 3 of 9 probes failed." in explained(service, newer)
+    halved = replace(newer, probes=90_000, failures=50)
+    assert "; 50 of 90000 probes failed." in explained(service, halved)
