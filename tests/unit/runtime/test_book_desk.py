@@ -178,7 +178,7 @@ def test_explain_prints_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lvsd.ctl.explain.asked", answer)
     lines = CliRunner().invoke(main, ["explain", f"{B}:80", "--service", "web"]).stdout.splitlines()
     assert "  Failures: 2 refused, 1 status." in lines
-    assert "  1 of its probes found nothing out: the checker itself could not probe." in lines
+    assert "  1 of its probes found nothing out: the checker could not probe, or an agent told nothing." in lines
     phases = [line.split() for line in lines if "p50" in line][:3]
     assert [" ".join(phase[:-9]) for phase in phases] == ["first byte", "whole", "begun late"]
     assert phases[2][2:] == ["p50", "0.10", "ms", "p99", "0.10", "ms", "longest", "0.10", "ms"]
