@@ -122,6 +122,12 @@ def test_what_is_believed_stands_beside_it() -> None:
     }
 
 
+def test_a_server_that_ends_its_sentence_itself_is_not_given_another_dot() -> None:
+    bench = Bench(config(HTTP))
+    bench.hear({A: State.DOWN}, Unhealthy(Reason.ERROR_REPLY, "421 no."))
+    assert standings(views.status(bench.director, bench.now))[USE].endswith(": 421 no.")
+
+
 class Played:
     """A director, and the process that reads its configuration."""
 
