@@ -47,6 +47,15 @@ def test_what_is_not_known_is_probed_within_a_second(now: float, interval: float
     assert now <= early_moment(now, interval, jitter) <= now + EARLY_SECONDS
 
 
+@given(MOMENTS, INTERVALS, JITTERS)
+def test_what_is_not_known_is_spread_over_that_second_or_a_shorter_interval(
+    now: float, interval: float, jitter: float
+) -> None:
+    """A whole table after a boot is no burst, and nobody waits longer than it would in its rhythm."""
+    within = min(interval, EARLY_SECONDS)
+    assert early_moment(now, interval, jitter) - now == pytest.approx(jitter * within, abs=1e-6)
+
+
 @given(MOMENTS, INTERVALS, JITTERS, st.floats(0, 10))
 def test_the_rhythm_after_an_early_probe_keeps_its_distance_and_its_slots(
     now: float, interval: float, jitter: float, took: float
@@ -215,6 +224,7 @@ def test_a_server_that_hangs_keeps_the_rhythm_of_those_that_are_down() -> None:
         (Timing(0.5), 0.025),
         (Timing(1.0, down_interval=0.5), 0.025),
         (Timing(1.0, down_interval=60.0), 0.05),
+        (Timing(0.5, down_interval=60.0), 0.025),
     ],
 )
 def test_phases_are_a_share_of_the_interval_apart(timing: Timing, apart: float) -> None:

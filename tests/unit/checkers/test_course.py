@@ -63,6 +63,7 @@ def test_phases_of_those_that_are_down_are_shared_too() -> None:
     for number in range(50):
         phase = phase_of(f"check {number}", TIMING, 60.0) * 60.0 / grain(TIMING)
         assert phase == pytest.approx(round(phase))
+    assert len({phase_of(f"check {number}", TIMING, 60.0) for number in range(2000)}) > 60.0 / grain(TIMING) / 2
 
 
 @pytest.mark.parametrize("known", State)
@@ -125,3 +126,11 @@ def test_what_was_written_before_is_kept() -> None:
     again = course(one.assigned, one.health, one.moment, one.books)
     probed(again, DOWN)
     assert again.books.page().reasons == {Reason.REFUSED: 2}
+
+
+def test_the_first_failure_and_the_fall_are_news_and_the_failures_between_and_behind_are_not() -> None:
+    one = begun(State.UP, Timing(interval=10.0, fall=3))
+    outcomes: list[Outcome] = [Healthy("a"), Healthy("b")]
+    outcomes += [Unhealthy(Reason.REFUSED, str(number)) for number in range(4)]
+    outcomes += [Healthy()]
+    assert [one.observe(outcome, 1.0, 0.0) for outcome in outcomes] == [True, False, True, False, True, False, True]

@@ -9,7 +9,10 @@ from lvsd.core import views
 from lvsd.core.director import step
 from lvsd.core.effects import Apply, Tell
 from lvsd.core.events import MaintenanceSeen, Started
-from lvsd.core.health import in_maintenance
+from lvsd.core.health import address_in, in_maintenance
+from lvsd.core.identity import real_id
+from lvsd.core.overrides import Asked, Refused, decided
+from lvsd.core.pool_state import OverrideKind
 from lvsd.core.state import Director
 from lvsd.ctl import render
 from netlink.operations import DeleteDestination
@@ -36,6 +39,21 @@ HTTP = virtual(real(A), real(B))
 )
 def test_names(name: str, address: str, meant: bool) -> None:
     assert in_maintenance(frozenset({name}), real(address)) is meant
+    assert not meant or address_in(name) == address
+
+
+@pytest.mark.parametrize("name", [V6, f"[{V6}]", f"[{V6}]:80"])
+def test_who_has_an_ipv6_address_is_told_of_and_meant_by_a_person_too(name: str) -> None:
+    service = virtual(real(A), real(V6))
+    bench = Bench(config(service))
+    bench.hear({A: UP, V6: UP})
+    bench.feed(MaintenanceSeen(frozenset({name})))
+    assert bench.told() == ["real_server_in_maintenance", "table_changed"]
+    assert bench.weights(service) == {A: 1}
+    bench.feed(MaintenanceSeen(frozenset()))
+    changes = decided(bench.director, Asked(name, OverrideKind.DISABLE, 0), bench.now)
+    assert not isinstance(changes, Refused)
+    assert list(changes) == [real_id(service, real(V6))]
 
 
 def test_it_leaves_at_once_and_comes_back_at_once_when_its_checks_are_well() -> None:
