@@ -313,7 +313,10 @@ def _kernel(
             return director, (ReadTable(),)
         case TableRead(table):
             read, touched, effects = kernel.read(director, table, now)
-            return _settled(slices.due(read, touched), effects, now)
+            due = slices.due(read, touched)
+            if slices.are_many(due):  # to find them was a step
+                return due, (*effects, Yield())
+            return _settled(due, effects, now)
         case TableUnreadable(error):
             return kernel.unreadable(director, error, now)
         case PlanApplied(operations, refusals):
@@ -323,14 +326,14 @@ def _kernel(
             posted, sent = mails.posted(answered, letters)
             return _and_then(_let_vrrp_go(mails.rounds_reviewed(posted, operations), now), (*answers, *sent))
         case Ticked():
-            due = director.kernel.retry_at is not None and director.kernel.retry_at <= now
+            again = director.kernel.retry_at is not None and director.kernel.retry_at <= now
             attended, parted = workers.ticked(director, now)
             ticked, sent = mails.ticked(attended, now)
             sent = [*parted, *sent]
             if ticked.unsettled.services:
                 sent = [*sent, Yield()]  # whatever became of the last slice
             timed, followed = _timed(ticked, sent, now)
-            return _and_then(_let_vrrp_go(timed, now), (*followed, *((ReadTable(),) if due else ())))
+            return _and_then(_let_vrrp_go(timed, now), (*followed, *((ReadTable(),) if again else ())))
 
 
 def _timed(director: Director, effects: list[Effect], now: float) -> Step:

@@ -74,6 +74,11 @@ def due(director: Director, services: Services | None, *, sweep: bool = False) -
     return replace(director, unsettled=Unsettled({**services, **waiting.services}, waiting.sweep or sweep))
 
 
+def are_many(director: Director) -> bool:
+    """Whether so many services are due that they take more slices than one."""
+    return len(director.unsettled.services) > SLICE_REAL_SERVERS
+
+
 def taken(director: Director) -> tuple[Director, tuple[VirtualService, ...], bool]:
     """The belief without the next slice, the slice, and whether now is the time for the sweep."""
     waiting = director.unsettled

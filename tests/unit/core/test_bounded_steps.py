@@ -160,6 +160,19 @@ def test_a_step_sends_no_more_than_a_slice(
     assert max(sent, default=0) <= slices.SLICE_REAL_SERVERS
 
 
+def test_a_table_that_is_gone_is_found_in_one_step_and_mended_in_the_next(directors: tuple[Director, Director]) -> None:
+    found, effects = step(directors[1], cleared(directors[1]), 101.0)
+    assert [one.event for one in effects if isinstance(one, Tell)] == ["table_changed_by_stranger"]
+    assert not any(isinstance(one, Apply) for one in effects)
+    assert effects[-1] == Yield()
+    _, effects = step(found, Resumed(), 101.0)
+    assert sum(len(one.operations) for one in effects if isinstance(one, Apply)) > slices.SLICE_REAL_SERVERS // 2
+    one_gone = dict(directors[1].kernel.table)
+    one_gone.popitem()
+    _, effects = step(directors[1], TableRead(one_gone), 101.0)
+    assert sum(len(one.operations) for one in effects if isinstance(one, Apply)) == 3
+
+
 def test_a_worker_s_checks_are_not_written_out_in_the_step(directors: tuple[Director, Director]) -> None:
     _, effects = steps(directors[1], WorkerCame(CONFINED))
     given = next(one for one in effects if isinstance(one, AssignChecks))
