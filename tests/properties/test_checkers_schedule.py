@@ -77,6 +77,17 @@ def test_the_next_slot_is_the_first_after_now(slot: float, interval: float, dela
 
 
 @given(MOMENTS, INTERVALS, DELAYS)
+def test_a_slot_is_not_used_twice_however_early_its_probe_ended(slot: float, interval: float, early: float) -> None:
+    assert next_slot(slot, interval, slot - early) == slot + interval
+
+
+@pytest.mark.parametrize("timing", [Timing(10.0), Timing(10.0, fast_interval=1.0), Timing(10.0, down_interval=60.0)])
+def test_a_probe_that_takes_most_of_its_interval_loses_no_slot(timing: Timing) -> None:
+    assert Rhythm(100.0).after(109.0, timing, contradicted=False).moment == 110.0
+    assert Rhythm(100.0).after(111.0, timing, contradicted=False).moment == 120.0
+
+
+@given(MOMENTS, INTERVALS, DELAYS)
 def test_slots_do_not_drift(slot: float, interval: float, delay: float) -> None:
     turns = (next_slot(slot, interval, slot + delay) - slot) / interval
     assert abs(turns - round(turns)) < 1e-3
