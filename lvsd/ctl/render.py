@@ -206,9 +206,9 @@ def _instead(service: ServiceRow) -> str:
     """Who serves without the quorum."""
     if any(real.fallback and real.standing == "serving" for real in service.real_servers):
         return "the fallback servers serve"
-    if service.weight_up and service.floor_broken != "withdraw":
-        return "those that are up go on serving"
-    return "nobody serves"
+    if not any(real.standing == "serving" for real in service.real_servers):
+        return "nobody serves"
+    return "those that are up go on serving" if service.weight_up else "those that the floor keeps go on serving"
 
 
 def _quorum_lost(service: ServiceRow) -> str:

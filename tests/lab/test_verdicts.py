@@ -75,7 +75,7 @@ def test_a_follower_leaves_in_the_same_step(world: World) -> None:
     balancer.until("one is left", {B: 1})
     assert balancer.weights(443) == {B: 1}  # not a moment later
     explained = lvsctl(world, "explain", A)
-    assert "Check follow: down" in explained
+    assert "Check follow (web): down" in explained
     assert "it found refused" in explained
     assert balancer.stop() == 0
 

@@ -97,6 +97,16 @@ def test_a_quorum_taken_away_by_the_floor_is_told_with_the_floor(
     assert "is needed" not in text
 
 
+@pytest.mark.parametrize("action", [FloorAction.KEEP, FloorAction.FAIL_OPEN])
+def test_nobody_serves_is_not_said_of_those_that_the_floor_keeps(action: FloorAction) -> None:
+    bench = Bench(config(replace(HTTP, rules=PoolRules(Floor(Amount(1), action)))))
+    bench.hear({"1.1.1.17": State.UP, "1.1.1.18": State.UP})
+    bench.hear({"1.1.1.17": State.DOWN, "1.1.1.18": State.DOWN})
+    text = render.status(status_of(bench))
+    assert "weight 0 is up, 1 is needed; those that the floor keeps go on serving" in text
+    assert "nobody serves" not in text
+
+
 def test_one_service_by_name_or_address() -> None:
     other = virtual(real("1.1.1.17"), port=443, name="https")
     bench = Bench(config(HTTP, other))
