@@ -108,7 +108,8 @@ def _books(books: BooksRow) -> list[str]:
     failed = ", ".join(f"{count} {reason}" for reason, count in reasons)
     lines = [f"Failures: {failed}."] if failed else []
     if books.inconclusive:
-        lines.append(f"{books.inconclusive} of its probes found nothing out: the checker could not probe, or an agent told nothing.")
+        why = "the checker could not probe, or an agent told nothing"
+        lines.append(f"{books.inconclusive} of its probes found nothing out: {why}.")
     return [*lines, *(_phase(name, books.phases[name]) for name in _ORDER if name in books.phases)]
 
 
