@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from config.model import RealServer, VirtualService
-from lvsd.control.messages import OverrideMark, OverrideRow, OverridesReply
+from lvsd.control.messages import OverrideMark, OverrideRow
 from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
 from lvsd.core.pool_state import Connections
 from lvsd.core.state import Director
@@ -28,19 +28,19 @@ def mark(director: Director, virtual: VirtualService, real: RealServer, now: flo
     )
 
 
-def overrides(director: Director, counted: Counted, now: float, names: Collection[str] | None = None) -> OverridesReply:
-    """Every real server of which something was said, or those named by their `real_id`."""
-    asked = director.overrides if names is None else names
-    concerned = {name.partition(BEHIND)[0] for name in asked}
-    return OverridesReply(
-        tuple(
-            _row(director, virtual, real, counted, now)
-            for virtual in director.config.services
-            if virtual_text(virtual.virtual) in concerned
-            for real in virtual.real_servers
-            if real_id(virtual, real) in asked
-        )
-    )
+def concerned(director: Director, names: Collection[str]) -> tuple[VirtualService, ...]:
+    """The services of these real servers, which are named by their `real_id`."""
+    services = {name.partition(BEHIND)[0] for name in names}
+    return tuple(one for one in director.config.services if virtual_text(one.virtual) in services)
+
+
+def rows(
+    director: Director, virtual: VirtualService, names: Collection[str], counted: Counted, now: float
+) -> Iterator[OverrideRow]:
+    """Those of the named real servers that the service has."""
+    for real in virtual.real_servers:
+        if real_id(virtual, real) in names:
+            yield _row(director, virtual, real, counted, now)
 
 
 def _row(director: Director, virtual: VirtualService, real: RealServer, counted: Counted, now: float) -> OverrideRow:

@@ -70,7 +70,7 @@ class Answers:
             case FailoverRequest():
                 return await fail_over(self._runtime, request)
             case OverrideRequest() | OverridesRequest():
-                return overrides(self._runtime, request, uid)
+                return await overrides(self._runtime, request, uid)
             case EventsRequest(after, real):
                 return self._runtime.history.since(after, real)
             case PortraitsRequest(peers):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from checkers.core import messages as checker_messages
-from config.model import Config
+from config.model import Config, VirtualService
 from lvsd.control.hooks import Instruct, ScriptEnded
 from lvsd.control.messages import ProcessRow
 from lvsd.core import override_views, slices
@@ -66,7 +66,7 @@ from lvsd.core.events import (
     WorkerCame,
     WorkerWent,
 )
-from lvsd.core.identity import BEHIND, service_key, virtual_text
+from lvsd.core.identity import service_key
 from lvsd.core.pool_state import Connections, Override
 from lvsd.core.state import Director
 from lvsd.runtime import sysctls
@@ -189,14 +189,11 @@ class Runtime:
         }
         return table, {one.service.key: sum(found.active for found in one.destinations) for one in status}
 
-    def destination_connections(self, names: Iterable[str]) -> override_views.Counted:
-        """What the kernel counts in the services of these real servers (by `real_id`). Raises NetlinkError."""
-        services = {name.partition(BEHIND)[0] for name in names}
-        found = (one.virtual for one in self._belief.config.services if virtual_text(one.virtual) in services)
+    def destination_connections(self, virtual: VirtualService) -> override_views.Counted:
+        """What the kernel counts in this service. Raises NetlinkError."""
         return {
             (one.service.key, found.destination.key): Connections(found.active, found.inactive, found.persistent)
-            for virtual in found
-            for one in self._kernel.read_status(service_key(virtual))
+            for one in self._kernel.read_status(service_key(virtual.virtual))
             for found in one.destinations
         }
 

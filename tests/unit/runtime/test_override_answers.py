@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
 
 import pytest
 
 from checkers.core.messages import State
+from config.model import VirtualService
 from lvsd.control.messages import ErrorReply, OverrideRequest, OverridesReply, OverridesRequest
 from lvsd.core.events import Event
 from lvsd.core.identity import service_key
@@ -25,11 +26,11 @@ WEB = virtual(real(A), real(B))
 class FakeRuntime:
     """A bench where a runtime is asked."""
 
-    def __init__(self) -> None:
-        self.bench = Bench(config(WEB))
+    def __init__(self, *others: VirtualService) -> None:
+        self.bench = Bench(config(WEB, *others))
         self.bench.hear({A: State.UP, B: State.UP})
         self.readable = True
-        self.counted: frozenset[str] = frozenset()
+        self.counted: list[str] = []
 
     @property
     def belief(self) -> Director:
@@ -38,53 +39,88 @@ class FakeRuntime:
     def feed(self, event: Event) -> None:
         self.bench.feed(event)
 
-    def destination_connections(self, names: Iterable[str]) -> Counted:
-        self.counted = frozenset(names)
+    def destination_connections(self, virtual: VirtualService) -> Counted:
+        self.counted.append(virtual.name)
         if not self.readable:
             raise NetlinkError("no table")
-        return {(service_key(WEB.virtual), DestinationKey(A, 80)): Connections(3, 2, 1)}
+        return {(service_key(virtual.virtual), DestinationKey(A, 80)): Connections(3, 2, 1)}
 
 
-def ask(runtime: FakeRuntime, request: OverrideRequest | OverridesRequest) -> OverridesReply | ErrorReply:
-    reply = override_answers.overrides(runtime, request, 1000)  # type: ignore[arg-type]  # as much of a Runtime as is used
+async def ask(runtime: FakeRuntime, request: OverrideRequest | OverridesRequest) -> OverridesReply | ErrorReply:
+    reply = await override_answers.overrides(runtime, request, 1000)  # type: ignore[arg-type]  # as much of a Runtime as is used
     assert isinstance(reply, OverridesReply | ErrorReply)
     return reply
 
 
-def test_done_and_shown() -> None:
-    runtime = FakeRuntime()
-    reply = ask(runtime, OverrideRequest(A, "drain", reason="disk", seconds=60.0))
+async def test_done_and_shown() -> None:
+    runtime = FakeRuntime(virtual(real(B), port=25, name="smtp"))
+    reply = await ask(runtime, OverrideRequest(A, "drain", reason="disk", seconds=60.0))
     assert isinstance(reply, OverridesReply)
     (row,) = reply.overrides
     assert (row.service, row.real_server, row.weight_held) == ("http", f"{A}:80", 0)
     assert (row.active, row.inactive, row.persistent) == (3, 2, 1)
     assert row.override is not None
     assert (row.override.kind, row.override.reason, row.override.uid) == ("drain", "disk", 1000)
-    assert runtime.counted == {f"tcp 1.1.1.12:80 > {A}:80"}
-    assert ask(runtime, OverridesRequest()).overrides[0].real_server == f"{A}:80"  # type: ignore[union-attr]
-    enabled = ask(runtime, OverrideRequest(A, "enable"))
+    assert runtime.counted == ["http"]
+    assert (await ask(runtime, OverridesRequest())).overrides[0].real_server == f"{A}:80"  # type: ignore[union-attr]
+    enabled = await ask(runtime, OverrideRequest(A, "enable"))
     assert isinstance(enabled, OverridesReply)
     assert [(one.override, one.weight_held) for one in enabled.overrides] == [(None, 1)]
 
 
 @pytest.mark.parametrize("action", ["await", "remove", ""])
-def test_an_action_that_is_none(action: str) -> None:
-    reply = ask(FakeRuntime(), OverrideRequest(A, action))
+async def test_an_action_that_is_none(action: str) -> None:
+    reply = await ask(FakeRuntime(), OverrideRequest(A, action))
     assert isinstance(reply, ErrorReply)
     assert reply.hint == "there are: enable, drain, disable, weight"
 
 
-def test_a_refusal_changes_nothing() -> None:
+async def test_a_refusal_changes_nothing() -> None:
     runtime = FakeRuntime()
-    ask(runtime, OverrideRequest(A, "disable"))
-    reply = ask(runtime, OverrideRequest(B, "disable"))
+    await ask(runtime, OverrideRequest(A, "disable"))
+    reply = await ask(runtime, OverrideRequest(B, "disable"))
     assert isinstance(reply, ErrorReply)
     assert runtime.bench.weights(WEB) == {B: 1}
 
 
-def test_a_table_that_cannot_be_read_costs_the_counts_alone() -> None:
+async def test_a_table_that_cannot_be_read_costs_the_counts_alone() -> None:
     runtime = FakeRuntime()
     runtime.readable = False
-    reply = ask(runtime, OverrideRequest(A, "drain"))
+    reply = await ask(runtime, OverrideRequest(A, "drain"))
     assert isinstance(reply, OverridesReply)
     assert reply.overrides[0].active == 0
+
+
+MANY = tuple(
+    virtual(real(A), port=port, name=str(port)) for port in range(100, 100 + 2 * override_answers.SLICE_SERVICES)
+)
+
+
+async def test_of_thousands_they_are_read_with_pauses_and_of_one_belief() -> None:
+    runtime = FakeRuntime(*MANY)
+    runtime.bench.hear({A: State.UP})
+    counted = [0]
+
+    def another_turn() -> None:
+        counted.append(len(runtime.counted))
+        runtime.bench.hear({A: State.DOWN})
+        if len(counted) < 4:
+            asyncio.get_running_loop().call_soon(another_turn)
+
+    asyncio.get_running_loop().call_soon(another_turn)
+    reply = await ask(runtime, OverrideRequest(A, "weight", weight=7))
+    assert isinstance(reply, OverridesReply)
+    assert counted[:3] == [0, override_answers.SLICE_SERVICES, 2 * override_answers.SLICE_SERVICES]
+    assert [(one.service, one.weight_held, one.active) for one in reply.overrides] == [
+        (one, 7, 3) for one in ("http", *(one.name for one in MANY))
+    ]
+    assert runtime.counted == [one.service for one in reply.overrides]
+
+
+async def test_a_table_that_cannot_be_read_is_tried_once() -> None:
+    runtime = FakeRuntime(*MANY)
+    runtime.readable = False
+    reply = await ask(runtime, OverrideRequest(A, "drain", force=True))
+    assert isinstance(reply, OverridesReply)
+    assert len(reply.overrides) == 1 + len(MANY)
+    assert runtime.counted == ["http"]
