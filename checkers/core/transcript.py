@@ -13,7 +13,7 @@ from checkers.core.outcome import Outcome
 
 CHECKS_LIMIT = 256
 ASKED_LIMIT_BYTES = CHECKS_LIMIT * 65536
-TOLD_LIMIT_BYTES = 1024 * 1024  # of one line
+TOLD_LIMIT_BYTES = 4 * 1024 * 1024  # of one line: what a tape keeps, however it has to be escaped
 TEXT_LIMIT = 400  # characters of one line of a conversation
 
 

@@ -28,6 +28,7 @@ from checkers.probes.attempt import Finding, attempt
 from checkers.probes.discretion import Discretion
 from checkers.probes.echo import share
 from checkers.probes.failures import a_fault
+from checkers.probes.memory import Memory
 from checkers.probes.registry import PROBES, load
 from checkers.runtime.icmp import open_ping_sockets
 from checkers.runtime.log import tell
@@ -115,7 +116,9 @@ async def _attempted(check: AssignedCheck, tape: Tape) -> Finding:
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     try:
-        await attempt(check, found.append, overheard=lambda words, ours: tape.heard(words, ours=ours))
+        # To who asks now, an agent that cannot be asked is not well for want of a word to stand by.
+        memory = Memory(believed=True)
+        await attempt(check, found.append, memory, overheard=lambda words, ours: tape.heard(words, ours=ours))
     except Exception as error:  # noqa: BLE001 - the one guard: what a checker worker would find
         if not found:
             now = loop.time()

@@ -9,7 +9,7 @@ import msgspec
 
 from lvsd.control.messages import ErrorReply, Garbled
 
-LINE_LIMIT_BYTES = 2 * 1024 * 1024
+LINE_LIMIT_BYTES = 8 * 1024 * 1024
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -116,8 +116,9 @@ def _configuration(order: Order) -> tuple[Loaded, str]:
     """As it runs where that is known, else as it stands on the disk; and what is to be said of that."""
     if not order.state_dir:
         return load(order.files, SystemFiles()), ""
+    directory = Path(order.state_dir)
     try:
-        snapshot = Store(Path(order.state_dir)).last_good()
+        snapshot = Store(directory).last_good() if directory.is_dir() else None
     except (OSError, ValueError):
         snapshot = None
     if snapshot is None or snapshot.paths != order.files:

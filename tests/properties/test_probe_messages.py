@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from checkers.core import transcript
 from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Healthy, Inconclusive, Reason, Unhealthy
+from checkers.probes.discretion import LINES_LIMIT
+from checkers.runtime.tape import TURNS_LIMIT
 from config.checks import Credentials, ImapCheck, TcpCheck, Timing
 from config.secret import Secret
 from lvsd.control import probes
@@ -58,6 +60,18 @@ def test_transcripts_travel_on_one_line(
     line = transcript.encode_told(told)
     assert line.count(b"\n") == 1
     assert transcript.decode_told(line) == told
+
+
+def test_the_longest_conversation_fits() -> None:
+    lines = ('"' * transcript.TEXT_LIMIT,) * (LINES_LIMIT + 1)
+    said = tuple(transcript.Said(1 / 3, turn % 2 == 0, 2**31, lines) for turn in range(TURNS_LIMIT))
+    told = transcript.Transcript("x", Healthy("y" * 200), {"whole": 1 / 3}, said)
+    line = transcript.encode_told(told)
+    assert len(line) < transcript.TOLD_LIMIT_BYTES
+    assert transcript.decode_told(line) == told
+    rows = tuple(probes.SaidRow(one.at, one.ours, one.octets, one.lines) for one in said)
+    row = probes.ProbeRow((), "http", "192.0.2.1:80", 3.0, "ok", "", {}, rows)
+    assert len(probes.encode(row)) < probes.LINE_LIMIT_BYTES
 
 
 def test_too_much_is_refused() -> None:

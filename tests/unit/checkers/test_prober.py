@@ -25,6 +25,7 @@ from checkers.runtime.prober import REFUSED_EXIT, UNSEEN, probed
 from checkers.runtime.sandbox import Refused
 from checkers.runtime.tape import KEPT_BYTES, TURNS_LIMIT, Tape, TappedLoop
 from config.checks import (
+    AgentCheck,
     AnyCheck,
     Credentials,
     Dial,
@@ -225,6 +226,12 @@ async def test_what_is_not_seen_is_said_to_be_so() -> None:
     async with serving(silent) as port:
         found = await of(TcpCheck(), port)
     assert (found.outcome, found.said, found.unseen) == (Healthy("connected"), (), UNSEEN[TcpCheck])
+
+
+@listening
+async def test_an_agent_that_cannot_be_asked_is_not_well() -> None:
+    found = await of(AgentCheck(), closed_port())
+    assert found.outcome == Inconclusive("the agent tells nothing: Connection refused")
 
 
 @listening

@@ -153,6 +153,7 @@ def test_the_configuration_that_runs_counts_and_not_what_the_file_says_by_now(tm
     assert [type(one) for one in answered(asked)] == [ProbeRow]
     elsewhere = order("127.0.0.1", service="follower", files=(str(file),), state_dir=str(tmp_path / "none"))
     assert [type(one) for one in answered(elsewhere)] == [Note, ProbeRow]
+    assert not (tmp_path / "none").exists()
     Store(state).remember_good(recorder.snapshot(("another.yaml",)))  # of another lvsd
     assert [type(one) for one in answered(asked.__class__("127.0.0.1", "follower", "", (str(file),), str(state)))] == [
         Note,
