@@ -27,6 +27,7 @@ from netlink.wire import (
     error_code,
     frame,
     garbled,
+    is_plain_end,
     messages,
     take_data,
 )
@@ -107,6 +108,8 @@ class _Dump:
         self._left -= 1
         if self._left < 0:
             raise _endless()
+        if is_plain_end(datagram, self.sequence):  # so ends every dump: thousands in a reading of the table
+            return True
         start = take_data(datagram, self.sequence, self.found)
         if start >= len(datagram):  # the bulk of it
             return False
@@ -130,6 +133,10 @@ def _heard(datagram: bytes, start: int = 0) -> Iterator[Message]:
             raise failure("answers were lost", errno.ENOBUFS)
         if message.type != NOOP:
             yield message
+
+
+def _changing() -> NetlinkError:
+    return NetlinkError(f"the table changed during each of {DUMP_ATTEMPTS} readings", errno=errno.EINTR)
 
 
 def _endless() -> NetlinkError:
@@ -163,10 +170,13 @@ class KernelSocket:
 
     def dump(self, kind: int, body: bytes) -> list[memoryview]:
         """The bodies of a dump, taken again a few times if the kernel says that it changed meanwhile."""
-        for found in self.dump_in_steps(kind, body, MESSAGE_LIMIT):
-            if found is not None:
-                return found
-        raise _endless()
+        for _ in range(DUMP_ATTEMPTS):
+            dump = self._begun(kind, body)
+            while not dump.take(self._receive()):
+                pass
+            if not dump.interrupted:
+                return dump.found
+        raise _changing()
 
     def dump_in_steps(self, kind: int, body: bytes, datagrams: int) -> Iterator[list[memoryview] | None]:
         """As `dump`, so many datagrams a step: None after each but the last, which has all of them.
@@ -174,15 +184,13 @@ class KernelSocket:
         The kernel has one dump at a time on a socket: until the last step nothing else may be asked over this one.
         """
         for _ in range(DUMP_ATTEMPTS):
-            dump = _Dump(self._next())
-            self._send(frame(kind, DUMP, dump.sequence, body))
+            dump = self._begun(kind, body)
             while not self._gone_on(dump, datagrams):
                 yield None
             if not dump.interrupted:
                 yield dump.found
                 return
-        message = f"the table changed during each of {DUMP_ATTEMPTS} readings"
-        raise NetlinkError(message, errno=errno.EINTR)
+        raise _changing()
 
     def send_batch(self, kind: int, bodies: Sequence[bytes]) -> dict[int, int]:
         """Send the requests in batches; the errno of each one that was refused, by its position.
@@ -214,6 +222,11 @@ class KernelSocket:
             if message.sequence == last:
                 break
         return refused
+
+    def _begun(self, kind: int, body: bytes) -> _Dump:
+        dump = _Dump(self._next())
+        self._send(frame(kind, DUMP, dump.sequence, body))
+        return dump
 
     def _gone_on(self, dump: _Dump, datagrams: int) -> bool:
         """Take so many of its datagrams; whether it ended with them."""

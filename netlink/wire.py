@@ -32,6 +32,7 @@ _HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
 _GENERIC = Struct("=BBxx")  # command, version
 _ATTRIBUTE = Struct("=HH")  # length, type
 _CODE = Struct("=i")
+_END = Struct("=IHHIIi")  # a header, and the code of a message of type DONE
 _PORT_SIZE = 2
 KIND_MASK = 0x3FFF  # without the nested and byte order marks
 
@@ -85,6 +86,16 @@ def take_data(datagram: bytes, sequence: int, found: list[memoryview]) -> int:
         found.append(view[offset + size : offset + length])
         offset += (length + 3) & ~3
     return offset
+
+
+def is_plain_end(datagram: bytes, sequence: int) -> bool:
+    """Whether it is the end of this answer and nothing else: no error, nothing that changed meanwhile."""
+    if len(datagram) != _END.size:
+        return False
+    length, kind, flags, number, _, code = _END.unpack(datagram)
+    return bool(
+        kind == DONE and number == sequence and length == _END.size and not code and not flags & DUMP_INTERRUPTED
+    )
 
 
 def messages(datagram: bytes, start: int = 0) -> Iterator[Message]:

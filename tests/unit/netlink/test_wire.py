@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlink.errors import NetlinkError
+from netlink.kernel_socket import KernelSocket
 from netlink.wire import (
     DONE,
+    DUMP_INTERRUPTED,
     ERROR,
     REQUEST,
     Message,
@@ -19,11 +22,13 @@ from netlink.wire import (
     attributes,
     error_code,
     frame,
+    is_plain_end,
     messages,
     number,
     port_number,
     text,
 )
+from tests.unit.netlink.kernel import Answer, ScriptedKernel, done, message
 
 KINDS = st.integers(1, 0x3FFF)
 VALUES = st.binary(max_size=40)
@@ -103,3 +108,28 @@ def test_error_codes() -> None:
     assert error_code(of(DONE, b"")) == 0
     with pytest.raises(NetlinkError, match="short error"):
         error_code(of(ERROR, b"abc"))
+
+
+@pytest.mark.parametrize(
+    ("datagram", "is_end"),
+    [
+        (done(7), True),
+        (done(7, flags=0x2), True),  # NLM_F_MULTI, as the kernel says it
+        (done(8), False),
+        (done(7, flags=DUMP_INTERRUPTED), False),
+        (message(DONE, 7, struct.pack("=i", -1)), False),
+        (message(ERROR, 7, struct.pack("=i", 0)), False),
+        (struct.pack("=IHHIIi", 16, DONE, 0, 7, 0, 0), False),
+        (done(7)[:-1], False),
+        (done(7) + done(7), False),
+        (b"", False),
+    ],
+)
+def test_a_plain_end_is_nothing_else(datagram: bytes, *, is_end: bool) -> None:
+    assert is_plain_end(datagram, 7) is is_end
+
+
+def test_an_end_with_an_error_is_no_end() -> None:
+    answer: list[Answer] = [message(DONE, 1, struct.pack("=i", -errno.EPERM))]
+    with pytest.raises(NetlinkError, match="CAP_NET_ADMIN"):
+        KernelSocket(ScriptedKernel(lambda _: answer)).dump(30, b"")
