@@ -12,6 +12,7 @@ from config.pool_rules import FloorAction, PoolRules
 from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered, witnesses
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect, HurryChecks
+from lvsd.core.flapping import Flaps
 from lvsd.core.health import (
     checked_state,
     effective_weight,
@@ -117,9 +118,12 @@ def _pool(director: Director, virtual: VirtualService) -> tuple[ServiceKey, Pool
 def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
     suspicion, hurried = _hurried(director, _suspicion(director, before, virtual, now), virtual, now)
     held = dict.fromkeys(unanswered.held_out(director, before, virtual, now), Hold.UNANSWERED)
-    held |= _flapping(director, before, virtual, now)
+    held |= (damped := _flapping(director, before, virtual, now))
     if suspicion is not None and not suspicion.confirmed:
         held |= dict.fromkeys(suspicion.members, Hold.SUSPECTED)
+    if damped and _too_few(director, virtual, held):
+        held = {name: hold for name, hold in held.items() if hold is not Hold.FLAPPING}
+        before = replace(before, flaps=_let_go(before.flaps, damped, now))
     judged = _judged(director, before, virtual, held)
     if judged is not None:
         held |= dict.fromkeys(judged.kept, Hold.FLOOR)
@@ -156,6 +160,26 @@ def _flapping(director: Director, before: Pool, virtual: VirtualService, now: fl
         for real in virtual.real_servers
         if (name := real_id(virtual, real)) in out and checked_state(director, virtual, real) is State.UP
     }
+
+
+def _too_few(director: Director, virtual: VirtualService, held: Mapping[str, Hold]) -> bool:
+    """Whether fewer real servers are up beside those held than the floor says, or none."""
+    rule = virtual.rules.floor
+    least = rule.minimum.of(len(virtual.real_servers)) if rule is not None else 1
+    return sum(_is_there(director, virtual, real, held) for real in virtual.real_servers) < least
+
+
+def _is_there(director: Director, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]) -> bool:
+    """Whether it is up with a weight; one that serves and was not probed yet counts."""
+    if taken_out(director, virtual, real) or not effective_weight(director, virtual, real):
+        return False
+    state = _believed(director, virtual, real, held.get(real_id(virtual, real)))
+    return state is State.UP or (state is State.UNKNOWN and serves(director, virtual, real))
+
+
+def _let_go(flaps: Mapping[str, Flaps], names: Iterable[str], now: float) -> Mapping[str, Flaps]:
+    """Their holds are over, and not only as long as they are needed: coming and going would count as failures."""
+    return {**flaps, **{name: replace(flaps[name], until=now) for name in names}}
 
 
 def _ramps(director: Director, before: Pool, virtual: VirtualService, now: float) -> Mapping[str, Ramp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State
@@ -12,11 +13,11 @@ from lvsd.core.effects import RememberOverrides, Tell
 from lvsd.core.events import ConfigChanged, MaintenanceSeen, OverridesSet, Ticked
 from lvsd.core.flapping import Flaps, failed
 from lvsd.core.overrides import Asked, Refused
-from lvsd.core.pool_state import OverrideKind
+from lvsd.core.pool_state import Override, OverrideKind
 from lvsd.ctl import render
-from tests.unit.core.world import Bench, config, real, virtual
+from tests.unit.core.world import Bench, config, real, table, virtual
 
-A, B = "1.1.1.17", "1.1.1.18"
+A, B, C = "1.1.1.17", "1.1.1.18", "1.1.1.19"
 UP, DOWN = State.UP, State.DOWN
 RULE = HoldDown(10.0, 60.0, 100.0)
 DAMPED = replace(virtual(real(A), real(B)), rules=PoolRules(hold_down=RULE))
@@ -119,9 +120,9 @@ def test_the_floor_calls_back_who_is_well_first() -> None:
     flap(bench)
     assert not flap(bench)
     bench.hear({B: DOWN})
+    assert bench.weights(service) == {A: 1}  # not B, whose checks fail
+    bench.feed(MaintenanceSeen(frozenset({A})))
     assert bench.weights(service) == {B: 1}
-    bench.feed(MaintenanceSeen(frozenset({B})))
-    assert bench.weights(service) == {A: 1}
 
 
 def test_with_manual_resume_it_stays_out_until_a_person_enables_it() -> None:
@@ -165,14 +166,61 @@ def test_a_reload_to_automatic_ends_the_waiting() -> None:
 
 
 def test_each_is_reckoned_with_by_itself() -> None:
+    service = replace(DAMPED, real_servers=(*DAMPED.real_servers, real("1.1.1.19")))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP, "1.1.1.19": UP})
+    for left in (({A, B, "1.1.1.19"}), {"1.1.1.19"}):  # the first failure of each, and the second
+        for address in (A, B):
+            bench.hear({address: DOWN})
+            bench.now += 1
+            bench.hear({address: UP})
+        assert set(bench.weights(service)) == left
+
+
+def test_a_hold_never_leaves_nobody() -> None:
+    bench = started()
+    for _ in range(3):
+        bench.hear({A: DOWN, B: DOWN})
+        bench.now += 1
+        bench.hear({A: UP, B: UP})
+        assert bench.weights(DAMPED) == {A: 1, B: 1}
+
+
+@pytest.mark.parametrize("gone", ["failed", "maintenance", "drained"])
+def test_who_is_held_is_let_go_for_good_when_the_others_leave(gone: str) -> None:
     bench = started()
     flap(bench)
-    bench.hear({B: DOWN})
-    bench.now += 1
+    assert not flap(bench)
+    match gone:
+        case "failed":
+            bench.hear({B: DOWN})
+        case "maintenance":
+            bench.feed(MaintenanceSeen(frozenset({B})))
+        case _:
+            drained = Override(OverrideKind.DRAIN, 0, since=bench.now)
+            bench.feed(OverridesSet({f"tcp 1.1.1.12:80 > {B}:80": drained}))
+    assert bench.weights(DAMPED).get(A) == 1
+    bench.feed(MaintenanceSeen(frozenset()))
+    bench.feed(OverridesSet({f"tcp 1.1.1.12:80 > {B}:80": None}))
     bench.hear({B: UP})
-    assert bench.weights(DAMPED) == {A: 1, B: 1}  # the first failure of each
+    assert bench.weights(DAMPED) == {A: 1, B: 1}
+    assert not flap(bench)
+    assert seconds_out(bench) + 1 == 20  # the third failure: being let go was none
+
+
+def test_a_hold_does_not_take_a_service_below_its_floor() -> None:
+    service = replace(virtual(real(A), real(B), real(C)), rules=PoolRules(Floor(Amount(2)), hold_down=RULE))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP, C: UP})
+    flap(bench)
     assert not flap(bench)
     bench.hear({B: DOWN})
-    bench.now += 1
-    bench.hear({B: UP})
-    assert bench.weights(DAMPED) == {}
+    assert bench.weights(service) == {A: 1, C: 1}
+    assert "floor_broken" not in bench.told()
+
+
+def test_one_that_was_not_probed_yet_and_serves_lets_nobody_go() -> None:
+    bench = Bench(config(DAMPED), table((DAMPED, {A: 1, B: 1})))
+    bench.hear({A: UP})
+    flap(bench)
+    assert not flap(bench)
