@@ -24,7 +24,7 @@ HURRY_SECONDS = 1.0  # whoever was probed a moment before is passed over, and as
 class Found:
     """What the checks of a real server tell: its state, `since` when, `probed_at` last; `failed_at`: left service.
 
-    `serving`: up to now, be it only for a suspicion.
+    `serving`, or ready to: up to now, be it only for a suspicion.
     """
 
     state: State

@@ -9,7 +9,7 @@ from checkers.core.messages import State
 from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, flapping, floor, pool_words, slow_start, unanswered, witnesses
+from lvsd.core import correlation, fallback, flapping, floor, pool_words, slow_start, unanswered, witnesses
 from lvsd.core.correlation import Circumstances, Found
 from lvsd.core.effects import Effect, HurryChecks
 from lvsd.core.flapping import Flaps
@@ -163,10 +163,16 @@ def _flapping(director: Director, before: Pool, virtual: VirtualService, now: fl
 
 
 def _too_few(director: Director, virtual: VirtualService, held: Mapping[str, Hold]) -> bool:
-    """Whether fewer real servers are up beside those held than the floor says, or none."""
+    """Whether fewer real servers are up beside those held than the floor says, or none, or less than the quorum."""
     rule = virtual.rules.floor
     least = rule.minimum.of(len(virtual.real_servers)) if rule is not None else 1
-    return sum(_is_there(director, virtual, real, held) for real in virtual.real_servers) < least
+    there = [one for one in virtual.real_servers if _is_there(director, virtual, one, held)]
+    if len(there) < least:
+        return True
+    gained = director.quorum.get(service_key(virtual.virtual))
+    needed = virtual.quorum - virtual.hysteresis if gained else virtual.quorum + virtual.hysteresis
+    weight = sum(effective_weight(director, virtual, one) for one in there)
+    return weight < needed and bool(fallback.able(director, virtual))
 
 
 def _is_there(director: Director, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]) -> bool:
@@ -281,11 +287,12 @@ def _hurried(
 
 
 def _found(director: Director, before: Pool, virtual: VirtualService, real: RealServer) -> Found:
-    verdict = worst_check(director, virtual, real)[1]
+    verdict, name = worst_check(director, virtual, real)[1], real_id(virtual, real)
+    was_up = director.announced.get(name) is State.UP  # be it without weight, or standing by
     return Found(
         checked_state(director, virtual, real),
         verdict.since if verdict is not None else 0.0,
         verdict.probed_at if verdict is not None else 0.0,
-        serves(director, virtual, real),
-        before.failed_at.get(real_id(virtual, real)),
+        was_up or serves(director, virtual, real),
+        before.failed_at.get(name),
     )

@@ -349,3 +349,22 @@ def test_who_is_known_to_be_down_is_hurried_no_more() -> None:
     bench.now += 2 * INTERVAL
     bench.hear({D: DOWN})
     assert hurried(bench) == set()
+
+
+def test_who_stands_by_and_fails_with_those_that_serve_fails_with_them() -> None:
+    """Also when all of them are heard of at once, and nothing is heard of them any more."""
+    reals = (*OF_THREE.real_servers[:2], replace(OF_THREE.real_servers[2], priority_group=2))
+    service = replace(OF_THREE, real_servers=reals)
+    bench = started(service)
+    assert bench.weights(service) == {A: 1, B: 1, C: 0}
+    bench.hear(dict.fromkeys((A, B, C), DOWN))
+    assert "failure_suspected" in bench.told()
+    assert bench.weights(service) == {A: 1, B: 1, C: 0}
+
+
+def test_who_stood_by_and_was_never_seen_well_did_not_fail() -> None:
+    reals = (*OF_THREE.real_servers[:2], replace(OF_THREE.real_servers[2], priority_group=2))
+    bench = Bench(config(replace(OF_THREE, real_servers=reals)))
+    bench.hear(dict.fromkeys((A, B), UP))
+    bench.hear(dict.fromkeys((A, B, C), DOWN))
+    assert "failure_suspected" not in bench.told()

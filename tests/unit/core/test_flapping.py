@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State
+from config.checks import Check, NoCheck
 from config.model import VirtualService
 from config.pool_rules import Amount, Floor, HoldDown, PoolRules
 from lvsd.core import overrides, views
@@ -224,3 +225,25 @@ def test_one_that_was_not_probed_yet_and_serves_lets_nobody_go() -> None:
     bench.hear({A: UP})
     flap(bench)
     assert not flap(bench)
+
+
+def test_a_hold_does_not_hand_a_service_to_its_fallback() -> None:
+    service = replace(
+        virtual(real(A), real(B), real(C), fallback=(real("1.1.1.30", check=Check(NoCheck())),)),
+        quorum=2,
+        rules=PoolRules(hold_down=RULE),
+    )
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP, C: UP})
+    flap(bench)
+    assert not flap(bench)
+    assert bench.weights(service) == {B: 1, C: 1}
+    bench.hear({B: DOWN})
+    assert bench.weights(service) == {A: 1, C: 1}
+    alone = replace(service, fallback=())
+    bench = Bench(config(alone))
+    bench.hear({A: UP, B: UP, C: UP})
+    flap(bench)
+    assert not flap(bench)
+    bench.hear({B: DOWN})
+    assert bench.weights(alone) == {C: 1}  # without a fallback a quorum holds nobody
