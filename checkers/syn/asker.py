@@ -6,7 +6,9 @@ import contextlib
 import socket
 from array import array
 from collections.abc import Callable
+from functools import lru_cache
 from math import ceil, inf, nextafter
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,12 +37,25 @@ each probe is a twentieth of its interval early or late at most."""
 PHASES = 5
 """An interval has no fewer, where its slots can lie on ticks: to wake once more costs as much as fifty probes."""
 
+PACES = 1024  # timings that are remembered
+
 _HAIR = 1e-6  # of a tick: what a float may be off
 
 NOTES = 64  # answers that changed nothing are put into the books together, so many
 
 Open = Callable[[Line], Channel]
 """The channel of a line. Raises Stuck."""
+
+
+class Pace(NamedTuple):
+    """When a check is asked, in seconds and ticks."""
+
+    interval: float
+    timeout: float
+    grace: float  # a timeout may end so much sooner, with the interval
+    ticks: int  # a probe begins at a multiple of so many, wherever its moment lies
+    slot_ticks: int  # slots lie at multiples of so many
+    connects: bool
 
 
 class Asker:
@@ -195,21 +210,20 @@ class Asker:
     def _keep_step(self) -> None:
         """Have its slots lie where those of others do, that are asked with it."""
         given = self._course
-        step = TICK_SECONDS * _slot_ticks(given.assigned.timing)
+        step = TICK_SECONDS * pace(given.assigned.timing).slot_ticks
         slot = ceil(given.rhythm.slot / step - _HAIR) * step
         given.rhythm = msgspec.structs.replace(given.rhythm, slot=slot)
 
     def _heed(self) -> None:
         """What of the course decides about the next probe."""
         given = self._course
-        timing, health, in_slot = given.assigned.timing, given.health, given.rhythm.hurried_to is None
+        health, in_slot = given.health, given.rhythm.hurried_to is None
+        kept = pace(given.assigned.timing)
         self.moment = given.moment
-        self.timeout = timing.timeout
-        self.ticks = _slot_ticks(timing) if in_slot else _ticks(timing)
-        self._interval = timing.interval
-        self._grace = grain(timing) if in_slot else 0.0
+        self.timeout, self._interval = kept.timeout, kept.interval
+        self.ticks, self._grace = (kept.slot_ticks, kept.grace) if in_slot else (kept.ticks, 0.0)
         steady = health.state is State.UP and health.outcome is ANSWERED
-        self._steady = steady and in_slot and not timing.connects
+        self._steady = steady and in_slot and not kept.connects
 
     def _fold(self) -> None:
         given, notes = self._course, self._notes
@@ -217,7 +231,7 @@ class Asker:
         late = tally(notes[::2])
         given.books.take(LATE, late)
         self._lateness.take(late)
-        given.books.enter(WHOLE, notes[1::2])
+        given.books.take(WHOLE, tally(notes[1::2]))
         given.rhythm = Rhythm(self.moment)
         given.health = msgspec.structs.replace(
             given.health,
@@ -227,15 +241,24 @@ class Asker:
         )
 
 
-def _ticks(timing: Timing) -> int:
-    """A probe may begin at a multiple of so many ticks, wherever its moment lies."""
-    return max(1, int(min(PHASES_A_TICK * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
+@lru_cache(PACES)
+def pace(timing: Timing) -> Pace:
+    """What a timing comes to: once, as thousands have the same, and what they share is at hand."""
+    ticks = max(1, int(min(PHASES_A_TICK * grain(timing), GRAIN_LIMIT_SECONDS) / TICK_SECONDS))
+    return Pace(
+        interval=timing.interval,
+        timeout=timing.timeout,
+        grace=grain(timing),
+        ticks=ticks,
+        slot_ticks=_slot_ticks(timing.interval, ticks),
+        connects=timing.connects > 0,
+    )
 
 
-def _slot_ticks(timing: Timing) -> int:
-    """Slots lie at multiples of so many ticks: of more than a probe may be early or late by, if the interval is one."""
-    whole, fine = round(timing.interval / TICK_SECONDS), _ticks(timing)
-    if abs(whole * TICK_SECONDS - timing.interval) > _HAIR * TICK_SECONDS:
+def _slot_ticks(interval: float, fine: int) -> int:
+    """More than `fine`, if the interval is a multiple of so many, or else that."""
+    whole = round(interval / TICK_SECONDS)
+    if abs(whole * TICK_SECONDS - interval) > _HAIR * TICK_SECONDS:
         return fine
     most = min(whole // PHASES, int(GRAIN_LIMIT_SECONDS / TICK_SECONDS))
     return next((ticks for ticks in range(most, fine, -1) if whole % ticks == 0), fine)
