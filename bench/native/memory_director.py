@@ -10,7 +10,7 @@ from typing import Any
 from lvsd.runtime import director_process, director_runtime
 from netlink.memory import MemoryTable
 from netlink.proc_ip_vs import fingerprint_of
-from netlink.table import Table
+from netlink.table import DestinationStatus, ServiceKey, ServiceStatus, Table
 
 HEADER = "IP Virtual Server version 1.2.1\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port\n"
 KERNEL = MemoryTable()
@@ -44,6 +44,18 @@ class _Kernel:
     daemons = staticmethod(KERNEL.daemons)
     apply_settings = staticmethod(KERNEL.apply_settings)
     apply = staticmethod(_apply)
+
+    @staticmethod
+    def read_status(key: ServiceKey) -> tuple[ServiceStatus, ...]:
+        """A table in memory has no connections."""
+        entry = KERNEL.read_entry(key)
+        if entry is None:
+            return ()
+        return (ServiceStatus(entry.service, tuple(map(DestinationStatus, entry.destinations.values()))),)
+
+    @staticmethod
+    def close() -> None:
+        """It goes with the process."""
 
 
 def use_memory() -> None:

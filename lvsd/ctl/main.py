@@ -92,7 +92,7 @@ def status(run_dir: Path, service: str, *, watch: bool, of_processes: bool, as_o
               quiesced  in the table at weight 0: present connections live on
               standby   its priority group is not needed: at weight 0, where the scheduler lets it
               out       not in the table
-              unknown   not yet probed: as the kernel had it
+              unknown   not yet probed, or its checks cannot tell: as the kernel had it
               spare     a fallback server that is not needed
     """
 
