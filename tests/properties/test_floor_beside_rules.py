@@ -160,20 +160,13 @@ class World:
 
 
 @given(rules, moves)
-def test_so_many_as_the_floor_says_are_in_rotation_while_people_leave_enough(
+def test_so_many_as_the_floor_says_are_in_rotation_while_people_leave_enough_and_nobody_whom_they_took_out(
     ruled: PoolRules, script: list[Move]
 ) -> None:
     world = World(ruled)
     for move in script:
         world.move(move)
         assert len(world.pooled) >= min(world.least, len(world.enabled))
-
-
-@given(rules, moves)
-def test_nobody_is_in_rotation_whom_a_person_took_out(ruled: PoolRules, script: list[Move]) -> None:
-    world = World(ruled)
-    for move in script:
-        world.move(move)
         assert world.pooled <= world.enabled
 
 

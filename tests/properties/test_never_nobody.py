@@ -150,11 +150,14 @@ def serves(table: Table, service: VirtualService) -> bool:
 
 
 @given(services(), moves)
-def test_somebody_serves_while_anybody_is_well(service: VirtualService, script: list[Move]) -> None:
+def test_somebody_serves_while_anybody_is_well_and_the_fallback_never_beside_others(
+    service: VirtualService, script: list[Move]
+) -> None:
     world = World(service)
     for move in script:
         world.move(move)
         assert world.serving or not world.well
+        assert not (world.serving & set(REALS) and world.serving & set(SPARES))
 
 
 @given(services(), moves)
@@ -178,11 +181,3 @@ def test_a_reload_of_the_same_and_a_flushed_table_change_nobodys_weight(
         world.move(move)
         if move == "reload" or (move == "flush" and not service.rules.slow_start):
             assert world.weights == before
-
-
-@given(services(), moves)
-def test_real_servers_and_fallback_never_serve_together(service: VirtualService, script: list[Move]) -> None:
-    world = World(service)
-    for move in script:
-        world.move(move)
-        assert not (world.serving & set(REALS) and world.serving & set(SPARES))
