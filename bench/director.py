@@ -98,7 +98,9 @@ class Farm:
         began = self._clock()
         work = groundwork.of(self._belief, self.config)
         self._held("reload, in its thread", began)
+        before = self._belief  # kept over the step, as `lvsd.runtime.configuration` does, which gives it up by and by
         self.feed(ConfigChanged(self.config, work))
+        del before
 
     def second_worker(self) -> None:
         """Another one joins, falls silent and speaks again."""
@@ -123,8 +125,10 @@ class Farm:
         self.feed(Ticked())
 
     def cleared(self) -> None:
-        """A stranger clears the table."""
+        """A stranger clears the table. What was believed of it ends by and by, as in `lvsd.runtime.table_look`."""
+        before = self._belief.kernel.table
         self.feed(TableRead({}))
+        del before
 
     def status(self) -> None:
         """What `lvsctl status` asks for, as it is made and encoded."""

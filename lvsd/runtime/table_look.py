@@ -150,14 +150,23 @@ class TableLook:
     async def _look_whole(self) -> None:
         table = await self._with_pauses()
         if table is not None and not same(table, self._belief()):
-            self._feed(TableRead(table))
+            await self._tell(table)
 
     async def _read_whole(self) -> None:
         table = await self._with_pauses()
         if table is None:
             self._wanted = True
         else:
-            self._feed(TableRead(table))
+            await self._tell(table)
+
+    async def _tell(self, table: Table) -> None:
+        """What was believed before ends by and by: to end thousands of things takes its time, too."""
+        before = list(self._belief().values())
+        self._seen = None
+        self._feed(TableRead(table))
+        while before:
+            del before[-SLICE_SERVICES:]
+            await self._pause()
 
     async def _with_pauses(self) -> Table | None:
         """The table as it is now; None: too much of it changed meanwhile. An entry that is as believed is that one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -259,6 +260,44 @@ async def test_it_pauses_when_its_time_is_over(step_seconds: float, parts_a_turn
     assert scene.fed == [TableRead(scene.belief)]
     assert max(turns) == min(parts_a_turn, sum(turns))
     assert sum(turns) > MANY * 2 / PART_SIZE
+
+
+class Ending(dict[DestinationKey, Destination]):
+    """Destinations whose end is seen."""
+
+
+async def test_what_was_believed_before_ends_by_and_by() -> None:
+    scene = Scene(MANY)
+    ended = [0]
+
+    def end() -> None:
+        ended[-1] += 1
+
+    def another_turn() -> None:
+        ended.append(0)
+        if scene.look._is_busy():
+            asyncio.get_running_loop().call_soon(another_turn)
+
+    def believe(event: Event) -> None:
+        assert isinstance(event, TableRead)
+        scene.belief = event.table
+
+    def noted(held: Entry) -> Entry:
+        destinations = Ending(held.destinations)
+        weakref.finalize(destinations, end)
+        return Entry(held.service, destinations)
+
+    scene.belief = {one: noted(held) for one, held in scene.belief.items()}
+    assert await scene.tick() == []  # a look at /proc remembers the belief
+    scene.look._prints.clear()  # these are replaced one by one
+    scene.kernel = MemoryTable()
+    scene.look._feed = believe
+    assert scene.look.wanted()
+    asyncio.get_running_loop().call_soon(another_turn)
+    await scene.settled()
+    assert scene.belief == {}
+    assert sum(ended) == MANY
+    assert max(ended) <= SLICE_SERVICES
 
 
 async def test_a_service_that_the_listing_missed_is_asked_for() -> None:
