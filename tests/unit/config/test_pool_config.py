@@ -173,6 +173,8 @@ def test_defaults_are_inherited() -> None:
         ("weight: 100, scheduler: lc, →slow_start: 30s", FOUR, "CFG034"),
         ("weight: 100, scheduler: dh, →slow_start: 30s", FOUR, "CFG034"),
         ("weight: 100, scheduler: fo, slow_start: 30s", FOUR, ""),
+        ("correlated_failure: true, →resume: manual", FOUR, "CFG035"),
+        ("correlated_failure: false, resume: manual", FOUR, ""),
         ("→group_minimum: 3", GROUPED, "CFG034"),
         ("group_minimum: 2", GROUPED, ""),
         ("group_minimum: 100%", GROUPED, ""),
