@@ -68,7 +68,7 @@ def test_phases_of_those_that_are_down_are_shared_too() -> None:
 
 @pytest.mark.parametrize("known", State)
 def test_what_is_only_presumed_is_probed_early(known: State) -> None:
-    assert begun(known, unseen=True).moment - 1000.0 <= EARLY_SECONDS
+    assert 0.0 < begun(known, unseen=True).moment - 1000.0 <= EARLY_SECONDS
     one = begun(known, unseen=True)
     probed(one, Healthy())
     assert course(one.assigned, one.health, one.moment).moment - one.moment > EARLY_SECONDS
@@ -86,10 +86,10 @@ def test_who_is_presumed_up_needs_all_its_failures() -> None:
 def test_what_is_asked_is_a_connection_so_many_times_and_then_the_whole() -> None:
     one = begun(State.UP, Timing(interval=10.0, connects=2), check=HttpCheck())
     asked = []
-    for _ in range(4):
+    for _ in range(5):
         asked.append(one.asked)
         probed(one, Healthy())
-    assert asked == [HttpCheck(), TcpCheck(), TcpCheck(), HttpCheck()]
+    assert asked == [HttpCheck(), TcpCheck(), TcpCheck(), HttpCheck(), TcpCheck()]
     one.retime(msgspec.structs.replace(one.assigned, timing=TIMING), one.moment)
     probed(one, Healthy())
     assert one.asked == HttpCheck()
@@ -134,3 +134,11 @@ def test_the_first_failure_and_the_fall_are_news_and_the_failures_between_and_be
     outcomes += [Unhealthy(Reason.REFUSED, str(number)) for number in range(4)]
     outcomes += [Healthy()]
     assert [one.observe(outcome, 1.0, 0.0) for outcome in outcomes] == [True, False, True, False, True, False, True]
+
+
+def test_a_probe_longer_than_its_interval_is_followed_in_the_next_of_its_slots() -> None:
+    one = begun(State.UP)
+    slot = one.moment
+    one.observe(Healthy(), slot + 25.0, 25.0)
+    one.ended(slot + 25.0)
+    assert one.moment == slot + 30.0
