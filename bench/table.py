@@ -7,6 +7,7 @@ measures that search. It has a row of its own.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import statistics
 import subprocess
@@ -18,9 +19,9 @@ from functools import partial
 from bench.director import Farm
 from lvsd.core.reconcile import plan
 from lvsd.runtime.process import settle_memory
-from lvsd.runtime.table_look import PART_SIZE
+from lvsd.runtime.table_look import TableLook
 from netlink import ipvs_codec
-from netlink.ipvs_socket import IpvsSocket, open_generic, read_proc_ip_vs, resolve_family
+from netlink.ipvs_socket import IpvsSocket, open_generic, proc_ip_vs_pieces, read_proc_ip_vs, resolve_family
 from netlink.kernel_socket import KernelSocket
 from netlink.operations import SetDestination
 from netlink.proc_ip_vs import fingerprint
@@ -81,9 +82,7 @@ def reading(table: Table, kernel: IpvsSocket) -> None:
     row("of that the kernel and its dumps", bare, "ipvsadm -Ln", theirs)
     line.close()
     row("look for drift", measured(RUNS, lambda: fingerprint(read_proc_ip_vs())), "ipvsadm -Ln", theirs)
-    settle_memory()  # as the director does
-    parts = [one for _ in range(RUNS) for one in steps(kernel.read_in_parts(PART_SIZE))]
-    row("longest part, read with pauses", [max(parts)])
+    looking(kernel)
 
 
 def weight_change(table: Table, kernel: IpvsSocket) -> None:
@@ -107,8 +106,7 @@ def large() -> None:
         operations = plan(table, {}, frozenset(table))
         row(f"program {LARGE} x {DESTINATIONS}", measured(1, lambda: refuse_none(kernel.apply(operations))))
         row("read it back", measured(1, kernel.read_table))
-        settle_memory()
-        row("longest part, read with pauses", [max(steps(kernel.read_in_parts(PART_SIZE)))])
+        looking(kernel)
         row("look for drift", measured(1, lambda: fingerprint(read_proc_ip_vs())))
 
 
@@ -179,13 +177,22 @@ def measured(runs: int, action: Callable[[], object], before: Callable[[], None]
     return seconds
 
 
-def steps(parts: Iterator[object]) -> list[float]:
-    """Seconds of each part."""
-    seconds = []
-    done = False
-    while not done:
+def looking(kernel: IpvsSocket) -> None:
+    """How long the director's loop is held up while the table is looked at beside all else."""
+    belief = kernel.read_table()
+    settle_memory()  # as the director does
+    look = TableLook(IpvsSocket(), proc_ip_vs_pieces, lambda: belief, lambda _: None)
+    for name, begin in (("/proc is looked at", look.tick), ("it is read whole", look.wanted)):
+        row(f"held while {name}: longest", [max(asyncio.run(held(look, begin)))])
+
+
+async def held(look: TableLook, begin: Callable[[], object]) -> list[float]:
+    """The seconds from turn to turn of the loop, until the look is over."""
+    seconds: list[float] = []
+    begin()
+    while look.is_busy():
         began = time.perf_counter()
-        done = next(parts, None) is None
+        await asyncio.sleep(0)
         seconds.append(time.perf_counter() - began)
     return seconds
 
@@ -198,7 +205,7 @@ def percentile(seconds: list[float]) -> float:
 def row(what: str, ours: list[float], peer: str = "", theirs: list[float] | None = None) -> None:
     """Median, and how it compares."""
     mine = statistics.median(ours)
-    line = f"{what:34} lvsd {mine * 1000:9.3f} ms (of {len(ours)})"
+    line = f"{what:40} lvsd {mine * 1000:9.3f} ms (of {len(ours)})"
     if theirs is not None:
         other = statistics.median(theirs)
         line += f"   {peer} {other * 1000:9.1f} ms (of {len(theirs)})   ratio {mine / other:.4f}"

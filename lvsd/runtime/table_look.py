@@ -84,14 +84,14 @@ class TableLook:
         self._ticks += 1
         if self._is_small():
             self._look_at_once()
-        elif not self._is_busy():
+        elif not self.is_busy():
             self._begin(self._look_whole() if self._ticks % WHOLE_LOOK_TICKS == 0 else self._look_cheaply())
 
     def wanted(self) -> bool:
         """Have the table read with pauses, if it is large; TableRead follows."""
         if self._is_small():
             return False
-        if self._is_busy():
+        if self.is_busy():
             self._wanted = True
         else:
             self._begin(self._read_whole())
@@ -99,7 +99,7 @@ class TableLook:
 
     def sent(self, operations: Iterable[Operation]) -> None:
         """Hear what goes to the kernel."""
-        if self._is_busy():
+        if self.is_busy():
             self._touched.update(map(_service_of, operations))
 
     def close(self) -> None:
@@ -115,7 +115,8 @@ class TableLook:
                 return False
         return True
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether a look goes on."""
         return self._task is not None and not self._task.done()
 
     def _begin(self, look: Coroutine[None, None, None]) -> None:

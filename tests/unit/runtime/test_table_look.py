@@ -212,7 +212,7 @@ async def test_of_many_changes_most_are_read_again_with_pauses() -> None:
 
     def another_turn() -> None:
         at_once.append(0)
-        if scene.look._is_busy():
+        if scene.look.is_busy():
             look(another_turn)
             if key(3) in scene.belief and sum(at_once) > TOUCHED_AT_ONCE:  # in the middle of them
                 scene.ours(DeleteService(key(3)), heavier(TOUCHED_MOST + 1))
@@ -244,7 +244,7 @@ async def test_it_pauses_when_its_time_is_over(step_seconds: float, parts_a_turn
 
     def another_turn() -> None:
         turns.append(0)
-        if scene.look._is_busy():
+        if scene.look.is_busy():
             loop.call_soon(another_turn)
 
     def taking_time(size: int) -> Iterator[tuple[Entry, ...]]:
@@ -275,7 +275,7 @@ async def test_what_was_believed_before_ends_by_and_by() -> None:
 
     def another_turn() -> None:
         ended.append(0)
-        if scene.look._is_busy():
+        if scene.look.is_busy():
             asyncio.get_running_loop().call_soon(another_turn)
 
     def believe(event: Event) -> None:
