@@ -1,0 +1,193 @@
+"""Rules at their edges: the second of two, the weight of nothing, the word before the last, the port beside."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from checkers.core.messages import State, Verdicts
+from config.model import RealServer, VirtualService
+from config.pool_rules import Passive, PassiveAction, PoolRules
+from config.words import Initial
+from lvsd.core.events import ClientsSeen, ConfigChanged, OverridesSet, VerdictsHeard
+from lvsd.core.health import WEIGHT_LIMIT
+from lvsd.core.identity import check_id, real_id, service_key
+from lvsd.core.overrides import Asked, Refused, decided
+from lvsd.core.passive import Finding, Seen
+from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.core.unanswered import FORGET_WINDOWS, is_open
+from tests.unit.core.world import Bench, config, real, table, verdict, virtual
+
+A, B, C = "1.1.1.17", "1.1.1.18", "1.1.1.19"
+FIRST, SECOND = "1.1.1.91", "1.1.1.92"
+UP, DOWN = State.UP, State.DOWN
+ANSWERED, UNANSWERED, QUIET = Finding.ANSWERED, Finding.UNANSWERED, Finding.QUIET
+DISABLE, DRAIN, WEIGHT = OverrideKind.DISABLE, OverrideKind.DRAIN, OverrideKind.WEIGHT
+WEB = virtual(real(A), real(B))
+
+
+def up(service: VirtualService = WEB, *more: VirtualService) -> Bench:
+    bench = Bench(config(service, *more))
+    bench.hear(dict.fromkeys((A, B, C), UP))
+    return bench
+
+
+# ---- a person's word -----------------------------------------------------------------------------------------------
+
+
+def word(bench: Bench, said: Asked) -> list[str]:
+    """Who is meant, by real server; raises where it is refused."""
+    found = decided(bench.director, said, bench.now)
+    assert not isinstance(found, Refused), found
+    return [name.rpartition(" > ")[2] for name in found]
+
+
+def test_a_port_that_is_named_is_the_only_one_that_is_meant() -> None:
+    service = virtual(real(A), real(A, port=81), real(B))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP})
+    assert word(bench, Asked(f"{A}:81", DISABLE, 0)) == [f"{A}:81"]
+    assert word(bench, Asked(A, DISABLE, 0)) == [f"{A}:80", f"{A}:81"]
+    assert isinstance(decided(bench.director, Asked(f"{A}:82", DISABLE, 0), bench.now), Refused)
+
+
+def test_what_a_person_asks_now_is_judged_and_not_what_was_asked_before() -> None:
+    bench = up()
+    bench.feed(OverridesSet({real_id(WEB, one): Override(WEIGHT, weight=5) for one in WEB.real_servers}))
+    bench.hear({B: DOWN})
+    assert isinstance(decided(bench.director, Asked(A, DISABLE, 0), bench.now), Refused)
+    assert word(bench, Asked(A, WEIGHT, 0, weight=7)) == [f"{A}:80"]
+
+
+@pytest.mark.parametrize(("flags", "refused"), [(0, True), (0x10, True), (0x8, False), (0x18, False)])
+def test_only_the_fallback_flag_has_a_hashing_scheduler_bear_a_drain(flags: int, refused: bool) -> None:
+    bench = up(replace(WEB, scheduler="sh", flags=flags))
+    assert isinstance(decided(bench.director, Asked(A, DRAIN, 0), bench.now), Refused) is refused
+    assert word(bench, Asked(A, WEIGHT, 0, weight=5)) == [f"{A}:80"]
+    assert word(bench, Asked(A, DISABLE, 0)) == [f"{A}:80"]
+
+
+def test_the_greatest_weight_is_one_and_a_greater_is_none() -> None:
+    bench = up()
+    assert word(bench, Asked(A, WEIGHT, 0, weight=WEIGHT_LIMIT))
+    for wrong in (WEIGHT_LIMIT + 1, -1):
+        assert isinstance(decided(bench.director, Asked(A, WEIGHT, 0, weight=wrong), bench.now), Refused)
+
+
+def test_when_all_fail_and_await_a_person_the_lost_quorum_awaits_nobody() -> None:
+    service = replace(WEB, rules=PoolRules(manual_resume=True))
+    bench = up(service)
+    bench.hear({A: DOWN, B: DOWN})
+    assert "quorum_lost" in bench.told()
+    assert [one.kind for one in bench.director.overrides.values()] == [OverrideKind.AWAIT] * 2
+
+
+# ---- what is presumed ----------------------------------------------------------------------------------------------
+
+
+def first(address: str, initial: Initial) -> RealServer:
+    return replace(real(address), initial=initial)
+
+
+def joined(initial: Initial) -> tuple[Bench, VirtualService]:
+    """A and B serve, C has joined."""
+    bench, service = up(), virtual(real(A), real(B), first(C, initial))
+    bench.feed(ConfigChanged(config(service)))
+    return bench, service
+
+
+def test_what_is_presumed_outlives_a_reload_that_says_the_same() -> None:
+    bench, service = joined(Initial.UP)
+    assert bench.weights(service) == {A: 1, B: 1, C: 1}
+    bench.feed(ConfigChanged(config(replace(service, name="renamed"))))
+    assert bench.weights(service) == {A: 1, B: 1, C: 1}
+
+
+def test_what_is_presumed_ends_with_the_words_or_the_real_server() -> None:
+    bench, service = joined(Initial.UP)
+    bench.feed(ConfigChanged(config(WEB)))
+    assert bench.director.presumed == {}
+    bench, service = joined(Initial.DOWN)
+    bench.feed(ConfigChanged(config(virtual(real(A), real(B), real(C)))))
+    assert bench.director.presumed == {}
+    assert C not in bench.weights(service)
+
+
+def test_who_is_in_the_table_without_weight_does_not_serve() -> None:
+    """Of an earlier table of ours with weights of 0 alone nobody is a predecessor's word."""
+    service = virtual(first(A, Initial.UP), first(B, Initial.UNKNOWN))
+    bench = Bench(config(service), table((service, {A: 0, B: 0})), frozenset({service_key(service.virtual)}))
+    assert bench.weights(service)[A] == 1
+
+
+# ---- fallback servers ----------------------------------------------------------------------------------------------
+
+
+def test_a_fallback_that_waits_in_the_table_is_not_one_that_serves() -> None:
+    """After a crash: who was not probed yet goes on where it serves, and is not put in where it waited."""
+    service = virtual(real(A), fallback=(real(FIRST), real(SECOND)))
+    bench = Bench(config(service), table((service, {FIRST: 0, SECOND: 1})), restarted=True)
+    bench.hear({A: DOWN})
+    assert {name for name, weight in bench.weights(service).items() if weight} == {SECOND}
+    found = tuple(verdict(check_id(service, one), UP, bench.now) for one in service.fallback)
+    bench.feed(VerdictsHeard(Verdicts(bench.director.generation, found)))
+    assert {name for name, weight in bench.weights(service).items() if weight} == {FIRST}
+
+
+# ---- clients that are not answered ---------------------------------------------------------------------------------
+
+RULE = Passive(connections=10, window=5.0, action=PassiveAction.FAIL)
+WATCHED = replace(WEB, rules=PoolRules(passive=RULE))
+
+
+def look(bench: Bench, *services: VirtualService, **found: Finding) -> list[str]:
+    """A window of clients' packets, of A and B."""
+    bench.now += RULE.window
+    seen = {
+        service_key(service.virtual): {
+            real_id(service, one): Seen(found["a" if one.address == A else "b"], 12) for one in service.real_servers
+        }
+        for service in services
+    }
+    bench.feed(ClientsSeen(seen))
+    return bench.told()
+
+
+def test_the_second_is_looked_at_like_the_first() -> None:
+    bench = up(WATCHED)
+    assert look(bench, WATCHED, a=ANSWERED, b=UNANSWERED) == ["real_server_suspect"]
+    for _ in range(2):
+        look(bench, WATCHED, a=ANSWERED, b=UNANSWERED)
+    assert bench.weights(WATCHED) == {A: 1}
+
+
+def test_windows_in_which_nobody_was_answered_count_for_nothing_later() -> None:
+    bench = up(WATCHED)
+    for _ in range(5):
+        look(bench, WATCHED, a=UNANSWERED, b=UNANSWERED)
+    look(bench, WATCHED, a=UNANSWERED, b=ANSWERED)
+    assert bench.weights(WATCHED) == {A: 1, B: 1}
+
+
+def test_who_is_suspect_is_forgotten_so_long_after_the_last_and_not_the_first_sign() -> None:
+    bench, key = up(WATCHED), service_key(WATCHED.virtual)
+    probing = replace(WATCHED, rules=PoolRules(passive=replace(RULE, action=PassiveAction.PROBE)))
+    for service in (WATCHED, probing):
+        bench = up(service)
+        for _ in range(FORGET_WINDOWS + 2):
+            look(bench, service, a=UNANSWERED, b=QUIET)
+        look(bench, service, a=QUIET, b=QUIET)
+        assert is_open(bench.director, key)
+        for _ in range(FORGET_WINDOWS):
+            look(bench, service, a=QUIET, b=QUIET)
+        assert not is_open(bench.director, key)
+
+
+def test_of_two_services_each_is_looked_at_by_its_own_rule() -> None:
+    other = replace(virtual(real(A), real(B), port=81, name="other"), rules=WATCHED.rules)
+    plain = virtual(real(A), real(B), port=82, name="plain")
+    bench = up(other, plain, WATCHED)
+    assert look(bench, WATCHED, a=UNANSWERED, b=ANSWERED) == ["real_server_suspect"]
+    assert is_open(bench.director, service_key(WATCHED.virtual))
+    assert not is_open(bench.director, service_key(other.virtual))
+    assert look(bench, plain, a=UNANSWERED, b=ANSWERED) == []
