@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State, Verdicts
 from config.model import RealServer, VirtualService
-from config.pool_rules import Passive, PassiveAction, PoolRules
+from config.pool_rules import LatencyWeights, Passive, PassiveAction, PoolRules
 from config.words import Initial
-from lvsd.core.events import ClientsSeen, ConfigChanged, OverridesSet, VerdictsHeard
+from lvsd.core.effects import Tell
+from lvsd.core.events import ClientsSeen, ConfigChanged, ConnectionsCounted, OverridesSet, Ticked, VerdictsHeard
 from lvsd.core.health import WEIGHT_LIMIT
 from lvsd.core.identity import check_id, real_id, service_key
 from lvsd.core.overrides import Asked, Refused, decided
-from lvsd.core.passive import Finding, Seen
-from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.core.passive import Finding, Sample, Seen, kept
+from lvsd.core.pool_state import Connections, Override, OverrideKind
 from lvsd.core.unanswered import FORGET_WINDOWS, is_open
+from netlink.table import DestinationKey
 from tests.unit.core.world import Bench, config, real, table, verdict, virtual
 
 A, B, C = "1.1.1.17", "1.1.1.18", "1.1.1.19"
@@ -191,3 +195,110 @@ def test_of_two_services_each_is_looked_at_by_its_own_rule() -> None:
     assert is_open(bench.director, service_key(WATCHED.virtual))
     assert not is_open(bench.director, service_key(other.virtual))
     assert look(bench, plain, a=UNANSWERED, b=ANSWERED) == []
+
+
+# ---- many words at once --------------------------------------------------------------------------------------------
+
+THREE = virtual(real(A), real(B), real(C))
+
+
+def words(bench: Bench) -> dict[str, OverrideKind]:
+    """Address -> the word on it."""
+    named = {name.rpartition(" > ")[2].partition(":")[0]: one.kind for name, one in bench.director.overrides.items()}
+    return dict(sorted(named.items()))
+
+
+def said(bench: Bench, service: VirtualService, **spoken: Override) -> None:
+    addresses = {"a": A, "b": B, "c": C}
+    bench.feed(OverridesSet({real_id(service, real(addresses[one])): said for one, said in spoken.items()}))
+
+
+def test_one_that_awaits_a_person_takes_nobody_elses_word_away() -> None:
+    service = replace(THREE, rules=PoolRules(manual_resume=True))
+    bench = up(service)
+    said(bench, service, c=Override(WEIGHT, weight=5))
+    bench.hear({A: DOWN})
+    bench.hear({B: DOWN})
+    assert words(bench) == {A: OverrideKind.AWAIT, B: OverrideKind.AWAIT, C: WEIGHT}
+
+
+def test_a_word_ends_in_its_time_and_no_other_with_it() -> None:
+    service = replace(THREE, rules=PoolRules(manual_resume=True))
+    bench = up(service)
+    bench.hear({C: DOWN})
+    said(bench, service, a=Override(WEIGHT, weight=5, until=bench.now + 10), b=Override(DISABLE))
+    bench.now += 9
+    bench.feed(Ticked())
+    assert (bench.told(), len(words(bench))) == ([], 3)
+    bench.now += 1
+    bench.feed(Ticked())
+    assert words(bench) == {B: DISABLE, C: OverrideKind.AWAIT}
+    ended = [one.fields for one in bench.effects if isinstance(one, Tell) and one.event == "override_ended"]
+    assert ended == [{"service": "http", "real_server": f"{A}:80", "kind": "weight", "why": "over"}]
+    bench.feed(ConfigChanged(config(virtual(real(A), real(C)))))
+    ended = [one.fields for one in bench.effects if isinstance(one, Tell) and one.event == "override_ended"]
+    assert {(one["real_server"], one["why"]) for one in ended} >= {(f"{B}:80", "not configured any more")}
+    assert words(bench) == {}
+
+
+def test_each_drain_ends_by_itself_and_no_other_word_is_one() -> None:
+    bench = up(THREE)
+    said(bench, THREE, a=Override(DRAIN, since=bench.now), b=Override(DRAIN, since=bench.now), c=Override(DISABLE))
+    bench.now += 60
+    left = {DestinationKey(A, 80): Connections(1, 0, 0)}
+    bench.feed(ConnectionsCounted({service_key(THREE.virtual): left}))
+    assert words(bench) == {A: DRAIN, B: OverrideKind.DRAINED, C: DISABLE}
+    bench.now += 60
+    bench.feed(ConnectionsCounted({service_key(THREE.virtual): {}}))
+    assert words(bench) == {A: OverrideKind.DRAINED, B: OverrideKind.DRAINED, C: DISABLE}
+
+
+# ---- groups, latencies, counters -----------------------------------------------------------------------------------
+
+
+def test_beside_one_in_its_slow_start_goes_on_who_serves_of_the_next_group() -> None:
+    """Also where not all of that group do."""
+    reals = (real(A, 10), *(replace(real(one, 10), priority_group=2) for one in (B, C)))
+    service = replace(virtual(*reals), rules=PoolRules(slow_start=30.0))
+    bench = up(service)
+    bench.hear({B: DOWN})
+    bench.hear({A: DOWN})
+    assert bench.weights(service) == {C: 10}
+    bench.hear({A: UP})
+    assert bench.weights(service) == {A: 1, C: 10}
+    bench.now += 30
+    bench.feed(Ticked())
+    assert bench.weights(service)[A] == 10
+    assert bench.weights(service)[C] == 0
+
+
+@pytest.mark.parametrize(("flags", "waits"), [(0, False), (0x10, False), (0x8, True), (0x18, True)])
+def test_who_stands_by_waits_in_the_table_only_where_nobody_is_sent_to_it(flags: int, waits: bool) -> None:
+    service = virtual(real(A), replace(real(B), priority_group=2), scheduler="sh", flags=flags)
+    assert (B in up(service).weights(service)) is waits
+
+
+def test_latencies_are_heard_of_behind_those_of_services_that_do_not_follow_them() -> None:
+    other = virtual(real(A), real(B), port=81, name="other")
+    service = replace(WEB, rules=PoolRules(latency_weights=LatencyWeights()))
+    bench = up(other, service)
+    bench.hear({A: UP, B: UP})
+    assert len(bench.director.pools[service_key(service.virtual)].speeds) == 2
+
+
+SAMPLE = Sample(100.0, 50, 500, 400, 50_000)
+
+
+@pytest.mark.parametrize("counter", ["at", "connections", "packets_in", "packets_out", "bytes_in"])
+def test_where_any_counter_went_back_all_before_is_forgotten(counter: str) -> None:
+    later = Sample(101.0, 50, 500, 400, 50_000)
+    assert kept((SAMPLE,), later) == (SAMPLE, later)
+    back = dataclasses.replace(later, **{counter: getattr(SAMPLE, counter) - 1})
+    assert kept((SAMPLE,), back) == (back,)
+
+
+def test_no_more_samples_are_kept_than_are_compared() -> None:
+    samples: tuple[Sample, ...] = ()
+    for moment in range(20):
+        samples = kept(samples, dataclasses.replace(SAMPLE, at=float(moment)))
+    assert [one.at for one in samples] == [16.0, 17.0, 18.0, 19.0]
