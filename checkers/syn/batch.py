@@ -49,7 +49,7 @@ class Batch(Generic[One]):
         self._ticks: dict[int, tuple[list[One], list[int]]] = {}  # who is to ask, and whose answers are due by number
         self._order: list[int] = []  # a heap of the keys of `_ticks`
         self._out: dict[int, One] = {}
-        self._planned_last = (nan, 1)  # many in a row are planned for one moment; here is what that came to
+        self._moment, self._grain = nan, 1  # many in a row are planned for one moment; here is what that came to
         self._tick = ASLEEP
         self._askers: list[One] = []
 
@@ -60,8 +60,8 @@ class Batch(Generic[One]):
 
     def plan(self, one: One, moment: float, ticks: int = 1) -> None:
         """Have it ask at `moment`, and not when it was to before; near it at a multiple of so many ticks."""
-        if (moment, ticks) != self._planned_last:
-            self._planned_last = (moment, ticks)
+        if moment != self._moment or ticks != self._grain:
+            self._moment, self._grain = moment, ticks
             self._tick = round(moment / (TICK_SECONDS * ticks) - _HAIR) * ticks  # between two: always the first one
             self._askers = self._at(self._tick)[0]
         one.wake = self._tick
@@ -98,7 +98,7 @@ class Batch(Generic[One]):
     def due(self, now: float) -> tuple[list[One], list[One]]:
         """Those whose moment to ask has come, in the order of their ticks, and those whose SYN has waited in vain."""
         last = floor(now / TICK_SECONDS + _HAIR)
-        self._planned_last = (nan, 1)
+        self._moment = nan
         woken: list[One] = []
         late: list[One] = []
         while self._order and self._order[0] <= last:

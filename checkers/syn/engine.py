@@ -204,7 +204,7 @@ class Engine:
                 self.strays += 1
                 continue
             source, port, our_port, number, flags = answer
-            asker = batch.heard(source, port, our_port, (number - 1) % NUMBERS)
+            asker = batch.heard(source, port, our_port, number - 1 if number else NUMBERS - 1)
             if asker is None:
                 self.strays += 1
                 continue

@@ -214,3 +214,13 @@ def test_the_answer_to_a_lone_probe_is_read_when_it_comes(monkeypatch: pytest.Mo
         assert simulation.probes() == [before + 1]
 
     simulate(monkeypatch, 1, FAST, lambda _: 0.003, judge)
+
+
+def test_the_last_number_is_followed_by_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", lambda count: b"\xff" * count)
+
+    def judge(simulation: Simulation) -> None:
+        beliefs = [simulation.watch.belief(name) for name in simulation.names]
+        assert [belief.failures for belief in beliefs if belief is not None] == [0] * 40
+
+    simulate(monkeypatch, 40, FAST, lambda _: 0.001, judge)
