@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkers.core.messages import State, Verdicts
+from checkers.core.outcome import Inconclusive
 from config.model import RealServer, VirtualService
 from config.pool_rules import LatencyWeights, Passive, PassiveAction, PoolRules
 from config.words import Initial
@@ -302,3 +303,43 @@ def test_no_more_samples_are_kept_than_are_compared() -> None:
     for moment in range(20):
         samples = kept(samples, dataclasses.replace(SAMPLE, at=float(moment)))
     assert [one.at for one in samples] == [16.0, 17.0, 18.0, 19.0]
+
+
+# ---- what a worker says, and what leaves how -----------------------------------------------------------------------
+
+
+def test_what_nobody_knows_of_in_a_packet_keeps_nothing_behind_it_from_being_heard() -> None:
+    bench = Bench(config(WEB), table((WEB, {A: 1, B: 1})), restarted=True)
+    strange = verdict("tcp 192.0.2.9:80 > 192.0.2.10:80", DOWN, bench.now)
+    empty = replace(verdict(check_id(WEB, real(A)), State.UNKNOWN, bench.now), probes=0)
+    found = verdict(check_id(WEB, real(B)), DOWN, bench.now)
+    bench.feed(VerdictsHeard(Verdicts(bench.director.generation, (strange, empty, found))))
+    assert bench.weights(WEB) == {A: 1}
+
+
+def test_a_worker_that_repeats_what_it_was_told_changes_nothing() -> None:
+    bench = up()
+    bench.hear({A: DOWN})
+    told = replace(verdict(check_id(WEB, real(A)), UP, bench.now), probes=0)
+    bench.feed(VerdictsHeard(Verdicts(bench.director.generation, (told,))))
+    assert bench.weights(WEB) == {B: 1}
+
+
+def test_a_worker_that_cannot_tell_takes_back_neither_the_state_nor_since_when_it_is() -> None:
+    bench = up()
+    began = bench.now
+    bench.now += 30
+    lost = verdict(check_id(WEB, real(A)), State.UNKNOWN, bench.now, Inconclusive("no descriptors"))
+    bench.feed(VerdictsHeard(Verdicts(bench.director.generation, (lost,))))
+    believed = bench.director.verdicts[check_id(WEB, real(A))]
+    assert (believed.state, believed.since, believed.probed_at) == (UP, began, bench.now)
+
+
+@pytest.mark.parametrize(("flags", "left"), [(0, {B: 1}), (0x10, {B: 1}), (0x8, {A: 0, B: 1}), (0x18, {A: 0, B: 1})])
+def test_who_fails_under_sh_stays_without_weight_only_where_its_clients_are_sent_on(
+    flags: int, left: dict[str, int]
+) -> None:
+    service = replace(WEB, scheduler="sh", flags=flags)
+    bench = up(service)
+    bench.hear({A: DOWN})
+    assert bench.weights(service) == left
