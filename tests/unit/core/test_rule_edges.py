@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State, Verdicts
 from checkers.core.outcome import Inconclusive
+from config.checks import Check, NoCheck
 from config.model import RealServer, VirtualService
-from config.pool_rules import LatencyWeights, Passive, PassiveAction, PoolRules
+from config.pool_rules import HoldDown, LatencyWeights, Passive, PassiveAction, PoolRules
 from config.words import Initial
 from lvsd.core.effects import Tell
 from lvsd.core.events import ClientsSeen, ConfigChanged, ConnectionsCounted, OverridesSet, Ticked, VerdictsHeard
@@ -343,3 +344,44 @@ def test_who_fails_under_sh_stays_without_weight_only_where_its_clients_are_sent
     bench = up(service)
     bench.hear({A: DOWN})
     assert bench.weights(service) == left
+
+
+# ---- holds after failures ------------------------------------------------------------------------------------------
+
+HELD = PoolRules(hold_down=HoldDown(10.0, 60.0, 100.0))
+
+
+def flap(bench: Bench, address: str) -> None:
+    bench.hear({address: DOWN})
+    bench.now += 1
+    bench.hear({address: UP})
+
+
+def test_a_hold_ends_for_the_quorum_that_counts_now_the_lower_while_it_is_gained_and_the_higher_after() -> None:
+    service = replace(THREE, rules=HELD, quorum=2, hysteresis=1, fallback=(real(FIRST, check=Check(NoCheck())),))
+    bench = up(service)
+    flap(bench, A)
+    flap(bench, A)
+    bench.hear({B: DOWN})
+    assert bench.weights(service) == {C: 1}  # lost with none alone
+    bench = up(service)
+    flap(bench, A)
+    bench.hear({A: DOWN, B: DOWN, C: DOWN})
+    bench.hear({B: UP, C: UP})
+    assert bench.weights(service) == {FIRST: 1}
+    bench.hear({A: UP})
+    assert bench.weights(service) == {A: 1, B: 1, C: 1}  # gained with all three
+
+
+def test_who_is_let_go_has_nobody_elses_failures_forgotten() -> None:
+    service = replace(WEB, rules=HELD)
+    bench = up(service)
+    flap(bench, B)
+    flap(bench, A)
+    flap(bench, A)
+    assert bench.weights(service) == {B: 1}
+    bench.hear({B: DOWN})
+    assert bench.weights(service) == {A: 1}
+    bench.now += 1
+    bench.hear({B: UP})
+    assert bench.weights(service) == {A: 1}  # its second failure
