@@ -32,17 +32,12 @@ def build_pool_rules(
     if _SAID.isdisjoint(fields.values):
         return _NONE
     real_servers, fallback = servers
-    manual = fields.value(keys.RESUME, default=False)
-    if manual and fields.value(keys.CORRELATED_FAILURE, None) is not None:
-        message = "with `resume: manual` those that fail first wait for a person, before failures at once are suspected"
-        hint = "a `floor` keeps the last in service; or one of the two"
-        reading.warning(codes.CONTRADICTION, fields.place_of(keys.RESUME), message, hint)
     return PoolRules(
         _floor(fields, real_servers, fallback, reading),
         _correlated(fields),
         _slow_start(fields, scheduler, real_servers, reading),
         _hold_down(fields, reading),
-        manual,
+        fields.value(keys.RESUME, default=False),
         _group_minimum(fields, real_servers, reading),
         _passive(fields),
         _latency_weights(fields, scheduler, real_servers, reading),

@@ -14,8 +14,8 @@ from dataclasses import replace
 from config.model import RealServer, VirtualService
 from lvsd.core import slices
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
+from lvsd.core.health import serves
 from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
-from lvsd.core.pool import serves
 from lvsd.core.pool_state import Connections, Override, OverrideKind
 from lvsd.core.state import Director
 from netlink.table import DestinationKey, ServiceKey

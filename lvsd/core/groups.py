@@ -19,9 +19,8 @@ from config.model import RealServer, VirtualService
 from config.pool_rules import FloorAction
 from config.words import HASHING_SCHEDULERS
 from lvsd.core.effects import Effect, Level, Tell
-from lvsd.core.health import effective_weight, ramp_of, sound_state
+from lvsd.core.health import effective_weight, ramp_of, serves, sound_state
 from lvsd.core.identity import real_id, service_key
-from lvsd.core.pool import serves
 from lvsd.core.pool_state import NO_POOL, Pool
 from lvsd.core.quorum import floor_action
 from lvsd.core.state import Director

@@ -13,6 +13,7 @@ from lvsd.core import latency, slow_start
 from lvsd.core.identity import check_id, endpoint_text, real_id, service_key
 from lvsd.core.pool_state import Hold, OverrideKind, Ramp
 from lvsd.core.state import Director
+from netlink.table import DestinationKey
 
 WEIGHT_LIMIT = 2**31 - 1  # the kernel's: what a worker reports is not to exceed it
 
@@ -186,6 +187,13 @@ def effective_weight(director: Director, virtual: VirtualService, real: RealServ
         return overriding
     asked = asked_weight(director, virtual, real)
     return real.weight if asked is None else asked
+
+
+def serves(director: Director, virtual: VirtualService, real: RealServer) -> bool:
+    """Whether the kernel sends it new connections now: the one memory that survives whatever happens to us."""
+    entry = director.kernel.table.get(service_key(virtual.virtual))
+    destination = entry.destinations.get(DestinationKey(real.address, real.port)) if entry is not None else None
+    return destination is not None and destination.weight > 0
 
 
 def given_weight(director: Director, virtual: VirtualService, real: RealServer) -> int:

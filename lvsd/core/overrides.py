@@ -11,10 +11,10 @@ from config.words import HASHING_SCHEDULERS
 from lvsd.core import fallback, quorum
 from lvsd.core.effects import Effect, Level, RememberOverrides, Tell
 from lvsd.core.groups import FALLBACK
-from lvsd.core.health import WEIGHT_LIMIT, address_in, effective_weight, in_maintenance, sound_state, taken_out
+from lvsd.core.health import WEIGHT_LIMIT, address_in, effective_weight, in_maintenance, serves, sound_state, taken_out
 from lvsd.core.identity import BEHIND, endpoint_text, real_id, service_key, virtual_text
-from lvsd.core.pool import serves
 from lvsd.core.pool_state import Override, OverrideKind
+from lvsd.core.pool_words import of_override_end
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
 
@@ -175,7 +175,7 @@ def changed(director: Director, changes: Changes, now: float) -> tuple[Director,
         if override is not None:
             effects.append(_told_set(virtual, real, override, now))
         elif before is not None:
-            effects.append(_told_end(virtual.name, endpoint_text(real.address, real.port), before, "enabled"))
+            effects.append(of_override_end(virtual.name, endpoint_text(real.address, real.port), before, "enabled"))
     return after, effects
 
 
@@ -217,7 +217,7 @@ def reviewed(director: Director, now: float) -> tuple[Director, list[Effect]]:
             continue
         virtual, _, server = name.partition(" > ")
         service = places[name][0].name if name in places else virtual
-        effects.append(_told_end(service, server, override, "over" if over else "not configured any more"))
+        effects.append(of_override_end(service, server, override, "over" if over else "not configured any more"))
     if not effects:
         return director, []
     return replace(director, overrides=kept), [RememberOverrides(kept), *effects]
@@ -246,8 +246,3 @@ def _told_set(virtual: VirtualService, real: RealServer, override: Override, now
         "reason": override.reason,
     }
     return Tell(Level.INFO, "override_set", fields)
-
-
-def _told_end(service: str, server: str, override: Override, why: str) -> Effect:
-    fields = {"service": service, "real_server": server, "kind": override.kind.value, "why": why}
-    return Tell(Level.INFO, "override_ended", fields)

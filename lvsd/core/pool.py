@@ -6,27 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from checkers.core.messages import State
-from config.checks import NoCheck
 from config.model import Config, RealServer, VirtualService
 from config.pool_rules import FloorAction, PoolRules
-from lvsd.core import correlation, fallback, flapping, floor, pool_words, slow_start, unanswered, witnesses
-from lvsd.core.correlation import Circumstances, Found
-from lvsd.core.effects import Effect, HurryChecks
-from lvsd.core.flapping import Flaps
-from lvsd.core.health import (
-    checked_state,
-    effective_weight,
-    numbered_checks,
-    standing_state,
-    taken_out,
-    worst_check,
-)
+from lvsd.core import flapping, floor, pool_words, slow_start, suspicion, unanswered
+from lvsd.core.effects import Effect
+from lvsd.core.health import effective_weight, serves, standing_state, taken_out, worst_check
+from lvsd.core.holds import believed, flapping_ones, let_go, too_few
 from lvsd.core.identity import real_id, service_key
 from lvsd.core.index import services_of
 from lvsd.core.pool_state import NO_POOL, Hold, Pool, Ramp, Suspicion
 from lvsd.core.state import Director
 from lvsd.core.turns import Turn
-from netlink.table import DestinationKey, ServiceKey
+from netlink.table import ServiceKey
 
 _NO_RULES = PoolRules()
 _TIMED = frozenset((Hold.FLAPPING, Hold.UNANSWERED))  # end by themselves
@@ -41,8 +32,10 @@ def rules_applied(director: Director, services: Iterable[VirtualService], now: f
         before = director.pools.get(key, NO_POOL)
         if virtual.rules == _NO_RULES and before is NO_POOL:  # by far the most
             continue
-        after, told = _applied(director, before, virtual, now)
-        effects.extend(told)
+        suspected, hurried = suspicion.of(director, before, virtual, now)
+        director, called = suspicion.called_back(director, virtual, suspected)
+        after, told = _applied(director, before, virtual, suspected, now)
+        effects.extend((*called, *told, *hurried))
         if after != before:
             pools = dict(director.pools) if pools is None else pools
             pools.pop(key, None)
@@ -55,15 +48,11 @@ def rules_pending(director: Director) -> tuple[VirtualService, ...]:
     pending = {
         key
         for key, one in director.pools.items()
-        if one.ramps or _is_open(one.suspicion) or not _TIMED.isdisjoint(one.held.values())
+        if one.ramps or suspicion.is_open(one.suspicion) or not _TIMED.isdisjoint(one.held.values())
     }
     if not pending:
         return ()
     return tuple(one for key, one in services_of(director.config).items() if key in pending)
-
-
-def _is_open(suspicion: Suspicion | None) -> bool:
-    return suspicion is not None and not suspicion.confirmed
 
 
 def carried_over(director: Director, config: Config) -> Mapping[ServiceKey, Pool]:
@@ -102,7 +91,7 @@ def _failed(director: Director, virtual: VirtualService, real: RealServer, now: 
     rules, name = virtual.rules, real_id(virtual, real)
     key, before = _pool(director, virtual)
     after = before
-    if rules.correlated_failure is not None:
+    if rules.correlated_failure is not None and not suspicion.is_settled(before.suspicion, name):
         after = replace(after, failed_at={**after.failed_at, name: now})
     if rules.hold_down is not None:
         flaps = flapping.failed(rules.hold_down, after.flaps.get(name), now)
@@ -115,15 +104,16 @@ def _pool(director: Director, virtual: VirtualService) -> tuple[ServiceKey, Pool
     return key, director.pools.get(key, NO_POOL)
 
 
-def _applied(director: Director, before: Pool, virtual: VirtualService, now: float) -> tuple[Pool, list[Effect]]:
-    suspicion, hurried = _hurried(director, _suspicion(director, before, virtual, now), virtual, now)
+def _applied(
+    director: Director, before: Pool, virtual: VirtualService, suspected: Suspicion | None, now: float
+) -> tuple[Pool, list[Effect]]:
     held = dict.fromkeys(unanswered.held_out(director, before, virtual, now), Hold.UNANSWERED)
-    held |= (damped := _flapping(director, before, virtual, now))
-    if suspicion is not None and not suspicion.confirmed:
-        held |= dict.fromkeys(suspicion.members, Hold.SUSPECTED)
-    if damped and _too_few(director, virtual, held):
+    held |= (damped := flapping_ones(director, before, virtual, now))
+    if suspected is not None and suspicion.is_open(suspected):
+        held |= dict.fromkeys(suspected.members, Hold.SUSPECTED)
+    if damped and too_few(director, virtual, held):
         held = {name: hold for name, hold in held.items() if hold is not Hold.FLAPPING}
-        before = replace(before, flaps=_let_go(before.flaps, damped, now))
+        before = replace(before, flaps=let_go(before.flaps, damped, now))
     judged = _judged(director, before, virtual, held)
     if judged is not None:
         held |= dict.fromkeys(judged.kept, Hold.FLOOR)
@@ -133,7 +123,7 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         before,
         held=held,
         broken=judged is not None and judged.broken,
-        suspicion=suspicion,
+        suspicion=suspected,
         failed_at={name: at for name, at in before.failed_at.items() if name in names and rules.correlated_failure},
         ramps=_ramps(director, before, virtual, now),
         flaps={name: one for name, one in before.flaps.items() if name in names and rules.hold_down},
@@ -142,50 +132,11 @@ def _applied(director: Director, before: Pool, virtual: VirtualService, now: flo
         passive_flaps={name: one for name, one in before.passive_flaps.items() if name in names and rules.passive},
     )
     told = [
-        *pool_words.of_suspicion(virtual, before.suspicion, suspicion),
+        *pool_words.of_suspicion(virtual, before.suspicion, suspected),
         *pool_words.of_floor(virtual, judged, broken=before.broken),
         *pool_words.of_holds(director, virtual, before, after),
-        *hurried,
     ]
     return after, told
-
-
-def _flapping(director: Director, before: Pool, virtual: VirtualService, now: float) -> dict[str, Hold]:
-    """Whose checks pass again, too early."""
-    if not before.flaps or virtual.rules.hold_down is None:
-        return {}
-    out = {name for name, one in before.flaps.items() if one.until > now}
-    return {
-        name: Hold.FLAPPING
-        for real in virtual.real_servers
-        if (name := real_id(virtual, real)) in out and checked_state(director, virtual, real) is State.UP
-    }
-
-
-def _too_few(director: Director, virtual: VirtualService, held: Mapping[str, Hold]) -> bool:
-    """Whether fewer real servers are up beside those held than the floor says, or none, or less than the quorum."""
-    rule = virtual.rules.floor
-    least = rule.minimum.of(len(virtual.real_servers)) if rule is not None else 1
-    there = [one for one in virtual.real_servers if _is_there(director, virtual, one, held)]
-    if len(there) < least:
-        return True
-    gained = director.quorum.get(service_key(virtual.virtual))
-    needed = virtual.quorum - virtual.hysteresis if gained else virtual.quorum + virtual.hysteresis
-    weight = sum(effective_weight(director, virtual, one) for one in there)
-    return weight < needed and bool(fallback.able(director, virtual))
-
-
-def _is_there(director: Director, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]) -> bool:
-    """Whether it is up with a weight; one that serves and was not probed yet counts."""
-    if taken_out(director, virtual, real) or not effective_weight(director, virtual, real):
-        return False
-    state = _believed(director, virtual, real, held.get(real_id(virtual, real)))
-    return state is State.UP or (state is State.UNKNOWN and serves(director, virtual, real))
-
-
-def _let_go(flaps: Mapping[str, Flaps], names: Iterable[str], now: float) -> Mapping[str, Flaps]:
-    """Their holds are over, and not only as long as they are needed: coming and going would count as failures."""
-    return {**flaps, **{name: replace(flaps[name], until=now) for name in names}}
 
 
 def _ramps(director: Director, before: Pool, virtual: VirtualService, now: float) -> Mapping[str, Ramp]:
@@ -211,23 +162,13 @@ def _judged(director: Director, before: Pool, virtual: VirtualService, held: Map
     return floor.judged(rule, members, broken=before.broken)
 
 
-def _believed(director: Director, virtual: VirtualService, real: RealServer, hold: Hold | None) -> State:
-    match hold:
-        case Hold.FLAPPING | Hold.UNANSWERED:
-            return State.DOWN
-        case Hold.SUSPECTED | Hold.FLOOR:
-            return State.UP
-        case None:
-            return checked_state(director, virtual, real)
-
-
 def _member(
     director: Director, before: Pool, virtual: VirtualService, real: RealServer, held: Mapping[str, Hold]
 ) -> floor.Member:
     name = real_id(virtual, real)
     return floor.Member(
         name,
-        _believed(director, virtual, real, held.get(name)),
+        believed(director, virtual, real, held.get(name)),
         enabled=not taken_out(director, virtual, real) and effective_weight(director, virtual, real) > 0,
         serving=serves(director, virtual, real),
         kept=before.held.get(name) is Hold.FLOOR,
@@ -235,64 +176,6 @@ def _member(
     )
 
 
-def serves(director: Director, virtual: VirtualService, real: RealServer) -> bool:
-    """Whether the kernel sends it new connections now: the one memory that survives whatever happens to us."""
-    entry = director.kernel.table.get(service_key(virtual.virtual))
-    destination = entry.destinations.get(DestinationKey(real.address, real.port)) if entry is not None else None
-    return destination is not None and destination.weight > 0
-
-
 def _since(director: Director, virtual: VirtualService, real: RealServer) -> float:
     verdict = worst_check(director, virtual, real)[1]
     return verdict.since if verdict is not None else 0.0
-
-
-def _suspicion(director: Director, before: Pool, virtual: VirtualService, now: float) -> Suspicion | None:
-    rule = virtual.rules.correlated_failure
-    if rule is None:
-        return None
-    probed = [one for one in virtual.real_servers if not isinstance(one.check.kind, NoCheck)]
-    found = {
-        real_id(virtual, one): _found(director, before, virtual, one)
-        for one in probed
-        if not taken_out(director, virtual, one)  # whatever its checks say is no news
-    }
-    timings = [check.timing for one in probed for check in one.checks]
-    if not timings:
-        return None
-    interval = max(one.interval for one in timings)
-    pending = before.suspicion
-    if pending is None:
-        span = correlation.window(interval, max(one.timeout for one in timings))
-        return correlation.suspected(rule, found, now, span)
-    sound = pending.confirmed or witnesses.is_sound(director, virtual, pending)
-    return correlation.reviewed(pending, found, now, Circumstances(interval * rule.hold, sound))
-
-
-def _hurried(
-    director: Director, suspicion: Suspicion | None, virtual: VirtualService, now: float
-) -> tuple[Suspicion | None, list[Effect]]:
-    """The suspicion, and who of the suspects is to be probed now."""
-    if suspicion is None or suspicion.confirmed or now - suspicion.hurried_at < correlation.HURRY_SECONDS:
-        return suspicion, []
-    checks = [
-        identity
-        for real in virtual.real_servers
-        if real_id(virtual, real) in suspicion.members
-        for identity, check in numbered_checks(virtual, real)
-        if (verdict := director.verdicts.get(identity)) is not None
-        and correlation.is_overdue(suspicion, verdict.probed_at, now, check.timing.interval)
-    ]
-    return replace(suspicion, hurried_at=now), [HurryChecks(tuple(checks))] if checks else []
-
-
-def _found(director: Director, before: Pool, virtual: VirtualService, real: RealServer) -> Found:
-    verdict, name = worst_check(director, virtual, real)[1], real_id(virtual, real)
-    was_up = director.announced.get(name) is State.UP  # be it without weight, or standing by
-    return Found(
-        checked_state(director, virtual, real),
-        verdict.since if verdict is not None else 0.0,
-        verdict.probed_at if verdict is not None else 0.0,
-        was_up or serves(director, virtual, real),
-        before.failed_at.get(name),
-    )

@@ -7,7 +7,7 @@ from lvsd.core.effects import Effect, Level, Tell
 from lvsd.core.floor import Judged
 from lvsd.core.health import worst_check
 from lvsd.core.identity import endpoint_text, real_id
-from lvsd.core.pool_state import Hold, Pool, Suspicion
+from lvsd.core.pool_state import Hold, Override, Pool, Suspicion
 from lvsd.core.state import Director
 from lvsd.core.verdicts import outcome_words
 
@@ -65,3 +65,9 @@ def of_holds(director: Director, virtual: VirtualService, before: Pool, after: P
             failures = {"failures": before.flaps[name].count}
             told.append(Tell(Level.WARNING, "real_server_held_down", {**fields, **failures}))
     return told
+
+
+def of_override_end(service: str, server: str, override: Override, why: str) -> Effect:
+    """A person's word on a real server, or the wait for one, is over."""
+    fields = {"service": service, "real_server": server, "kind": override.kind.value, "why": why}
+    return Tell(Level.INFO, "override_ended", fields)
