@@ -19,8 +19,9 @@ Result = TypeVar("Result")
 Stream = int | IO[str] | IO[bytes] | None
 
 # /proc shows the namespace of the process that mounts it, so the first process has to. Children of a process that
-# ignores SIGCHLD leave no zombies, and the orphans of the place become its children.
-_FIRST = "mount -t proc proc /proc && trap '' CHLD && echo up && exec sleep infinity >/dev/null"
+# ignores SIGCHLD leave no zombies, and the orphans of the place become its children. (A shell's own `trap '' CHLD` does
+# not reach what it executes: dash catches that signal, whatever it is told.)
+_FIRST = "mount -t proc proc /proc && echo up && exec env --ignore-signal=CHLD sleep infinity >/dev/null"
 
 
 class Place:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,8 +37,7 @@ def test_hosts_are_machines_of_their_own(make_world: MakeWorld) -> None:
     assert lb1.run(["stat", "-c%a", "/etc/only-here"]).stdout == "600\n"
     assert rs1.run(["test", "-e", "/etc/only-here"], check=False).returncode == 1
     assert not Path("/etc/only-here").exists()
-    processes = lb1.run(["ps", "-e", "-o", "comm="]).stdout.split()
-    assert processes == ["sleep", "ps"]
+    wait_until(lambda: lb1.run(["ps", "-e", "-o", "comm="]).stdout.split() == ["sleep", "ps"], 5, "no other process")
     assert rs1.run(["cat", "/proc/sys/net/ipv4/conf/all/arp_ignore"]).stdout == "1\n"
     assert lb1.run(["cat", "/proc/sys/net/ipv4/conf/all/arp_ignore"]).stdout == "0\n"
     assert lb1.address() == "192.0.2.1"
@@ -76,7 +77,13 @@ def test_orphans_are_reaped_and_a_log_is_kept(make_world: MakeWorld) -> None:
     process = lb1.popen(["sh", "-c", "(exec true) & echo logged; exec sleep 1000"], log="/var/log/x.log")
     wait_until(lambda: lb1.read("/var/log/x.log") == "logged\n", 5, "the log")
     lb1.run(["sh", "-c", "setsid sh -c 'sleep 0.05 & exec true'"])
-    wait_until(lambda: "defunct" not in lb1.run(["ps", "-e"]).stdout, 5, "no zombie but our own", every_seconds=0.1)
+
+    def left() -> list[str]:
+        """Children of process 1, running or not: that `sleep`, once who began it has ended."""
+        processes = lb1.run(["ps", "-e", "-o", "ppid=,stat=,args="]).stdout.splitlines()
+        return [line for line in processes if line.split()[0] == "1"]
+
+    wait_until(lambda: not left(), 5, "no orphan, and no zombie of one", every_seconds=0.1)
     assert process.poll() is None
 
 
@@ -143,25 +150,40 @@ def test_the_kernel_balances_by_direct_routing(make_world: MakeWorld) -> None:
         world[name].popen(["socat", "TCP-LISTEN:80,fork,reuseaddr", f"SYSTEM:echo {name}"])
     for host in (world["rs1"], world["rs2"]):
         wait_until(partial(listens, host), 5, f"{host.name} listens")
-    seen = {client.run(["socat", "-", f"TCP:{VIP}:80"]).stdout for _ in range(4)}
+    # one way: with its own input at an end socat waits half a second for an answer, and not for ever
+    seen = {client.run(["socat", "-u", f"TCP:{VIP}:80", "-"]).stdout for _ in range(4)}
     assert seen == {"rs1\n", "rs2\n"}
 
 
 def test_a_world_leaves_the_lab_as_it_was() -> None:
-    def state() -> tuple[str, str, str, int]:
-        # Sorted and without the numbers that only grow.
-        processes = subprocess.run(["ps", "-e", "-o", "args="], capture_output=True, text=True, check=True).stdout
-        ours = "\n".join(sorted(line for line in processes.splitlines() if not line.startswith("[")))
+    def state() -> tuple[str, str]:
         links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-        return Path("/proc/self/mounts").read_text(), ours, links, len(list(Path("/proc/self/fd").iterdir()))
+        return Path("/proc/self/mounts").read_text(), links
+
+    def running() -> Counter[str]:
+        # Without the numbers that only grow.
+        processes = subprocess.run(["ps", "-e", "-o", "args="], capture_output=True, text=True, check=True).stdout
+        return Counter(line for line in processes.splitlines() if not line.startswith("["))
 
     with World(PAIR):  # the first one creates directories that stay
         pass
-    before = state()
+    before, processes, files = state(), running(), open_files()
     with World(PAIR) as world:
         world["rs1"].popen(["sleep", "1000"])
         world["rs2"].kill()
     assert state() == before
+    # What others left, tests before this one, may end at any time: a thread with its connection, a process.
+    assert running() - processes == Counter()
+    assert open_files() - files == set()
+
+
+def open_files() -> set[tuple[str, str]]:
+    """Our descriptors, and what each is of: a number may be used again, a pipe or a socket has a name of its own."""
+    found = set()
+    for one in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # the directory's own
+            found.add((one.name, str(one.readlink())))
+    return found
 
 
 def test_a_world_that_cannot_be_built_leaves_nothing() -> None:
