@@ -20,7 +20,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def difference(running: Mapping[str, AssignedCheck], assigned: Iterable[AssignedCheck]) -> Difference:
-    """Compare by identity. `known` and `weight` do not count: the worker's own belief is at least as fresh.
+    """Compare by identity. `known`, `since` and `weight` do not count: the worker's own belief is at least as fresh.
 
     Of two checks with one identity the last is taken.
     """

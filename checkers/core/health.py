@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from checkers.core.messages import State, Verdict
+from checkers.core.messages import AssignedCheck, State, Verdict
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
 from config.checks import Timing
 
@@ -85,9 +85,14 @@ class Health(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def unproven(known: State, now: float, weight: int | None = None) -> Health:
-    """The health of a check that was not probed yet: whoever assigned it believes `known`, and that weight."""
-    return Health(known, now, weight=weight)
+def unproven(known: State, since: float, weight: int | None = None) -> Health:
+    """The health of a check that was not probed yet: what is believed of it, since when, and the weight."""
+    return Health(known, since, weight=weight)
+
+
+def taken_over(assigned: AssignedCheck, now: float) -> Health:
+    """The health of a check that was not probed here yet: whoever assigned it knows more, or nothing."""
+    return unproven(assigned.known, now if assigned.since is None else assigned.since, assigned.weight)
 
 
 def worth_telling(before: Health, after: Health) -> bool:

@@ -52,8 +52,9 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 class AssignedCheck(msgspec.Struct, frozen=True, gc=False):
     """One check for the worker to run.
 
-    `known` is what the director believes, `weight` what the real server asked for last: a restarted worker goes on
-    from there. `unseen`: it only presumes so, and would like to know soon.
+    `known` is what the director believes, `since` when (CLOCK_MONOTONIC, None: it was not told), `weight` what the real
+    server asked for last: a restarted worker goes on from there. `unseen`: it only presumes so, and would like to know
+    soon.
     """
 
     id: str
@@ -64,6 +65,7 @@ class AssignedCheck(msgspec.Struct, frozen=True, gc=False):
     weight: int | None = None
     dial: Dial = Dial()
     unseen: bool = False
+    since: float | None = None
 
 
 class Assign(msgspec.Struct, frozen=True, tag="assign"):

@@ -12,7 +12,7 @@ import msgspec
 from checkers.core.books import Histogram, Page
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
-from checkers.core.health import Health, unproven
+from checkers.core.health import Health, taken_over
 from checkers.core.hosts import Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.lean.engine import Crashed, Engine, Probed
@@ -70,7 +70,7 @@ class LeanWatch:
         for identity in change.ended:
             self._runners.pop(identity).let_go(now)
         for check in change.started:
-            health = beliefs.get(check.id) or unproven(check.known, now, check.weight)
+            health = beliefs.get(check.id) or taken_over(check, now)
             self._runners[check.id] = Runner(self._engine, course(check, health, now), None)
         for check in change.replaced:
             before = self._runners[check.id]

@@ -12,7 +12,7 @@ import msgspec
 from checkers.core.books import Books, Histogram, Page
 from checkers.core.course import Course, course
 from checkers.core.difference import Difference, difference
-from checkers.core.health import Health, unproven
+from checkers.core.health import Health, taken_over
 from checkers.core.hosts import Host, Hosts
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.probes.attempt import Finding
@@ -95,7 +95,7 @@ class Watch:
             if check.id in beliefs:  # another question was answered
                 self._start(check, beliefs[check.id], None, Memory())
             else:
-                self._start(check, unproven(check.known, now, check.weight), None, memory_of(check))
+                self._start(check, taken_over(check, now), None, memory_of(check))
         for check in change.replaced:
             before = self._watched[check.id]
             health = msgspec.structs.replace(before.course.health, streak=0)

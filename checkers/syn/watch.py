@@ -11,7 +11,7 @@ import msgspec
 from checkers.core.books import Books, Histogram, Page
 from checkers.core.course import course
 from checkers.core.difference import Difference, difference
-from checkers.core.health import Health, unproven
+from checkers.core.health import Health, taken_over
 from checkers.core.messages import AssignedCheck, Verdict
 from checkers.core.schedule import phase_of
 from checkers.syn.asker import Asker
@@ -72,7 +72,7 @@ class SynWatch:
         for check in sorted(
             change.started, key=_rhythm
         ):  # who is asked together lies together in memory, and is at hand
-            self._start(check, beliefs.get(check.id) or unproven(check.known, now, check.weight), now)
+            self._start(check, beliefs.get(check.id) or taken_over(check, now), now)
         for check in change.replaced:
             before = self._askers[check.id]
             self._engine.let_go(before)

@@ -191,15 +191,17 @@ def _assigned(identity: str, director: Director) -> AssignedCheck:
     checked = director.checks[identity]
     verdict = verdict_of(director, identity)
     presumed = director.presumed.get(identity)
+    known = initial.known(presumed, verdict)
     return AssignedCheck(
         identity,
         _target(checked),
         checked.check.kind,
         checked.check.timing,
-        initial.known(presumed, verdict),
+        known,
         verdict.weight if verdict is not None else None,
         checked.check.dial,
         unseen=presumed is not None,
+        since=verdict.since if verdict is not None and verdict.state is known else None,
     )
 
 

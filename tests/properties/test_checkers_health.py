@@ -9,10 +9,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkers.core.health import Health, unproven, worth_telling
-from checkers.core.messages import State
+from checkers.core.health import Health, taken_over, unproven, worth_telling
+from checkers.core.messages import AssignedCheck, State, Target
 from checkers.core.outcome import Healthy, Inconclusive, Outcome, Reason, Unhealthy
-from config.checks import Timing
+from config.checks import TcpCheck, Timing
 
 OUTCOMES = st.sampled_from(
     [
@@ -127,12 +127,15 @@ def test_the_verdict_says_what_is_believed(known: State, history: list[Outcome],
     assert (verdict.failures, verdict.latency, verdict.weight) == (health.failures, health.latency, health.weight)
 
 
-@given(STATES, st.none() | st.integers(0, 9))
+@given(STATES, st.none() | st.integers(0, 9), st.none() | st.floats(0.0, 9.0))
 def test_what_is_told_of_a_check_that_was_not_probed_is_what_the_director_said(
-    known: State, weight: int | None
+    known: State, weight: int | None, since: float | None
 ) -> None:
-    verdict = unproven(known, 7.0, weight).verdict("x")
-    assert (verdict.state, verdict.since, verdict.weight, verdict.probes, verdict.streak) == (known, 7.0, weight, 0, 0)
+    assigned = AssignedCheck("x", Target("192.0.2.1", 80), TcpCheck(), Timing(), known, weight, since=since)
+    verdict = taken_over(assigned, 7.0).verdict("x")
+    begun = 7.0 if since is None else since
+    assert (verdict.state, verdict.since, verdict.weight) == (known, begun, weight)
+    assert (verdict.probes, verdict.streak) == (0, 0)
 
 
 @given(STATES, HISTORIES, TIMINGS)

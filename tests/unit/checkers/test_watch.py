@@ -121,6 +121,17 @@ async def test_an_equal_assignment_keeps_everything() -> None:
     await world.watch.stop(1.0)
 
 
+async def test_who_takes_over_goes_on_from_since_when_it_is_known() -> None:
+    world = World()
+    world.fake.answers["a"] = DOWN
+    world.watch.assign([msgspec.structs.replace(check("a", known=State.DOWN), since=12.5)])
+    await until(lambda: world.probes("a") > 1)
+    verdict = world.watch.verdict("a")
+    assert verdict is not None
+    assert (verdict.state, verdict.since) == (State.DOWN, 12.5)
+    await world.watch.stop(1.0)
+
+
 async def test_what_is_known_needs_a_run_to_change() -> None:
     world = World()
     world.fake.answers["a"] = DOWN

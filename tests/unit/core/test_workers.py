@@ -109,7 +109,8 @@ def test_a_worker_that_comes_back_gets_the_same_with_what_is_known_and_nobody_el
     effects = crew.come(2)
     [given] = [one for one in effects if isinstance(one, AssignChecks)]
     assert [one.id for one in given.checks] == [one.id for one in before.checks]
-    assert given.checks[0].known is State.DOWN
+    assert (given.checks[0].known, given.checks[0].since) == (State.DOWN, crew.director.verdicts[name].since)
+    assert (given.checks[1].known, given.checks[1].since) == (State.UNKNOWN, None)
     assert given.generation > before.generation
 
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 
 from checkers.core.messages import AssignedCheck, State, Target, Verdict
@@ -91,6 +92,14 @@ async def test_what_is_known_needs_a_run_to_change() -> None:
         assert world.verdict().state is State.UP
         await until(lambda: world.probes() == 2)
         assert world.verdict().state is State.DOWN
+
+
+async def test_who_takes_over_goes_on_from_since_when_it_is_known() -> None:
+    async with a_world() as world:
+        known = msgspec.structs.replace(check("a", servers.closed_port(), known=State.DOWN), since=12.5)
+        world.watch.assign([known])
+        await until(lambda: world.probes() > 1)
+        assert (world.verdict().state, world.verdict().since) == (State.DOWN, 12.5)
 
 
 async def test_an_equal_assignment_keeps_and_another_ends() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from scapy.layers.inet import IP, TCP
 
@@ -143,6 +144,16 @@ def test_a_closed_port_is_refused_and_an_opened_one_is_back(address: str) -> Non
                 await until(lambda: world.verdict().state is State.UP)
             await until(lambda: world.verdict().state is State.DOWN)
             assert [told for _, told in world.news].count(True) >= 3
+
+    apart(work)
+
+
+def test_who_takes_over_goes_on_from_since_when_it_is_known() -> None:
+    async def work() -> None:
+        async with a_world() as world:
+            world.assign(msgspec.structs.replace(check(known=State.DOWN), since=12.5))
+            await world.outcome()
+            assert (world.verdict().state, world.verdict().since) == (State.DOWN, 12.5)
 
     apart(work)
 
