@@ -262,6 +262,7 @@ class Story:
     balancer: Balancer
     servers: Farm
     whole: Whole = THREE
+    excused: set[str] = field(default_factory=set)
 
     def held(self) -> dict[int, dict[str, int]]:
         table = self.balancer.table()
@@ -282,17 +283,20 @@ class Story:
             if should.get(port) != holds.get(port)
         }
 
-    def settle(self, what: str, seconds: float = SECONDS) -> None:
+    def settle(self, what: str, seconds: float = SECONDS, *, by_hand: bool = False) -> None:
         """The table is as it should be; then all else is looked at."""
         try:
             wait_until(lambda: not self.differs(), seconds, what)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.differs()}\n{self.tail()}") from error
-        self.calm(what)
+        self.calm(what, by_hand=by_hand)
 
-    def calm(self, what: str) -> None:
-        found = [line for line in self.balancer.log().splitlines() if FORBIDDEN.search(line)]
-        assert not found, f"{what}: {found}"
+    def calm(self, what: str, *, by_hand: bool = False) -> None:
+        """Nothing went wrong. What lvsd changes may be gone since a hand was `by_hand` on the table: that is told."""
+        found = {line for line in self.balancer.log().splitlines() if FORBIDDEN.search(line)}
+        if by_hand:
+            self.excused |= {line for line in found if "operation_refused" in line}
+        assert found <= self.excused, f"{what}: {sorted(found - self.excused)}"
 
     def tail(self) -> str:
         return "\n".join(self.balancer.log().splitlines()[-60:])
@@ -305,16 +309,20 @@ class Story:
         assert "Traceback" not in done.stderr
         return done.stdout
 
+    def left_to_do(self) -> list[str]:
+        """What a reload would do now, also what the time alone made due this very moment, and what was refused."""
+        plan = self.balancer.ask(PlanRequest())
+        assert isinstance(plan, ChangeReply)
+        return [*plan.changes, *plan.operations, *self.balancer.status().refusals]
+
     def answers(self) -> None:
         """What a person may ask is answered, and nothing is left to do."""
-        plan, events = self.balancer.ask(PlanRequest()), self.balancer.ask(EventsRequest())
-        assert isinstance(plan, ChangeReply)
-        assert (plan.changes, plan.operations) == ((), ())
+        wait_until(lambda: not self.left_to_do(), SECONDS, f"nothing is left to do: {self.left_to_do()}")
+        events, status = self.balancer.ask(EventsRequest()), self.balancer.ask(StatusRequest(books=True))
         assert isinstance(events, EventsReply)
         assert events.events
-        status = self.balancer.ask(StatusRequest(books=True))
         assert isinstance(status, StatusReply)
-        assert (len(status.services), status.refusals) == (len(wanted(self.whole, self.servers)), ())
+        assert len(status.services) == len(wanted(self.whole, self.servers))
         assert status.table_error == ""
 
     def say(self, request: OverrideRequest | OverridesRequest) -> tuple[OverrideRow, ...]:
@@ -423,10 +431,13 @@ def test_each_probe_is_sent_once_for_all_services(story: Story) -> None:
             return Counter({one: story.servers.asked[one, 80, b"/word"] for one in ALL})
 
     told_before, asked_before = told(), asked()
-    wait_until(lambda: min((told() - told_before).values(), default=0) > 5, SECONDS, "probes of all")
-    said, seen = told() - told_before, asked() - asked_before
-    # what the balancer tells is a little behind; not shared, there were several times as many
-    assert {one for one in ALL if abs(said[one] - seen[one]) > max(3, said[one] // 2)} == set(), (said, seen)
+
+    def once() -> bool:
+        said, seen = told() - told_before, asked() - asked_before
+        return all(said[one] > 5 and abs(said[one] - seen[one]) <= said[one] // 2 for one in ALL)
+
+    # what the balancer tells is a little behind, which is less and less; not shared, there are several times as many
+    wait_until(once, SECONDS, "some probes of all, and as many as were told")
 
 
 def test_who_is_killed_comes_back_and_the_table_follows_the_farm(story: Story) -> None:
@@ -493,7 +504,11 @@ def test_words_of_people_over_reloads_and_a_restart(story: Story) -> None:
 
 
 def test_hands_on_the_table_are_undone(story: Story) -> None:
-    lb1 = story.balancer.host
+    def hand(*words: str) -> None:
+        """It finds what it is about, or waits for a real server that was not there just now."""
+        lb1 = story.balancer.host
+        wait_until(lambda: lb1.run(["ipvsadm", *words], check=False).returncode == 0, SECONDS, f"ipvsadm {words}")
+
     for words in (
         ("-C",),
         ("-e", "-t", f"{VIP}:81", "-r", A[0], "-m", "-w", "9"),
@@ -501,12 +516,12 @@ def test_hands_on_the_table_are_undone(story: Story) -> None:
         ("-E", "-t", f"{VIP}:82", "-s", "rr"),
         ("-D", "-t", f"{VIP}:80"),
     ):
-        lb1.run(["ipvsadm", *words])
-        story.settle(f"ipvsadm {' '.join(words)}")
-    lb1.run(["ipvsadm", "-A", "-t", "192.0.2.99:99", "-s", "rr"])
+        hand(*words)
+        story.settle(f"ipvsadm {' '.join(words)}", by_hand=True)
+    hand("-A", "-t", "192.0.2.99:99", "-s", "rr")
     story.answers()
     assert 99 in story.held()
-    lb1.run(["ipvsadm", "-D", "-t", "192.0.2.99:99"])
+    hand("-D", "-t", "192.0.2.99:99")
     story.settle("a stranger's service came and went")
 
 
@@ -539,7 +554,7 @@ def test_the_commands_answer(story: Story) -> None:
         ("overrides",),
     ):
         assert story.ctl(*words)
-    assert json.loads(story.ctl("plan", "--json"))["operations"] == []
+    wait_until(lambda: json.loads(story.ctl("plan", "--json"))["operations"] == [], SECONDS, "nothing is left to do")
 
 
 def test_a_tracked_route_comes_and_goes_meanwhile(story: Story) -> None:
