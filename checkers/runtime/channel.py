@@ -109,9 +109,13 @@ class Channel:
         self._on_order(order)
 
     def _lose(self) -> None:
-        tell("warning", "director_lost")
+        """Told when it is tried again: until then we may have been told to end, too."""
         self._drop()
-        self._try_again()
+        self._again = self._loop.call_later(RECONNECT_SECONDS, self._open_again)
+
+    def _open_again(self) -> None:
+        tell("warning", "director_lost")
+        self.open()
 
     def _drop(self) -> None:
         if self._socket is not None:

@@ -270,7 +270,8 @@ def _vrrp(director: Director, event: VrrpCame | VrrpWent | VrrpHeard, now: float
             return came, (ConfigureVrrp(came.generation, came.config.vrrp),)
         case VrrpWent():
             went = replace(director, vrrp=replace(director.vrrp, connected=False, changed_at=now))
-            return went, (Tell(Level.WARNING, "vrrp_process_lost", {}),)
+            said_so = director.vrrp.status is not None and director.vrrp.status.ending
+            return went, () if said_so else (Tell(Level.WARNING, "vrrp_process_lost", {}),)
         case VrrpHeard(status):
             heard = replace(director, vrrp=replace(director.vrrp, status=status, heard_at=now))
             return heard, _outdated(director.vrrp.status, status)

@@ -121,7 +121,7 @@ class Loop:
             self._timer.set(min(self._routers.wake_at, self._channel_at(), self._tick_at))
             self._attend_to_all(None)
         self._routers.stop(time.monotonic())
-        self._channel.send(self._routers.status(time.monotonic()))
+        self._channel.send(self._routers.status(time.monotonic(), ending=True))
 
     def _attend_to_all(self, patience: float | None) -> None:
         """Whatever has come, or comes within that time (seconds; None: whenever)."""

@@ -250,10 +250,10 @@ class Routers:
         """From time to time: have the held file there, whoever cleaned up. A successor resumes by it."""
         self._holdings.write()
 
-    def status(self, now: float = -inf) -> VrrpStatus:
-        """Every instance as it is, in the order of the configuration."""
+    def status(self, now: float = -inf, *, ending: bool = False) -> VrrpStatus:
+        """Every instance as it is, in the order of the configuration. `ending`: nothing follows."""
         instances = tuple(status_of(router, now, self._sight) for router in self._routers.values())
-        return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read(), VERSION)
+        return VrrpStatus(self._generation, os.getpid(), instances, self._lateness.read(), VERSION, ending)
 
     def _step(self, router: Router, event: Event, now: float) -> None:
         before = router.instance

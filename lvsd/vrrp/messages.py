@@ -126,13 +126,17 @@ class Lateness(msgspec.Struct, frozen=True):
 
 
 class VrrpStatus(msgspec.Struct, frozen=True, tag="status"):
-    """All instances, on every change and every second. `version`: of the lvsd that speaks; old ones do not say."""
+    """All instances, on every change and every second. `version`: of the lvsd that speaks; old ones do not say.
+
+    `ending`: these are its last words, as it was told to end.
+    """
 
     generation: int
     pid: int
     instances: tuple[InstanceStatus, ...]
     lateness: Lateness = Lateness()
     version: str = ""
+    ending: bool = False
 
 
 class Garbled(Exception):

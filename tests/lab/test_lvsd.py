@@ -224,6 +224,7 @@ def test_sigterm_gives_the_address_up_and_leaves_or_clears_the_table(
     assert VIP not in balancer.addresses()
     assert balancer.weights() == left
     assert not balancer.running()
+    assert "vrrp_process_lost" not in balancer.log()  # it said that it ends
 
 
 def test_a_server_fails_is_removed_and_returns(world: World) -> None:

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from checkers.core.messages import State
 from config.model import Daemon, FirewallMark, VrrpGroup, VrrpHooks
-from lvsd.core.effects import RememberRoles, RunCommand
-from lvsd.core.events import ConfigChanged, Started, StopAsked, VrrpWent
+from lvsd.core.effects import Effect, Level, RememberRoles, RunCommand, Tell
+from lvsd.core.events import ConfigChanged, Started, StopAsked, VrrpCame, VrrpHeard, VrrpWent
 from lvsd.core.roles import word_of
-from lvsd.vrrp.messages import Cause, Role
+from lvsd.version import VERSION
+from lvsd.vrrp.messages import Cause, Role, VrrpStatus
 from tests.unit.core.vrrp_world import EVERY, calls, config, connected, instance, lines, report, role, status
 from tests.unit.core.world import Bench, real, virtual
 
@@ -67,6 +68,19 @@ def test_vrrp_stops_before_the_director_and_it_is_told_once() -> None:
 
 def test_what_never_had_a_role_does_not_stop() -> None:
     assert calls(connected(config(instance())).feed(StopAsked())) == []
+
+
+def lost(effects: list[Effect]) -> list[str]:
+    return [one.event for one in effects if isinstance(one, Tell) and one.level is Level.WARNING]
+
+
+def test_one_that_said_that_it_ends_is_not_lost_and_its_successor_may_be() -> None:
+    bench = connected(config(instance()))
+    bench.feed(VrrpHeard(VrrpStatus(1, 4711, (), version=VERSION, ending=True)))
+    assert lost(bench.feed(VrrpWent())) == []
+    bench.feed(VrrpCame())
+    bench.feed(VrrpHeard(VrrpStatus(1, 4712, (), version=VERSION)))
+    assert lost(bench.feed(VrrpWent())) == ["vrrp_process_lost"]
 
 
 def test_a_lost_vrrp_process_that_resumes_changes_nothing() -> None:
