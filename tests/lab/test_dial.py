@@ -160,13 +160,17 @@ def test_the_servers_see_the_balancer_and_no_client(world: World, balancer: Bala
         40,
         "ok",
     )
-    seen = {line for line in world["rs1"].read(behind.ACCESS).splitlines() if line.endswith(f"{behind.HTTP} /")}
-    assert seen >= {
+
+    def seen() -> set[str]:
+        return {line for line in world["rs1"].read(behind.ACCESS).splitlines() if line.endswith(f"{behind.HTTP} /")}
+
+    expected = {
         f'{LB} "{LB}" {behind.HTTP} /',
         f'{LB} "-" {behind.HTTP} /',
         f'{LB6} "{LB6}" {behind.HTTP} /',
         f'{LB6} "-" {behind.HTTP} /',
     }
+    wait_until(lambda: seen() >= expected, 10, f"nginx writes that down once it has answered: {expected}")
 
 
 def test_no_check_is_a_fault_to_the_mail_server(world: World, balancer: Balancer) -> None:
@@ -197,6 +201,11 @@ def test_packets_come_from_where_and_with_the_mark_that_is_asked_for(world: Worl
     except AssertionError as error:
         found = {name: (result, expected[name]) for name, result in results(balancer).items()}
         raise AssertionError(f"{error}\n{found}\n{words(balancer)}") from error
-    seen = set(re.findall(r'(?m)^(\S+) "-" [0-9]+ /([a-z_]+)$', world["rs1"].read(behind.ACCESS)))
-    assert seen == {(who, name) for name, (*_, who) in DIALS.items() if who}
+
+    def seen() -> set[tuple[str, str]]:
+        return set(re.findall(r'(?m)^(\S+) "-" [0-9]+ /([a-z_]+)$', world["rs1"].read(behind.ACCESS)))
+
+    known = {(who, name) for name, (*_, who) in DIALS.items() if who}
+    wait_until(lambda: seen() >= known, 10, f"nginx writes that down once it has answered: {known}")
+    assert seen() == known
     assert words(balancer)["source_nobody"] == "cannot leave from 192.0.2.99: Cannot assign requested address"
