@@ -104,7 +104,7 @@ class Farm:
 # ---- three configurations ----------------------------------------------------------------------------------------
 
 HTTP = "type: http, port: 80, path: /word, receive: ldirectord"
-SORRY = "type: http, port: 80, path: /sorry, receive: ldirectord, interval: 1s, timeout: 500ms, fall: 2"
+SORRY = "type: http, port: 80, path: /sorry, receive: ldirectord, interval: 1s, timeout: 900ms, fall: 2"
 GROUP_1, GROUP_2 = (*A[:2], *B[:2]), (A[2], B[2])
 
 
@@ -186,7 +186,7 @@ vrrp:
 defaults:
   forwarding: masquerade
   scheduler: wrr
-  check: {{interval: {interval}, fast_interval: 200ms, down_interval: 600ms, timeout: 500ms, rise: 1, fall: 2}}
+  check: {{interval: {interval}, fast_interval: 200ms, down_interval: 600ms, timeout: 900ms, rise: 1, fall: 2}}
 services:
 """
 
