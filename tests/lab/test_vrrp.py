@@ -141,6 +141,7 @@ def test_the_higher_priority_serves_and_comes_back(scene: Scene) -> None:
     assert (status.adverts_received, status.dropped) == (0, {})  # it does not hear itself
     scene.client.run(["ping", "-c1", "-W2", "-n", VIP])
     assert lb1.end() == 0
+    assert [report.ending for report in lb1.director.reports()[-2:]] == [False, True]
     lb2.wait(Role.ACTIVE, Cause.HANDED_OVER, Cause.ACTIVE_ROUTER_LEFT)
     assert holds(lb2.host)
     assert not holds(lb1.host)
