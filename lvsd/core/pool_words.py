@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from checkers.core.messages import State
 from config.model import VirtualService
 from lvsd.core.effects import Effect, Level, Tell
 from lvsd.core.floor import Judged
-from lvsd.core.health import worst_check
+from lvsd.core.health import checked_state, worst_check
 from lvsd.core.identity import endpoint_text, real_id
 from lvsd.core.pool_state import Hold, Override, Pool, Suspicion
 from lvsd.core.state import Director
@@ -44,9 +45,9 @@ def of_floor(virtual: VirtualService, judged: Judged | None, *, broken: bool) ->
 
 
 def of_holds(director: Director, virtual: VirtualService, before: Pool, after: Pool) -> list[Effect]:
-    """Who is kept by the floor, or held out for its failures, from now on."""
+    """Who is kept by the floor, or held out for its failures, from now on; and who is well again that was kept."""
     told: list[Effect] = []
-    for real in virtual.real_servers if after.held else ():
+    for real in virtual.real_servers if after.held or before.held else ():
         name = real_id(virtual, real)
         hold = after.held.get(name)
         if hold is before.held.get(name):
@@ -61,6 +62,8 @@ def of_holds(director: Director, virtual: VirtualService, before: Pool, after: P
             told.append(
                 Tell(Level.WARNING, "real_server_kept_by_floor", {**fields, "reason": reason, "detail": detail})
             )
+        elif hold is None and before.held[name] is Hold.FLOOR and checked_state(director, virtual, real) is State.UP:
+            told.append(Tell(Level.INFO, "real_server_well_again", fields))
         elif hold is Hold.FLAPPING and before.held.get(name) is None:
             failures = {"failures": before.flaps[name].count}
             told.append(Tell(Level.WARNING, "real_server_held_down", {**fields, **failures}))

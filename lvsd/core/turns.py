@@ -87,9 +87,12 @@ def told(director: Director, turn: Turn) -> Tell | None:
         "latency_ms": round(verdict.latency * 1000, 1) if verdict is not None else 0.0,
     }
     names = ("fallback_server_up", "fallback_server_down") if turn.fallback else ("real_server_up", "real_server_down")
+    detail = outcome_words(verdict.outcome)[1] if verdict is not None else ""
+    hold = None if turn.fallback else hold_on(director, turn.virtual, turn.real)
+    if turn.after is State.UP and hold is not None:  # it serves, and is not well
+        return Tell(Level.INFO, names[0], {**fields, "held": hold.value, "reason": turn.reason, "detail": detail})
     if turn.after is State.UP:
         return Tell(Level.INFO, names[0], fields)
-    detail = outcome_words(verdict.outcome)[1] if verdict is not None else ""
     return Tell(Level.WARNING, names[1], {**fields, "reason": turn.reason, "detail": detail})
 
 

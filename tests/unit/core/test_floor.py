@@ -126,6 +126,36 @@ def test_a_reload_forgets_services_and_rules_that_are_gone() -> None:
         assert "floor_restored" not in bench.told()
 
 
+def test_who_is_called_back_though_it_fails_is_not_told_as_if_it_were_well() -> None:
+    service = ruled(NAMES[:2], Floor(Amount(1)))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP})
+    bench.hear({A: DOWN})
+    bench.feed(MaintenanceSeen(frozenset({B})))
+    (told,) = (one for one in bench.effects if isinstance(one, Tell) and one.event == "real_server_up")
+    assert (told.fields["real_server"], told.fields["held"], told.fields["reason"]) == (f"{A}:80", "floor", "refused")
+    assert told.fields["detail"] == "Connection refused"
+    bench.hear({A: UP})
+    assert bench.told()[:2] == ["floor_restored", "real_server_well_again"]
+    bench.feed(MaintenanceSeen(frozenset()))
+    (told,) = (one for one in bench.effects if isinstance(one, Tell) and one.event == "real_server_up")
+    assert "held" not in told.fields
+
+
+def test_who_is_let_go_for_another_is_not_well_again() -> None:
+    service = ruled(NAMES[:2], Floor(Amount(1)))
+    bench = Bench(config(service))
+    bench.hear({A: UP, B: UP})
+    bench.hear({A: DOWN})
+    bench.now += 1
+    bench.hear({B: DOWN})
+    assert serving(bench, service) == [B]
+    bench.hear({A: UP})
+    assert serving(bench, service) == [A]
+    assert "real_server_down" in bench.told()
+    assert "real_server_well_again" not in bench.told()
+
+
 def test_a_reload_that_raises_the_floor_calls_back() -> None:
     service = ruled(NAMES[:4], Floor(Amount(1)))
     bench = Bench(config(service))
