@@ -37,6 +37,7 @@ from lvsd.vrrp.moves import (
     change_role,
     compare_addresses,
     fault,
+    listens_until,
     refresh_at,
     resign,
     tell_once,
@@ -147,12 +148,13 @@ def _overslept(instance: Instance, now: float) -> bool:
     """Whether we owe two advertisements, so that the others may have taken us for dead.
 
     They wait for three since the last that we sent, by clocks that may be faster than ours. A process that resumed
-    does not know for how long nobody spoke; where it does not preempt, it leaves the addresses to who took over.
+    does not know for how long nobody spoke; where it does not preempt, it leaves the addresses to who took over, as
+    long as it has not spoken itself, however late it hears of that.
     """
-    interval = instance.config.advertisement_interval
-    if instance.cause is Cause.RESUMED and not instance.preempts and now - instance.since <= interval:
+    listens = instance.timer_at <= listens_until(instance.config, instance.since)
+    if instance.cause is Cause.RESUMED and not instance.preempts and listens:
         return True
-    return now - instance.timer_at > interval
+    return now - instance.timer_at > instance.config.advertisement_interval
 
 
 def _give_way(instance: Instance, heard: Advertisement, now: float) -> Step:

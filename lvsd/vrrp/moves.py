@@ -16,6 +16,9 @@ from lvsd.vrrp.whispers import UNHEARD_LIMIT, successor
 ADDRESS_LIST = "address_list"
 """Told once, as each kind of Drop is, though such an advertisement is believed."""
 
+LISTENING_INTERVALS = 1.1
+"""Who serves advertises each interval by a clock of its own, and rather late than early."""
+
 Step = tuple[Instance, tuple[Effect, ...]]
 
 
@@ -28,13 +31,18 @@ def take_over(instance: Instance, now: float, cause: Cause) -> Step:
     return active, (Send(instance.priority), Claim(config.addresses), announce_all(config), *told)
 
 
+def listens_until(config: VrrpInstance, since: float) -> float:
+    """When one that resumed then, and may not preempt, speaks for the first time."""
+    return since + LISTENING_INTERVALS * config.advertisement_interval
+
+
 def resume(instance: Instance, now: float) -> Step:
-    """Go on as active. Who may not preempt listens for an interval before it speaks: another may serve by now."""
+    """Go on as active. Who may not preempt listens before it speaks: another may serve by now."""
     if instance.preempts:
         return take_over(instance, now, Cause.RESUMED)
     config = instance.config
     itself = replace(instance, active_router=instance.link.source, active_priority=instance.priority)
-    active, told = change_role(itself, Role.ACTIVE, now, Cause.RESUMED, now + config.advertisement_interval)
+    active, told = change_role(itself, Role.ACTIVE, now, Cause.RESUMED, listens_until(config, now))
     return replace(active, refresh_at=refresh_at(config, now)), (Claim(config.addresses), *told)
 
 
