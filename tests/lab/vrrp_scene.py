@@ -33,6 +33,7 @@ class Balancer:
         self.host = host
         self.director = host.call(lambda: FakeDirector(SOCKET, configs))
         self.process: subprocess.Popen[str] | None = None
+        self._gone = 0  # the process that ended last: its words are no news of the next
 
     def start(self, *more: str) -> None:
         command = [PYTHON, "-I", "-m", "lvsd.runtime.vrrp_process", "--socket", SOCKET, "--held-file", HELD, *more]
@@ -47,7 +48,14 @@ class Balancer:
         self.process.send_signal(number)
         status = self.process.wait(10)
         self.process = None
+        reports = self.director.reports()
+        self._gone = reports[-1].pid if reports else 0
         return status
+
+    def configure(self, *configs: VrrpInstance) -> None:
+        """Another configuration, until the process says that it has it."""
+        self.director.configure(*configs)
+        becomes(lambda: self.director.reports()[-1].generation == self.director.generation, f"{self.host.name} has it")
 
     def log(self) -> str:
         return self.host.read(LOG)
@@ -58,8 +66,16 @@ class Balancer:
         return status
 
     def is_role(self, role: Role, *causes: Cause, name: str = "lb0") -> bool:
-        status = self.director.status(name)
-        return status is not None and status.role is role and (not causes or status.cause in causes)
+        """By what the process said last; one that has ended, or has said nothing yet, has none."""
+        reports = self.director.reports()
+        if not reports or reports[-1].pid == self._gone:
+            return False
+        found = [one for one in reports[-1].instances if one.name == name and one.role is role]
+        return any(not causes or one.cause in causes for one in found)
+
+    def became(self, role: Role, cause: Cause) -> bool:
+        """Whether an instance ever did, however short it was: the director hears of what lasts, the journal of all."""
+        return f" after={role.value} cause={cause.value} " in self.log()
 
     def wait(self, role: Role, *causes: Cause, name: str = "lb0") -> None:
         """Until the process says so, and its director has heard it."""

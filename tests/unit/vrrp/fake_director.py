@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -57,6 +58,8 @@ class FakeDirector:
                 packet = self._peer.recv(PACKET_LIMIT_BYTES)
             except BlockingIOError:
                 return
+            except ConnectionResetError:  # it died before it had read all that we said
+                packet = b""
             if not packet:
                 self.hang_up()
                 return
@@ -70,7 +73,8 @@ class FakeDirector:
 
     def _say(self) -> None:
         if self._peer is not None:
-            self._peer.send(encode(Configure(self.generation, self.instances)))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died, which is read next
+                self._peer.send(encode(Configure(self.generation, self.instances)))
 
     def reports(self) -> list[VrrpStatus]:
         """All that was heard so far."""
