@@ -117,12 +117,13 @@ def test_every_mutation_is_dropped_and_counted_and_the_recorded_one_believed(
     assert len(told) == len(expected)  # each kind once
     assert "s3cret" not in balancer.log().lower()
     pour(world, [good.frame])
-    balancer.wait(Role.BACKUP, Cause.HIGHER_PRIORITY)
+    becomes(lambda: balancer.became(Role.BACKUP, Cause.HIGHER_PRIORITY), "it gives way, until it is alone again")
 
 
 def test_another_list_of_addresses_is_believed_and_told(world: World, balancer: Balancer, recording: Recording) -> None:
     pour(world, [other_addresses(recording.frame())] * TIMES)
-    balancer.wait(Role.BACKUP, Cause.HIGHER_PRIORITY)
+    becomes(lambda: balancer.became(Role.BACKUP, Cause.HIGHER_PRIORITY), "it gives way")
     becomes(lambda: balancer.status().adverts_received == TIMES, "all are heard")
     assert balancer.status().dropped == {ADDRESS_LIST: TIMES}
-    assert balancer.log().count("advertised_addresses_differed") <= 2  # once a role
+    roles = balancer.status().transitions - 1  # those from the first on in which it was active
+    assert 1 <= balancer.log().count("advertised_addresses_differed") <= roles
