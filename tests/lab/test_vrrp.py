@@ -29,6 +29,7 @@ from tests.lab.world import LiveHost, World
 from tests.unit.vrrp.fake_director import FakeDirector
 
 VIP = "1.1.1.12"
+PATIENT_SECONDS = 10.0
 PASSWORD = "mySuperSecretPassw0rd"  # the guide's; eight bytes of it travel
 
 BALANCERS = Topology(
@@ -91,6 +92,12 @@ class Scene:
         lb1.wait(Role.ACTIVE)
         lb2.wait(Role.BACKUP)
         return lb1, lb2
+
+    @staticmethod
+    def slow_down(lb1: Balancer, lb2: Balancer) -> None:
+        """From now on lb2 waits half a minute for lb1, as long as a new process may take on a slow machine."""
+        for balancer, priority in ((lb2, 100), (lb1, 200)):
+            balancer.configure(msgspec.structs.replace(instance(priority), advertisement_interval=PATIENT_SECONDS))
 
     def keepalived(self, name: str, priority: int) -> subprocess.Popen[str]:
         return start_keepalived(self.world[name], GUIDE.format(priority=priority))
@@ -157,22 +164,22 @@ def test_it_advertises_then_announces(scene: Scene) -> None:
     frames = scene.capture("proto 112 or arp")
     scene.pair()
     seen = frames()
-    first_arp = next(number for number, frame in enumerate(seen) if frame[12:14] == b"\x08\x06")
+    first_arp = next(number for number, frame in enumerate(seen) if _is_arp(frame))
     assert seen[first_arp - 1][14:24] == bytes.fromhex("45c0002800010000ff70")
-    burst = [frame for frame in seen[first_arp:] if frame[12:14] == b"\x08\x06"]
+    burst = [frame for frame in seen if _is_arp(frame) and _gratuitous(frame)]  # lb2 may ask for lb1 meanwhile
+    assert seen[first_arp] == burst[0]
     assert len(burst) >= 5
     assert len(set(burst)) == 1
 
 
 def test_a_crashed_process_resumes_and_the_address_never_goes(scene: Scene) -> None:
     lb1, lb2 = scene.pair()
+    scene.slow_down(lb1, lb2)
     heard = watch_addresses(lb1.host)
     transitions = lb2.director.reports()[-1].instances[0].transitions
     for _ in range(3):
         lb1.end(signal.SIGKILL)
-        connections = lb1.director.connections
         lb1.start("--restarted")
-        becomes(lambda: lb1.director.status() is not None and lb1.director.connections > connections, "lb1 is back")  # noqa: B023
         lb1.wait(Role.ACTIVE, Cause.RESUMED)
         scene.client.run(["ping", "-c1", "-W2", "-n", VIP])
     assert VIP not in heard()
@@ -223,7 +230,7 @@ def test_an_address_deleted_by_hand_comes_back(scene: Scene) -> None:
     lb1.host.run(["ip", "addr", "del", f"{VIP}/24", "dev", "eth0"])
     becomes(lambda: holds(lb1.host), "the address is back")
     assert lb1.is_role(Role.ACTIVE)
-    assert "virtual_address_restored" in lb1.log()
+    becomes(lambda: "virtual_address_restored" in lb1.log(), "it is told")
     for _ in range(5):
         lb1.host.run(["ip", "addr", "del", f"{VIP}/24", "dev", "eth0"])
         becomes(lambda: holds(lb1.host) or not lb1.is_role(Role.ACTIVE), "it is back, or given up")
@@ -405,8 +412,12 @@ def _mac(host: LiveHost) -> str:
     return host.run(["cat", "/sys/class/net/eth0/address"]).stdout.strip()
 
 
+def _is_arp(frame: bytes) -> bool:
+    return frame[12:14] == b"\x08\x06"
+
+
 def _gratuitous(frame: bytes) -> bool:
-    return frame[12:14] == b"\x08\x00" or (frame[12:14] == b"\x08\x06" and frame[28:32] == frame[38:42])
+    return frame[12:14] == b"\x08\x00" or (_is_arp(frame) and frame[28:32] == frame[38:42])
 
 
 def _without_number(frame: bytes) -> bytes:
