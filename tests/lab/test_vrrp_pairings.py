@@ -21,7 +21,7 @@ from tests.lab.vrrp_scene import KEEPALIVED_LOG, Balancer, addresses_of, capture
 from tests.lab.waiting import WaitError, wait_until
 from tests.lab.world import LiveHost, World
 
-PATIENCE_SECONDS = 25.0  # 3.6 where nothing else runs
+PATIENCE_SECONDS = 25.0  # 4.1 where nothing else runs
 LVSD_STARTS = 3
 
 VLAN = """\
@@ -196,7 +196,7 @@ def test_keepalived_found_nothing_wrong_either(story: Story) -> None:
 
 
 def test_a_learned_interval_is_waited_for(story: Story) -> None:
-    """Three of the 300 ms of keepalived, not of our own 200 ms: lvsd, back from death, took nothing over by mistake."""
+    """Three of the 1.2 s of keepalived, not of our own 0.8 s: lvsd, back from death, took nothing over by mistake."""
     status = story.moments["the cable was plugged"].reports["learned-keepalived"]
     assert (status.role, status.cause, status.transitions) == (Role.BACKUP, Cause.START, 1)
 

@@ -10,7 +10,7 @@ from config.secret import Secret
 from tests.lab.topology import Attachment, Host, Network, Topology
 
 HIGH, LOW = 200, 100
-FAST_SECONDS = 0.2  # short, and yet bearable to a keepalived that shares its processor
+SHORT_SECONDS = 0.8  # of a second, and yet bearable to a keepalived that shares its processor, and is long to stop
 PEERS = {
     ("eth0", False): ("1.1.1.13", "1.1.1.14"),
     ("eth0", True): ("2001:db8:1::13", "2001:db8:1::14"),
@@ -56,7 +56,7 @@ class Pairing:
     @property
     def interval(self) -> float:
         """Of lvsd's advertisements, seconds."""
-        return 1.0 if self.version == 2 else FAST_SECONDS
+        return 1.0 if self.version == 2 else SHORT_SECONDS
 
     def instance(self, priority: int = 0, *, peer: int = 1) -> VrrpInstance:
         """In lvsd's words; `peer` is the index of the other's address."""
@@ -119,8 +119,8 @@ PAIRINGS = (
     *_both_ways(),
     Pairing(21, "password-lvsd", "lvsd", 2, password=PASSWORD),
     Pairing(22, "password-keepalived", "keepalived", 2, password=PASSWORD),
-    Pairing(23, "learned-lvsd", "lvsd", their_interval=0.3),
-    Pairing(24, "learned-keepalived", "keepalived", their_interval=0.3),
+    Pairing(23, "learned-lvsd", "lvsd", their_interval=1.2),
+    Pairing(24, "learned-keepalived", "keepalived", their_interval=1.2),
     Pairing(25, "vlan-lvsd", "lvsd", interface="eth0.100"),
     Pairing(26, "vlan-keepalived", "keepalived", interface="eth0.100"),
     Pairing(27, "other-network-lvsd", "lvsd", interface="eth1"),
