@@ -10,16 +10,17 @@ import pytest
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.messages import Role
 from tests.lab.virtual_mac_scene import (
+    CALM_SECONDS,
     KEEPALIVED,
     MAC4,
     MAC6,
-    SERVER,
     VIP4,
     VIP6,
     Scene,
     holds,
     instances,
     scene,
+    serve_tcp,
     serves,
     stands_by,
 )
@@ -33,10 +34,19 @@ CHANGE_TO_INCLUDE = 3
 
 def watch_neighbours(host: LiveHost) -> Callable[[], list[str]]:
     """Every MAC that the host believes of a virtual address, until the call."""
-    host.popen(["ip", "monitor", "neigh"], log="/var/log/neighbours.log")
+    log = "/var/log/neighbours.log"
+    host.popen(["ip", "monitor", "neigh"], log=log)
+
+    def heard_of(address: str) -> bool:
+        host.run(["ip", "neigh", "replace", address, "lladdr", "02:00:00:00:00:77", "dev", "eth0"])
+        host.run(["ip", "neigh", "del", address, "dev", "eth0"])
+        return address in host.read(log)
+
+    becomes(lambda: heard_of("1.1.1.77"), "it listens")
 
     def believed() -> list[str]:
-        lines = host.read("/var/log/neighbours.log").splitlines()
+        becomes(lambda: heard_of("1.1.1.78"), "it has told all until now")
+        lines = host.read(log).splitlines()
         return [line for line in lines if line.split(" ")[0] in (VIP4, VIP6) and "lladdr" in line]
 
     return believed
@@ -161,7 +171,7 @@ def test_a_backup_is_not_heard_with_the_virtual_mac(scene: Scene) -> None:
 
     What it says of its groups while it is active, also between its last advertisement and its end, is as it should be.
     """
-    lb1, lb2 = scene.pair()
+    lb1, lb2 = scene.pair(CALM_SECONDS)
     from_virtual = f"outbound and (ether src {MAC4} or ether src {MAC6})"
     frames = capture(lb2.host, from_virtual)
     lb1.end()
@@ -187,10 +197,8 @@ def test_virtual_services_are_reached_through_it(scene: Scene) -> None:
     """
     for name in ("lb1", "lb2"):
         scene.world[name].run(["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.eth0.rp_filter=1"])
-    lb1, lb2 = scene.pair()
-    rs1 = scene.world["rs1"]
-    server = rs1.popen([PYTHON, "-c", SERVER])
-    becomes(lambda: ":80 " in rs1.run(["ss", "-ltn"]).stdout, "the server listens")
+    lb1, lb2 = scene.pair(CALM_SECONDS)
+    server = serve_tcp(scene.world["rs1"])
     for host in (lb1.host, lb2.host):
         for service, real in ((f"{VIP4}:80", "1.1.1.15:80"), (f"[{VIP6}]:80", "[2001:db8:1::15]:80")):
             host.run(["ipvsadm", "-A", "-t", service, "-s", "rr"])
@@ -260,7 +268,7 @@ def test_on_a_vlan_beside_keepalived_and_an_instance_on_another_interface(tagged
     serves(lb1)
     becomes(lambda: "10.10.0.112" not in addresses_of(tagged.world["lb2"]), "keepalived has let go")
     tagged.client.run(["ip", "neigh", "flush", "all"])
-    tagged.client.run(["ping", "-c1", "-W2", "-n", "10.10.0.112"])
+    tagged.client.run(["ping", "-c1", "-w10", "-n", "10.10.0.112"])
     shown = tagged.client.run(["ip", "neigh", "show", "10.10.0.112"]).stdout
     assert "dev eth0.10 lladdr 00:00:5e:00:01:0a" in shown
     tagged.sees_virtual()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -11,11 +12,12 @@ import pytest
 from config.model import VirtualAddress, VrrpInstance
 from lvsd.vrrp.messages import Role
 from tests.lab.topology import Attachment, Host, Network, Topology
-from tests.lab.vrrp_scene import Balancer, addresses_of
+from tests.lab.vrrp_scene import PYTHON, Balancer, addresses_of, becomes
 from tests.lab.waiting import wait_until
 from tests.lab.world import LiveHost, World
 
 VIP4, VIP6 = "1.1.1.112", "2001:db8:1::112"
+CALM_SECONDS = 1.0  # where a role must not change: a machine may stand still for two of these
 MAC4, MAC6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"
 PARENT = ("arp_ignore", "arp_announce")
 
@@ -112,7 +114,7 @@ class Scene:
     def neighbours(self) -> dict[str, str]:
         """What the client believes, of the addresses that it reached just now."""
         for address in (VIP4, VIP6):
-            self.client.run(["ping", "-c1", "-W2", "-n", address])
+            self.client.run(["ping", "-c1", "-w10", "-n", address])  # asks each second until it is answered
         shown = self.client.run(["ip", "neigh", "show", "dev", "eth0"]).stdout
         return dict(re.findall(r"^(\S+) lladdr (\S+)", shown, re.MULTILINE))
 
@@ -129,6 +131,13 @@ def serves(balancer: Balancer) -> None:
 def stands_by(balancer: Balancer) -> None:
     for name in ("four", "six"):
         balancer.wait(Role.BACKUP, name=name)
+
+
+def serve_tcp(host: LiveHost) -> subprocess.Popen[str]:
+    """Port 80 of both families, listening."""
+    server = host.popen([PYTHON, "-c", SERVER])
+    becomes(lambda: host.run(["ss", "-ltn"]).stdout.count(":80 ") == 2, "the server listens in both families")
+    return server
 
 
 def holds(host: LiveHost) -> bool:
