@@ -89,7 +89,8 @@ def test_who_answers_no_client_is_held_out_and_comes_back(world: World, ipv6: bo
         balancer.until("it is out, though its check passes", {other: 1}, seconds=SECONDS)
         assert all(mine in line for line in suspects(balancer))
         assert "reason=unanswered" in balancer.log().replace('"', "")
-        assert balancer.results()[f"web {'[' + mine + ']' if ipv6 else mine}:80"] == "ok"
+        name = f"web {'[' + mine + ']' if ipv6 else mine}:80"
+        wait_until(lambda: balancer.results()[name] == "ok", SECONDS, "its check passes")
         speak(world["rs1"])
         balancer.until("it comes back", {mine: 1, other: 1}, seconds=SECONDS)
         made = counters(lb1)[mine][0].connections
