@@ -19,7 +19,7 @@ from lvsd.control.messages import (
 from lvsd.ctl.client import Unanswered, ask
 from netlink.ipvs_socket import IpvsSocket
 from netlink.table import Table
-from tests.lab.waiting import wait_until
+from tests.lab.waiting import WaitError, wait_until
 from tests.lab.world import CHECKOUT, LiveHost
 
 RUN = Path("/run/lvsd")
@@ -27,6 +27,7 @@ CONFIG = "/etc/lvsd/lvsd.yaml"
 LOG = "/var/log/lvsd.log"
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0  # more than all its processes together may take
+STATE, THREADS = 0, 20 - 3  # their places in proc_pid_stat(5), counted from the state, which follows the name
 
 
 class Balancer:
@@ -129,9 +130,10 @@ class Balancer:
 
     def until(self, what: str, weights: dict[str, int], port: int = 80, seconds: float = 15.0) -> None:
         """Wait until the kernel holds these weights."""
-        wait_until(
-            lambda: self.weights(port) == weights or None, seconds, f"{what}: {weights}, not {self.weights(port)}"
-        )
+        try:
+            wait_until(lambda: self.weights(port) == weights, seconds, what)
+        except WaitError as error:
+            raise WaitError(f"{error}: {self.weights(port)}, not {weights}") from error
 
     def pid(self, name: str) -> int:
         """The process id, as seen on the host, of supervisor, director, checker, vrrp or notify."""
@@ -158,11 +160,12 @@ class Balancer:
         wait_until(lambda: self._has_ended(number), STOP_SECONDS, f"the end of process {number}")
 
     def _has_ended(self, number: int) -> bool:
-        """Whether nothing is left of a process, or nothing but its status."""
+        """Whether nothing is left of a process, or nothing but its status: no thread that holds its files, either."""
         try:
-            return self.host.read(f"/proc/{number}/stat").rpartition(")")[2].split()[0] in "ZX"
+            fields = self.host.read(f"/proc/{number}/stat").rpartition(")")[2].split()
         except OSError:
             return True
+        return fields[STATE] in "ZX" and int(fields[THREADS]) <= 1
 
     def log(self) -> str:
         """What it has told so far."""

@@ -233,7 +233,8 @@ def test_a_server_fails_is_removed_and_returns(world: World) -> None:
     balancer.until("rs1 is out", {RS2: 1}, seconds=20)
     row = balancer.status().services[0].real_servers[0]
     assert (row.standing, row.state) == ("out", "down")
-    assert row.result in ("connect_timeout", "unreachable")
+    reasons = ("connect_timeout", "unreachable")
+    wait_until(lambda: balancer.results()[f"web {RS1}:80"] in reasons, 10, "why")  # of each probe, also of later ones
     world["rs1"].link_up("public")
     balancer.until("rs1 is back", {RS1: 1, RS2: 1}, seconds=20)
 
@@ -261,7 +262,8 @@ def test_lb2_takes_over_when_lb1_dies_and_lb1_takes_back_by_priority(world: Worl
     first = up(world)
     second = Balancer(world["lb2"], config(100)).start()
     second.until("both serve on lb2 as well", {RS1: 1, RS2: 1})
-    assert second.vrrp().instances[0].role == "backup"
+    wait_until(lambda: second.vrrp().instances[0].role == "backup", 10, "lb2 stands by")
+    assert VIP not in second.addresses()
     with Prober(world["client"], http(VIP)) as prober:
         wait_until(lambda: len(prober.polls) > 5, 10, "polls")
         world["lb1"].kill()
@@ -306,21 +308,31 @@ def test_hostile_servers_are_named_and_disturb_nobody(world: World) -> None:
         balancer.until("the good ones serve", {RS1: 1, RS2: 1}, seconds=30)
         for port, (_, reasons) in HOSTILE.items():
             name = f"bad{port} {RS1}:{port}"
+            # out, too: on a machine that stands still an answer that is late may be there first, and be taken
+            wanted = [(reason, "out") for reason in reasons]
             try:
-                wait_until(lambda: balancer.results()[name] in reasons, 20, f"{name}: {reasons}")  # noqa: B023  here
+                wait_until(lambda: found(balancer)[name] in wanted, 20, f"{name}: {wanted}")  # noqa: B023  here
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{balancer.status()}\n{balancer.log()}") from error
-            assert balancer.standings()[name] == "out"
         memory = balancer.host.read(f"/proc/{balancer.pid('checker')}/status")
         peak = next(int(line.split()[1]) for line in memory.splitlines() if line.startswith("VmHWM"))
         assert peak < 120_000, f"{peak} kB"
         wait_until(lambda: max(ages(balancer, "web")) < 5, 20, "the good ones are probed all the time")
 
 
+def found(balancer: Balancer) -> dict[str, tuple[str, str]]:
+    """`service real-server` -> result of its last probe and standing, of one moment."""
+    return {
+        f"{service.name} {real.real_server}": (real.result, real.standing)
+        for service in balancer.status().services
+        for real in service.real_servers
+    }
+
+
 def ages(balancer: Balancer, service: str) -> list[float]:
     """Seconds since each of its real servers was probed."""
-    (found,) = (one for one in balancer.status().services if one.name == service)
-    return [float("inf") if real.probe_age is None else real.probe_age for real in found.real_servers]
+    (row,) = (one for one in balancer.status().services if one.name == service)
+    return [float("inf") if real.probe_age is None else real.probe_age for real in row.real_servers]
 
 
 def test_two_hundred_services_of_two_thousand_real_servers(world: World) -> None:
@@ -330,9 +342,12 @@ def test_two_hundred_services_of_two_thousand_real_servers(world: World) -> None
         for number in range(200)
     )
     balancer = Balancer(world["lb1"], config(200, services=services)).start()
-    table = balancer.table()
-    assert len(table) == 200
-    assert sum(len(entry.destinations) for entry in table.values()) == 2000
+
+    def held() -> tuple[int, int]:
+        table = balancer.table()
+        return len(table), sum(len(entry.destinations) for entry in table.values())
+
+    wait_until(lambda: held() == (200, 2000), 20, "all of it")  # a slow machine starts the others beside it
     balancer.configure(config(200, services=services.replace("10.9.7.3,", "")))
     reply = balancer.reload()
     assert reply.operations == ("delete 10.9.7.3:1007 from tcp 192.0.2.100:1007",)
