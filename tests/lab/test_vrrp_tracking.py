@@ -22,7 +22,7 @@ WORKER = "the-worker-of-lb1"  # longer than the 15 bytes the kernel keeps
 FIFO, LINES = "/run/roles", "/var/log/lines"
 SCRIPT = f"#!/bin/sh\ntest ! -e {BAD}\n"
 TELLER = f'#!/bin/sh\necho "$*" >> {HEARD}\n'
-WEIGHED = f"script: [{CHECK}], name: chk, interval: 200ms, timeout: 1s"
+WEIGHED = f"script: [{CHECK}], name: chk, interval: 200ms, timeout: 10s"
 
 
 def config(host: str, track: str = "", *, more: str = "", daemon: str = "", preempt: bool = True) -> str:
@@ -33,7 +33,7 @@ vrrp:
     interface: eth0
     virtual_router_id: 51
     priority: {110 if host == "lb1" else 100}
-    advertisement_interval: 100ms
+    advertisement_interval: 1s
     preempt: {str(preempt).lower()}
     addresses: [192.0.2.100/24]
     track: [{track}]
