@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_one_that_serves(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
         "What happened:",
     ]
     assert lines[5].endswith(f"real_server_up real_server={A}:80")
+
+
+def test_a_program_gets_the_facts_of_the_one_it_asks_for(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    said = json.loads(explain(monkeypatch, bench, A, "--json").stdout)
+    (service,) = said["services"]
+    assert service["name"] == "http"
+    assert [(row["real_server"], row["standing"]) for row in service["real_servers"]] == [(f"{A}:80", "serving")]
+    assert [(event["event"], event["fields"]) for event in said["events"]] == [
+        ("real_server_up", {"real_server": f"{A}:80"})
+    ]
 
 
 def test_one_that_is_kept(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
