@@ -41,7 +41,7 @@ QUESTION = b"are you there?"
 
 def config(host: str) -> str:
     own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
-    instance = f"interface: eth0, priority: {priority}, version: 3, advertisement_interval: 100ms"
+    instance = f"interface: eth0, priority: {priority}, version: 3, advertisement_interval: 1s"
     check = f"{{type: udp, send: '{QUESTION.decode()}', receive: there}}"
     return f"""
 daemon:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -30,7 +31,8 @@ SYNC = "ipvs: {sync: {interface: eth0, id: 7}}"
 
 
 def observed(world: World, client: subprocess.Popen[str]) -> dict[str, Any]:
-    """What the client saw, as the merged report of lb1 has it; an own file lies beside the report."""
+    """What the client saw until now, as the merged report of lb1 has it; an own file lies beside the report."""
+    client.send_signal(signal.SIGINT)
     assert client.wait(60) == 0, world["client"].read("/var/log/watch.log")
     print(world["client"].read("/var/log/watch.log"))
     world["lb1"].write("/run/from-client.json", world["client"].read(SEEN))
@@ -44,7 +46,7 @@ def observed(world: World, client: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def watching(host: LiveHost) -> subprocess.Popen[str]:
-    words = [LVSCTL, "drill", "watch", f"{VIP}:80", "--seconds", "40s", "--connections", str(HELD), "-o", SEEN]
+    words = [LVSCTL, "drill", "watch", f"{VIP}:80", "--seconds", "600s", "--connections", str(HELD), "-o", SEEN]
     return host.popen(words, log="/var/log/watch.log")
 
 

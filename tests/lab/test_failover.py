@@ -24,11 +24,12 @@ LVSCTL = f"{CHECKOUT}/.venv/bin/lvsctl"
 SECRET = "0123456789abcdef0123456789abcdef"
 HTTP = "type: http, path: /ldirectord.txt, receive: ldirectord"
 CONVERSATIONS = 12
-TOLERANCE_MS = 300.0  # a poll's pace, turns of others on the one processor, and the moment each began to look
+TOLERANCE_MS = 1000.0  # a poll's pace, turns of others on the one processor, and the moment each began to look
+WAIT_SECONDS = 3.0  # nobody who is not told takes over sooner
 ROLES_SECONDS = 10.0  # whoever changes its role has told its director a moment later
 
 
-def config(host: str, *, interval: str = "100ms", real_servers: str = "", check: str = HTTP, extra: str = "") -> str:
+def config(host: str, *, interval: str = "1s", real_servers: str = "", check: str = HTTP, extra: str = "") -> str:
     own, other, priority = (1, 2, 200) if host == "lb1" else (2, 1, 100)
     return f"""
 daemon:
@@ -112,6 +113,7 @@ def test_failover_and_back(world: World) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("lb0: handed over to 192.0.2.2 in ")
         roles_are(first, second, "backup", "active")
+        assert second.vrrp().instances[0].cause == "handed_over"
         assert first.vrrp().instances[0].yielded
         assert "lb0: was handed over and does not preempt" in lvsctl(world["lb1"], "vrrp").stdout
         polls = len(prober.polls)
@@ -127,7 +129,7 @@ def test_failover_and_back(world: World) -> None:
         polls = len(prober.polls)
         wait_until(lambda: len(prober.polls) > polls + 20, 10, "polls here")
     print("longest outage of both ways:", prober.at_least_seconds(), prober.outage_seconds(), prober.failures())
-    assert prober.at_least_seconds() < 0.5  # a question that is lost waits out its time, and is no outage of so long
+    assert prober.at_least_seconds() < WAIT_SECONDS  # however long the machine stands still at that moment
 
 
 def test_what_cannot_be_handed_over_is_told(world: World) -> None:
@@ -165,7 +167,7 @@ def test_a_drill_reports_what_a_client_sees(world: World, how: str) -> None:
 
 
 def test_a_killed_vrrp_process_moves_nothing(world: World) -> None:
-    _, second = up(world, interval="1s")  # longer than a new process takes on a slow machine
+    _, second = up(world, interval="3s")  # so that lb2 waits longer than a new process takes on a slow machine
     with Prober(world["client"], http(VIP, seconds=PATIENT_SECONDS)) as prober:
         wait_until(lambda: len(prober.polls) > 20, 10, "polls")
         status, report = drilled(world["lb1"], "--how", "kill")
@@ -178,7 +180,7 @@ def test_a_killed_vrrp_process_moves_nothing(world: World) -> None:
 
 
 def test_an_outage_is_as_long_as_a_client_says(world: World) -> None:
-    first, _ = up(world, interval="1s")
+    first, _ = up(world)
     world["lb2"].kill()
     with Prober(world["client"], http(VIP), 0.01) as prober:
         wait_until(lambda: len(prober.polls) > 20, 10, "polls")
@@ -208,7 +210,7 @@ def test_a_peer_that_is_not_ready_is_named_and_the_drill_refused(world: World) -
     second.configure(config("lb2", real_servers=RS1))
     assert second.reload().accepted
     compared_until(lb1, "real_server_missing")
-    second.configure(config("lb2", interval="200ms"))
+    second.configure(config("lb2", interval="2s"))
     assert second.reload().accepted
     wait_until(lambda: set(second.standings().values()) == {"serving"}, 20, "all serve on lb2")
     compared_until(lb1, "instance_differs")
@@ -221,13 +223,13 @@ def test_a_peer_that_is_not_ready_is_named_and_the_drill_refused(world: World) -
 
 def test_the_wire_is_decoded_and_two_active_routers_are_told(world: World) -> None:
     _, second = up(world)
-    calm = lvsctl(world["lb1"], "vrrp", "watch", "--seconds", "3", "--json")
+    calm = lvsctl(world["lb1"], "vrrp", "watch", "--seconds", "5", "--json")
     rows = [json.loads(row) for row in calm.stdout.splitlines()]
     assert calm.returncode == 0, calm.stdout + calm.stderr
     assert {row["kind"] for row in rows} >= {"advertisement", "standby"}
     spoken = [row for row in rows if row["virtual_router_id"]]  # beside them the second burst of gratuitous ARP
     assert {(row["checksum"], row["virtual_router_id"]) for row in spoken} == {("right, with pseudo header", 51)}
-    second.configure(config("lb2", interval="1s").replace("version: 3", "version: 2"))
+    second.configure(config("lb2").replace("version: 3", "version: 2"))
     assert second.reload().accepted
     wait_until(lambda: role(second) == "active", 10, "both are active")
     torn = lvsctl(world["lb1"], "vrrp", "watch", "-i", "eth0", "--seconds", "5")
