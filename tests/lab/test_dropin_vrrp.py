@@ -36,6 +36,7 @@ global_defs {
 vrrp_script chk_haproxy {
     script "/usr/bin/pgrep -x haproxy"   # is it there
     interval 1
+    timeout 10
     weight 2
 }
 
@@ -166,6 +167,7 @@ def test_the_pair(ours: Balancer, theirs: LiveHost) -> None:
         "master",
         "stop",
     ]
+    wait_until(lambda: ours.host.read("/run/lines").count("\n") == 5, SECONDS, "the reader has written all")
     lines = ours.host.read("/run/lines").splitlines()
     assert [line.split()[2] for line in lines] == ["BACKUP", "MASTER", "BACKUP", "MASTER", "STOP"]
     assert {line.split()[1] for line in lines} == {'"VI_HAPROXY"'}
