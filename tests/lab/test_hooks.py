@@ -29,7 +29,7 @@ MAINTENANCE = "/etc/lvsd/maintenance"
 def config(*, smtp: str = "smtp: 127.0.0.1, ", scheduler: str = "rr") -> str:
     return f"""
 daemon: {{autoreload: true, on_config_change: [{HOOK}, changed], maintenance_directory: {MAINTENANCE}}}
-defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1}}}}
+defaults: {{check: {{interval: 1s, timeout: 1s, fall: 3}}}}
 services:
   web:
     virtual: 192.0.2.100:80
@@ -127,7 +127,7 @@ def test_a_file_takes_a_server_out_and_its_removal_brings_it_back(world: World) 
     balancer.kill("director")
     wait_until(balancer._up, 20, "the director is back")
     balancer.until("still in maintenance", {RS1: 1})
-    balancer.host.run(["rm", "-r", MAINTENANCE])
+    balancer.host.run(["mv", MAINTENANCE, f"{MAINTENANCE}-elsewhere"])  # `rm -r` would first take out the file
     wait_until(lambda: "maintenance_not_readable" in balancer.log(), 10, "told")
     assert balancer.weights() == {RS1: 1}
     balancer.host.run(["mkdir", MAINTENANCE])
