@@ -26,6 +26,10 @@ from config.checks import AnyCheck, Dial, Timing
 
 HOST = "127.0.0.1"
 DIAL = Dial()
+NEVER = 1e7
+"""An interval: a check's slots are so many seconds apart since the machine's start, so that none falls into a test. Of
+a thousand seconds one does, once in so many runs that last a second."""
+
 LEAN = False
 """Whether the probes of a test go the lean way, where their checks can."""
 

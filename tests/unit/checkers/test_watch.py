@@ -17,6 +17,7 @@ from checkers.runtime import watch as watch_module
 from checkers.runtime.crashes import CRASH_LINES_A_MINUTE
 from checkers.runtime.watch import Watch
 from config.checks import AgentCheck, Dial, HttpCheck, TcpCheck, Timing
+from tests.unit.checkers.servers import NEVER
 
 DOWN = Unhealthy(Reason.REFUSED)
 FAST = Timing(interval=0.01, timeout=1.0, rise=1, fall=2)
@@ -148,7 +149,7 @@ async def test_other_timing_keeps_the_health() -> None:
     world.watch.assign([check("a")])
     await until(lambda: world.state("a") is State.DOWN)
     probes = world.probes("a")
-    world.watch.assign([check("a", timing=Timing(interval=1000.0))])
+    world.watch.assign([check("a", timing=Timing(interval=NEVER))])
     assert (world.state("a"), world.probes("a") >= probes) == (State.DOWN, True)
     assert world.watch._watched["a"].course.rhythm.slot > asyncio.get_running_loop().time() + 1
     await world.watch.stop(1.0)
@@ -159,7 +160,7 @@ async def test_other_timing_leaves_a_running_probe_alone() -> None:
     world.fake.gate = asyncio.Event()
     world.watch.assign([check("a")])
     await until(lambda: world.fake.running == ["a"])
-    world.watch.assign([check("a", timing=Timing(interval=1000.0))])
+    world.watch.assign([check("a", timing=Timing(interval=NEVER))])
     world.fake.gate.set()
     await until(lambda: world.probes("a") == 1)
     assert world.state("a") is State.UP
@@ -320,7 +321,7 @@ async def test_starts_are_spread() -> None:
 
 async def test_what_is_not_known_is_probed_soon_whatever_its_interval() -> None:
     world = World()
-    slow = Timing(interval=1000.0)
+    slow = Timing(interval=NEVER)
     world.watch.assign([check("a", timing=slow), check("b", timing=slow, known=State.UP)])
     await until(lambda: world.state("a") is State.UP)
     assert world.watch._watched["a"].course.rhythm.slot > asyncio.get_running_loop().time() + 1

@@ -30,12 +30,13 @@ from config.checks import (
 )
 from tests.unit.checkers import servers
 
-SOON = Timing(interval=0.05, timeout=0.3, fall=1)
+SOON = Timing(interval=0.05, timeout=5.0, fall=1)
+IMPATIENT = Timing(interval=0.05, timeout=1.0, fall=1)  # for who never answers; TLS may take its time before
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def check(name: str, port: int, kind: AnyCheck) -> AssignedCheck:
-    return AssignedCheck(name, Target(servers.HOST, port), kind, SOON)
+def check(name: str, port: int, kind: AnyCheck, timing: Timing = SOON) -> AssignedCheck:
+    return AssignedCheck(name, Target(servers.HOST, port), kind, timing)
 
 
 @contextlib.asynccontextmanager
@@ -54,14 +55,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-async def page_of(kind: AnyCheck, port: int) -> Page:
+async def page_of(kind: AnyCheck, port: int, timing: Timing = SOON) -> Page:
     """After three probes, the last of which has parted."""
 
     def probes(ways: Ways) -> int:
         verdict = ways.verdict("a")
         return verdict.probes if verdict is not None else 0
 
-    async with running(check("a", port, kind)) as ways:
+    async with running(check("a", port, kind, timing)) as ways:
         await until(lambda: probes(ways) >= 3)
         page = ways.page("a")
         assert page is not None
@@ -111,7 +112,7 @@ async def test_tls_is_a_part_of_its_own_in_both_ways() -> None:
     async with servers.serving(answering, servers.server_context()) as port:
         assert parts(await page_of(HttpCheck(tls=Tls()), port)) == {"whole", "late", "connect", "first_byte", "tls"}
     async with servers.serving(servers.silent, servers.server_context()) as port:
-        page = await page_of(LdapCheck(mode=TlsMode.IMPLICIT), port)
+        page = await page_of(LdapCheck(mode=TlsMode.IMPLICIT), port, IMPATIENT)
     assert parts(page) == {"whole", "late", "connect", "tls"}
     assert set(page.reasons) == {Reason.REPLY_TIMEOUT}
 

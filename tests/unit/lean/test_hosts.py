@@ -22,7 +22,7 @@ from tests.unit.checkers import servers
 from tests.unit.lean.test_lean_watch import until
 
 OFTEN = Timing(interval=0.02, timeout=2.0, rise=1, fall=1)
-RARELY = Timing(interval=1000.0, timeout=2.0, rise=1, fall=1)
+RARELY = Timing(interval=servers.NEVER, timeout=2.0, rise=1, fall=1)
 
 
 class World:
@@ -83,7 +83,7 @@ async def test_both_ways_together_keep_to_the_cap_and_everybody_has_his_turn() -
 async def test_who_waited_for_his_host_has_not_failed_and_another_host_does_not_wait() -> None:
     async with a_world(2) as (world, port):
         world.greet.clear()
-        patient = Timing(interval=1000.0, timeout=1.0, rise=1, fall=1)
+        patient = Timing(interval=servers.NEVER, timeout=1.0, rise=1, fall=1)
         checks = [check(f"c{number}", port, patient, deep=number % 2 == 0) for number in range(8)]
         other = AssignedCheck("other", Target("127.0.0.2", port), TcpCheck(), OFTEN)
         world.ways.assign([*checks, other])
@@ -166,7 +166,7 @@ async def test_a_hurried_check_is_probed_now_and_its_rhythm_goes_on(deep: bool) 
             "a", Target(servers.HOST, port), PopCheck(), RARELY, State.UP, dial=check("a", port, deep=deep).dial
         )
         world.ways.assign([known])
-        await asyncio.sleep(0.05)  # time in which a check in its slot of a thousand seconds is not probed
+        await asyncio.sleep(0.05)  # time in which a check in its slot that is months away is not probed
         assert world.probes("a") == 0
         world.ways.hurry(["a", "unknown"])
         await until(lambda: world.probes("a") == 1)

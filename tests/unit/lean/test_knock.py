@@ -17,6 +17,12 @@ from checkers.probes.failures import Stuck
 from tests.unit.checkers import servers
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may leave its side of a connection to a thread that has to wait for a processor."""
+    monkeypatch.setattr(knock, "PATIENCE_SECONDS", 0.3)
+
+
 class Visitor:
     """Writes down what it is told."""
 

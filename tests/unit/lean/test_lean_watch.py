@@ -43,10 +43,14 @@ class World:
 
     def __init__(self, stalled: Callable[[], float] = lambda: 0.0) -> None:
         self.news: list[tuple[str, bool]] = []
+        self.seen: list[Verdict] = []
+        """After each probe: whoever looks now and then may miss one."""
         self.crashes: list[str] = []
-        self.watch = LeanWatch(
-            lambda name, at_once: self.news.append((name, at_once)), lambda name, _: self.crashes.append(name), stalled
-        )
+        self.watch = LeanWatch(self._probed, lambda name, _: self.crashes.append(name), stalled)
+
+    def _probed(self, name: str, at_once: bool) -> None:
+        self.news.append((name, at_once))
+        self.seen.append(self.verdict(name))
 
     def verdict(self, name: str = "a") -> Verdict:
         verdict = self.watch.verdict(name)
@@ -88,10 +92,8 @@ async def test_every_check_is_probed_again_and_again_and_its_change_is_news() ->
 async def test_what_is_known_needs_a_run_to_change() -> None:
     async with a_world() as world:
         world.watch.assign([check("a", servers.closed_port(), known=State.UP)])
-        await until(lambda: world.probes() == 1)
-        assert world.verdict().state is State.UP
-        await until(lambda: world.probes() == 2)
-        assert world.verdict().state is State.DOWN
+        await until(lambda: world.probes() >= 2)
+        assert [(one.probes, one.state) for one in world.seen[:2]] == [(1, State.UP), (2, State.DOWN)]
 
 
 async def test_who_takes_over_goes_on_from_since_when_it_is_known() -> None:
@@ -118,9 +120,10 @@ async def test_other_timing_keeps_the_health_and_begins_its_own_rhythm() -> None
     async with a_world() as world, servers.serving(servers.silent) as port:
         world.watch.assign([check("a", port)])
         await until(lambda: world.probes() > 1)
-        world.watch.assign([check("a", port, timing=Timing(interval=1000.0))])
+        world.watch.assign([check("a", port, timing=Timing(interval=servers.NEVER))])
+        await until(lambda: world.watch._engine.running == 0)  # one may have been out
         probes = world.probes()
-        world.watch.assign([check("a", port, timing=Timing(interval=1000.0)), check("b", port)])
+        world.watch.assign([check("a", port, timing=Timing(interval=servers.NEVER)), check("b", port)])
         await until(lambda: world.probes("b") > 3)
         assert (world.verdict().state, world.probes()) == (State.UP, probes)
 
@@ -147,7 +150,7 @@ async def test_a_check_is_never_out_twice_even_when_replaced() -> None:
 
     async with a_world() as world, servers.serving(deaf) as port:
         world.watch.assign([check("a", port, PopCheck())])
-        await until(lambda: world.probes() == 1)  # it is parting now, from somebody who does not listen
+        await until(lambda: world.probes() >= 1)  # it is parting now, from somebody who does not listen
         world.watch.assign([check("a", port, TcpCheck())])
         await until(lambda: world.probes() > 3)
     assert max(most) == 1
@@ -193,10 +196,9 @@ async def test_a_timeout_in_a_stalled_loop_proves_nothing() -> None:
     stalled = iter([0.0])
     async with a_world(lambda: next(stalled, 5.0)) as world, servers.serving(servers.silent) as port:
         world.watch.assign([check("a", port, PopCheck(), Timing(0.02, 0.1))])
-        await until(lambda: world.probes() == 1)
-        assert world.verdict().outcome == Inconclusive("the checker itself was held up for 5.0 s")
-        await until(lambda: world.probes() == 2)
-        outcome = world.verdict().outcome
+        await until(lambda: world.probes() >= 2)
+        assert world.seen[0].outcome == Inconclusive("the checker itself was held up for 5.0 s")
+        outcome = world.seen[1].outcome
         assert isinstance(outcome, Unhealthy)
         assert outcome.reason is Reason.REPLY_TIMEOUT
 
@@ -256,8 +258,10 @@ async def test_between_whole_probes_so_many_connections() -> None:
 
     async with a_world() as world, servers.serving(handler) as port:
         world.watch.assign([check("a", port, HttpCheck(), Timing(0.02, 1.0, connects=2))])
-        await until(lambda: world.probes() == 6)
-        assert [bool(line) for line in heard] == [True, True]  # the first and the fourth; the others ended half open
+        await until(lambda: world.probes() >= 6)
+        whole, due = divmod(world.probes(), 3)  # the first, the fourth...; one that is due may be out
+        assert whole + (due > 0) <= len(heard) <= whole + 1
+        assert all(heard)  # the others ended half open
 
 
 async def test_stopping_parts_politely_and_waits_no_longer_than_told() -> None:

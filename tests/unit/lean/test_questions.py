@@ -143,10 +143,19 @@ async def test_a_reset_instead_of_an_answer_is_told() -> None:
 async def test_who_is_silent_is_handed_over_after_a_moment_and_keeps_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(questions, "PATIENCE_SECONDS", 0.05)
-    async with servers.serving(servers.silent) as quiet, servers.serving(answering(HEAD + b"fine")) as port:
+    monkeypatch.setattr(questions, "PATIENCE_SECONDS", 60.0)
+    answered = asyncio.Event()
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answering(HEAD + b"fine")(reader, writer)
+        answered.set()
+
+    async with servers.serving(servers.silent) as quiet, servers.serving(fine) as port:
         with asking() as all_of_them:
             slow, quick = ask(all_of_them, quiet), ask(all_of_them, port)
+            async with asyncio.timeout(20):
+                await answered.wait()
+            monkeypatch.setattr(questions, "PATIENCE_SECONDS", 0.05)  # of who is slow: the answer lies there
             assert (await slow.word())[0] == "lasting"
             assert await quick.word() == ("answered", FINE)
         question = slow.taken_over()

@@ -19,8 +19,9 @@ from checkers.core.outcome import Healthy, Inconclusive, Reason, Unhealthy
 from checkers.syn import channel as channel_module
 from checkers.syn import engine as engine_module
 from checkers.syn.asker import ANSWERED
-from checkers.syn.watch import SynWatch
+from checkers.syn.watch import HURRY_SECONDS, SynWatch
 from config.checks import Dial, SynCheck, Timing
+from tests.unit.checkers.servers import NEVER
 from tests.unit.syn.network import CAP_NET_RAW, NEEDS_ROOT, apart, do, filtered
 
 pytestmark = NEEDS_ROOT
@@ -108,9 +109,13 @@ def raw_sockets() -> int:
     return len(Path("/proc/thread-self/net/raw").read_text().splitlines()) - 1
 
 
-def descriptors() -> int:
-    """How many this process holds."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> set[tuple[str, str]]:
+    """Those of this process, and what each is of: a number may be used again, a socket has a name of its own."""
+    found = set()
+    for one in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # the directory's own
+            found.add((one.name, str(one.readlink())))
+    return found
 
 
 @pytest.mark.parametrize("address", [HOST, HOST6, "127.0.0.1", "::1", "127.3.2.1"])
@@ -122,7 +127,7 @@ def test_an_open_port_is_up_and_no_connection_is_made(address: str) -> None:
                 assert await world.outcome(probes=20) == ANSWERED
                 assert world.verdict().state is State.UP
                 assert world.verdict().failures == 0
-                assert 0 < world.verdict().latency < 0.1
+                assert 0 < world.verdict().latency <= FAST.timeout  # later it is no answer
                 assert resets() >= 20  # the kernel's, which knows of no such connection
                 assert half_opened() == 0
                 with pytest.raises(BlockingIOError):
@@ -183,7 +188,6 @@ def test_what_icmp_says_is_told_with_who_says_it(address: str, kind: str, words:
         async with a_world() as world:
             world.assign(check(address))
             assert await world.outcome(probes=5) == Unhealthy(Reason.UNREACHABLE, words)
-            assert world.verdict().latency < FAST.timeout
 
     family = "ipv6" if ":" in address else "ipv4"
     apart(work, *filtered(f"meta nfproto {family} tcp dport {PORT} reject with {kind}"))
@@ -321,9 +325,10 @@ def test_only_the_true_answer_counts(source: str, port: int, beyond: int, flags:
         async with a_world() as world:
             with contextlib.closing(forger):
                 world.assign(check("10.79.0.1", timing=timing, known=State.DOWN))
-                for _ in range(3):
+                for _ in range(20 if counts else 3):  # the true one may come too late, now and then
                     forger.answer(await forger.syn(), source, port, beyond, flags)
-                await until(lambda: world.verdict().probes >= 3)
+                    if await world.outcome(probes=1) == ANSWERED and counts:
+                        break
                 assert world.verdict().state is (State.UP if counts else State.DOWN)
                 assert (world.verdict().outcome == ANSWERED) == counts
 
@@ -461,12 +466,12 @@ def test_equal_assignments_keep_others_end_and_replaced_ones_keep_their_health()
                 world.assign(check(port=PORT + 1, timing=Timing(interval=0.1, timeout=0.1, fall=3)))
                 assert world.verdict().state is State.UP
                 await until(lambda: world.verdict().state is State.DOWN)
-                world.assign(check(port=PORT + 1, timing=Timing(interval=1000.0)))
+                world.assign(check(port=PORT + 1, timing=Timing(interval=NEVER)))
                 probes = world.verdict().probes
                 world.watch.hurry(["a", "nobody"])
                 await asyncio.sleep(0.2)
                 assert world.verdict().probes == probes  # probed a moment ago
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(HURRY_SECONDS)
                 world.watch.hurry(["a"])
                 await until(lambda: world.verdict().probes == probes + 1)
 
@@ -475,13 +480,13 @@ def test_equal_assignments_keep_others_end_and_replaced_ones_keep_their_health()
 
 def test_nothing_is_left_open() -> None:
     async def work() -> None:
-        before = descriptors()
+        before = descriptors()  # what tests before this one left may be closed at any time
         async with a_world() as world:
             world.assign(check(), check(HOST6, name="b"))
             await world.outcome()
-            assert descriptors() > before + 30
+            assert len(descriptors() - before) > 30
             world.assign(check(HOST6, name="b"))
-            assert descriptors() < before + 30
-        assert descriptors() == before
+            assert len(descriptors() - before) < 30
+        assert descriptors() - before == set()
 
     apart(work)
