@@ -17,7 +17,15 @@ import pytest
 from lvsd.vrrp.messages import Cause, InstanceStatus, Role
 from lvsd.vrrp.whispers import UNHEARD_LIMIT
 from tests.lab.vrrp_pairings import HIGH, PAIRINGS, TOPOLOGY, Pairing, keepalived_conf
-from tests.lab.vrrp_scene import KEEPALIVED_LOG, Balancer, addresses_of, capture, kill_keepalived, start_keepalived
+from tests.lab.vrrp_scene import (
+    END_SECONDS,
+    KEEPALIVED_LOG,
+    Balancer,
+    addresses_of,
+    capture,
+    kill_keepalived,
+    start_keepalived,
+)
 from tests.lab.waiting import WaitError, wait_until
 from tests.lab.world import LiveHost, World
 
@@ -64,7 +72,7 @@ class Story:
     def stop_theirs(self) -> None:
         assert self.theirs is not None
         self.theirs.terminate()
-        self.theirs.wait(10)
+        self.theirs.wait(END_SECONDS)
 
     def kill_theirs(self) -> None:
         assert self.theirs is not None
@@ -258,7 +266,7 @@ def said() -> Iterator[tuple[Said, Said]]:
         keepalived = start_keepalived(lb1, keepalived_conf(ALONE, HIGH, peer=1))
         wait_until(lambda: every <= addresses_of(lb1), PATIENCE_SECONDS, "keepalived is active")
         keepalived.terminate()
-        keepalived.wait(10)
+        keepalived.wait(END_SECONDS)
         theirs = _heard(frames())
         frames = capture(lb1, _SPOKEN)
         lvsd = Balancer(lb1, *(pairing.instance(HIGH, peer=1) for pairing in ALONE))

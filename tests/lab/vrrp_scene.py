@@ -24,6 +24,7 @@ for number in $(pgrep -x keepalived); do kill -STOP $number; done
 for number in $(pgrep -x keepalived); do kill -KILL $number; done
 """
 TAKE_OVER_SECONDS = 10.0  # 3.6 at most, and a slow machine
+END_SECONDS = 30.0  # of a process with dozens of routers, and a slow machine
 
 
 class Balancer:
@@ -46,7 +47,7 @@ class Balancer:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(10)
+        status = self.process.wait(END_SECONDS)
         self.process = None
         reports = self.director.reports()
         self._gone = reports[-1].pid if reports else 0
@@ -97,7 +98,7 @@ def start_keepalived(host: LiveHost, text: str) -> subprocess.Popen[str]:
 def kill_keepalived(host: LiveHost, process: subprocess.Popen[str]) -> None:
     """Parent and child together, so that neither says goodbye."""
     host.run(["sh", "-c", _KILL_BOTH])
-    process.wait(10)
+    process.wait(END_SECONDS)
 
 
 def capture(host: LiveHost, expression: str, interface: str = "eth0") -> Callable[[], list[bytes]]:
@@ -112,7 +113,7 @@ def capture(host: LiveHost, expression: str, interface: str = "eth0") -> Callabl
     def frames() -> list[bytes]:
         _come_to_rest(host, path)
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(END_SECONDS)
         return _frames(host.read(path))
 
     return frames
