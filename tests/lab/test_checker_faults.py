@@ -14,15 +14,15 @@ import pytest
 
 from lvsd.control.messages import RealServerRow, StatusReply, StatusRequest
 from tests.lab.balancer import Balancer
-from tests.lab.topology import Attachment, Host, Network, Topology
+from tests.lab.topology import Attachment, Host, Network, Topology, hardware_address
 from tests.lab.waiting import wait_until
 from tests.lab.world import World
 
 NEAR, FAR = "near", "far"
-ROUTER, SERVER, SERVER6 = "192.0.2.254", "198.51.100.11", "2001:db8:1::11"
+ROUTER, ROUTER6, SERVER, SERVER6 = "192.0.2.254", "2001:db8::254", "198.51.100.11", "2001:db8:1::11"
 PREFIX, PREFIX6 = "198.51.100.0/24", "2001:db8:1::/64"
 ROUTE = f"{PREFIX} via {ROUTER}"
-ROUTE6 = f"{PREFIX6} via 2001:db8::254"
+ROUTE6 = f"{PREFIX6} via {ROUTER6}"
 FORWARDING = (
     ("net.ipv4.ip_forward", "1"),
     ("net.ipv6.conf.all.forwarding", "1"),
@@ -36,7 +36,7 @@ PLACE = Topology(
         Host(
             "router",
             (
-                Attachment(NEAR, (f"{ROUTER}/24", "2001:db8::254/64")),
+                Attachment(NEAR, (f"{ROUTER}/24", f"{ROUTER6}/64")),
                 Attachment(FAR, ("198.51.100.254/24", "2001:db8:1::254/64")),
             ),
             sysctls=FORWARDING,
@@ -171,13 +171,17 @@ def changed(world: World, host: str, change: Sequence[str], back: Sequence[str])
 
 @contextlib.contextmanager
 def nothing_leaves(world: World) -> Iterator[None]:
-    """Whatever lb1 sends is dropped before it leaves."""
-    world["lb1"].run(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
-    try:
-        world["lb1"].run(["tc", "filter", "add", "dev", "eth0", "egress", "matchall", "action", "drop"])
-        yield
-    finally:
-        world["lb1"].run(["tc", "qdisc", "delete", "dev", "eth0", "clsact"])
+    """Whatever lb1 sends is dropped before it leaves. It knows its router for good: nobody is looked for meanwhile."""
+    mac = hardware_address(PLACE, "router", NEAR)
+    known = [f"{address} lladdr {mac} dev eth0" for address in (ROUTER, ROUTER6)]
+    steady, back = ([f"neighbour replace {one} nud {state}" for one in known] for state in ("permanent", "reachable"))
+    with changed(world, "lb1", steady, back):
+        world["lb1"].run(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
+        try:
+            world["lb1"].run(["tc", "filter", "add", "dev", "eth0", "egress", "matchall", "action", "drop"])
+            yield
+        finally:
+            world["lb1"].run(["tc", "qdisc", "delete", "dev", "eth0", "clsact"])
 
 
 def test_the_route_is_gone(world: World, balancer: Balancer) -> None:
@@ -218,12 +222,23 @@ def test_no_descriptor_is_left(world: World, balancer: Balancer) -> None:
 
 HOLDING = f"""
 import socket, time
-kept = [
-    socket.create_connection((address, 80), 5, (own, port))
-    for address, own in (({SERVER!r}, "192.0.2.1"), ({SERVER6!r}, "2001:db8::1"))
-    for port in (40000, 40001)
-]
-print("kept", flush=True)
+
+def held(port):
+    found = []
+    try:
+        for address, own in (({SERVER!r}, "192.0.2.1"), ({SERVER6!r}, "2001:db8::1")):
+            for each in (port, port + 1):
+                found.append(socket.create_connection((address, 80), 5, (own, each)))
+    except OSError:  # a check has it, or had it less than a minute ago
+        for one in found:
+            one.close()
+        return []
+    return found
+
+port = 40000
+while not (kept := held(port)):
+    port += 2
+print(port, port + 1, flush=True)
 time.sleep(600)
 """
 
@@ -233,8 +248,9 @@ def test_no_local_port_is_left(world: World, balancer: Balancer) -> None:
     before = host.call(Path(setting).read_text)
     holding = host.popen([sys.executable, "-c", HOLDING], log="/var/log/holding.log")
     try:
-        wait_until(lambda: "kept" in host.read("/var/log/holding.log"), SECONDS, "both ports are taken")
-        host.call(lambda: Path(setting).write_text("40000 40001"))
+        wait_until(lambda: host.read("/var/log/holding.log").endswith("\n"), SECONDS, "both ports are taken")
+        ports = host.read("/var/log/holding.log")
+        host.call(lambda: Path(setting).write_text(ports))
         nobody_is_blamed(balancer, tuple(STREAMS), "Cannot assign requested address")
     finally:
         holding.kill()
