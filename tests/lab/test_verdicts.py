@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_follower_leaves_in_the_same_step(world: World) -> None:
     assert balancer.weights(443) == {B: 1}  # not a moment later
     explained = lvsctl(world, "explain", A)
     assert "Check follow (web): down" in explained
-    assert "it found refused" in explained
+    wait_until(lambda: "it found refused" in lvsctl(world, "explain", A), WAIT_SECONDS, "why")
     assert balancer.stop() == 0
 
 
@@ -85,8 +86,10 @@ def test_who_joins_is_presumed_and_a_restart_presumes_nothing(world: World) -> N
     balancer.until("both serve", {A: 1, B: 1})
     up = f"{{address: {C}, initial: up}}"
     balancer.configure(config(A, B, up))
-    assert balancer.reload().accepted
-    assert balancer.weights() == {A: 1, B: 1, C: 1}  # nobody listens there, and it serves for so long
+    reply = balancer.reload()
+    assert reply.accepted
+    # nobody listens there, and it serves until that is known: a second or more, which is over when one looks too late
+    assert reply.operations == (f"add {C}:80 weight 1 to tcp 192.0.2.100:80",)
     balancer.until("it was not so", {A: 1, B: 1})
     assert balancer.stop() == 0
     balancer.start()
@@ -114,7 +117,8 @@ def test_two_of_three_checks_are_enough(world: World) -> None:
     checks = f"{{address: {A}, checks: [{{}}, {{port: 81}}, {{port: 82}}], checks_needed: 2}}"
     balancer = Balancer(world["lb1"], config(checks, B)).start()
     balancer.until("two are up", {A: 1, B: 1})
-    assert "2 of 3 checks up, 2 needed; tcp ok" in lvsctl(world, "status")
+    shown = "2 of 3 checks up, 2 needed; tcp ok"
+    wait_until(lambda: shown in lvsctl(world, "status"), WAIT_SECONDS, shown)
     die(world, "a", 81)
     balancer.until("one is left", {B: 1})
     assert "1 of its 3 checks are up, 2 are needed." in lvsctl(world, "explain", A)
@@ -129,10 +133,12 @@ def test_who_is_down_is_probed_in_its_own_rhythm_and_books_tell(world: World) ->
     def probes() -> dict[str, int]:
         return {one.real_server: one.probes for one in balancer.status().services[0].real_servers}
 
-    first = probes()
+    began, first = time.monotonic(), probes()
     wait_until(lambda: probes()[f"{A}:80"] >= first[f"{A}:80"] + 12, WAIT_SECONDS, "six seconds of the others")
+    wait_until(lambda: probes()[f"{C}:80"] > first[f"{C}:80"], WAIT_SECONDS, "one of who is down")
     more = {name: count - first[name] for name, count in probes().items()}
-    assert 1 <= more[f"{C}:80"] <= max(3, more[f"{A}:80"] // 4), more  # a sixth; by its own interval twice as many
+    slots = (time.monotonic() - began) / 3 + 1
+    assert more[f"{C}:80"] <= slots + 1, (more, slots)  # and one of before that was not told yet; by its interval: 30
     reply = json.loads(lvsctl(world, "status", "--json"))
     well, _, ill = reply["services"][0]["real_servers"]
     assert well["books"]["phases"]["whole"]["count"] >= 12
