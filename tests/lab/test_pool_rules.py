@@ -34,7 +34,7 @@ services:
     real_servers: [{RS1}, {RS2}]
 """
 SUSPICIOUS = f"""
-defaults: {{check: {{interval: 1s, timeout: 1s, fall: 1, down_interval: 10m}}, forwarding: masquerade}}
+defaults: {{check: {{interval: 1s, timeout: 5s, fall: 1, down_interval: 10m}}, forwarding: masquerade}}
 services:
   three:
     virtual: {VIP}:80
@@ -84,6 +84,11 @@ def lvsctl(balancer: Balancer, *words: str) -> subprocess.CompletedProcess[str]:
     return balancer.host.run([f"{CHECKOUT}/.venv/bin/lvsctl", *words], check=False)
 
 
+def shows(balancer: Balancer, words: str) -> None:
+    """`lvsctl status` does, if not of a probe that the checker was held up in."""
+    wait_until(lambda: words in lvsctl(balancer, "status").stdout, 10, words)
+
+
 def served(balancer: Balancer) -> dict[int, int]:
     """Port -> weight in the kernel of the destinations of port 80."""
     (entry,) = (entry for key, entry in balancer.table().items() if key.port == 80)
@@ -100,7 +105,7 @@ def test_the_last_real_server_stays_when_its_check_is_wrong(world: World, server
         servers["rs2"].manner = farm.wordless
         wait_until(lambda: balancer.status().services[0].floor_broken == "keep" or None, 10, "the floor is broken")
         assert balancer.weights() == {RS2: 1}
-        assert "kept by floor; http no_match" in lvsctl(balancer, "status").stdout
+        shows(balancer, "kept by floor; http no_match")
         balancer.kill("director")
         wait_until(balancer._up, 20, "the director is back")
         wait_until(lambda: balancer.status().services[0].floor_broken == "keep" or None, 10, "the floor is broken")
@@ -111,7 +116,7 @@ def test_the_last_real_server_stays_when_its_check_is_wrong(world: World, server
 
 
 def test_all_at_once_is_suspected_and_confirmed(world: World) -> None:
-    """However rarely who is down is probed."""
+    """However rarely who is down is probed. At once: within an interval and a timeout, which nobody waits out."""
     with farm.Server(world["rs2"], 84, farm.good), ExitStack() as three:
         for port in PORTS:
             three.enter_context(farm.Server(world["rs1"], port, farm.good))
@@ -144,7 +149,8 @@ def test_a_persons_word_outlives_the_service_and_ends_in_time(world: World) -> N
     balancer.until("out again, at once", {RS2: 1})
     assert "drained to the end" in lvsctl(balancer, "status").stdout
     assert lvsctl(balancer, "weight", RS2, "7", "--for", "6s").returncode == 0
-    balancer.until("another weight", {RS2: 7})
+    # told when the kernel has taken it: on a machine that stands still the six seconds may be over when one looks
+    wait_until(lambda: f"set {RS2}:80 weight 7 in tcp {VIP}:80" in balancer.log(), 15, "another weight")
     balancer.until("for six seconds", {RS2: 1})
     assert lvsctl(balancer, "enable", RS1).returncode == 0
     balancer.until("all is as configured", {RS1: 1, RS2: 1})
@@ -239,6 +245,6 @@ def test_who_answers_slowly_gets_less_and_all_again_when_it_is_fast(
     text = FLOOR.replace("scheduler: rr", "scheduler: wrr").replace("floor: 1", rules)
     balancer = Balancer(world["lb1"], text).start()
     wait_until(lambda: lowered(balancer.weights()), 150, "a part, when what was slow at the start is forgotten")
-    assert "% of its weight; http ok" in lvsctl(balancer, "status").stdout
+    shows(balancer, "% of its weight; http ok")
     servers["rs2"].manner = farm.good
     balancer.until("more, as it gets faster", {RS1: 100, RS2: 100}, seconds=240)
