@@ -153,7 +153,7 @@ def test_a_script_without_a_first_line_is_the_shells(begin: Callable[..., Notify
 
 
 def test_the_time_limit_ends_the_whole_group(begin: Callable[..., Notify]) -> None:
-    notify = begin(limit=0.3)
+    notify = begin(limit=3.0)  # within which the command gets to where it waits
     notify.run(
         "sh -c 'trap \"\" TERM; echo $$ > $DIR/grandchild; while :; do sleep 0.05; done' & "
         "until test -s $DIR/grandchild; do sleep 0.01; done; echo begun; sleep 100"
@@ -186,7 +186,9 @@ def test_a_flood_of_commands_drops_the_oldest_and_tells(begin: Callable[..., Not
     notify.run("until test -e $DIR/go; do sleep 0.01; done")
     for number in range(300):
         notify.run(f"echo {number} >> $DIR/out")
-    notify.until(lambda: notify.told("command_dropped"))
+    notify.run("echo heard > $DIR/heard", lane="b")
+    notify.until(lambda: notify.read("heard"))  # and so all that was said before
+    assert notify.told("command_dropped")
     (notify.directory / "go").touch()
     notify.until(lambda: notify.read("out").split()[-1:] == ["299"])
     ran = [int(word) for word in notify.read("out").split()]
@@ -216,13 +218,16 @@ def test_a_command_runs_as_its_user_with_its_groups(begin: Callable[..., Notify]
 
 
 def test_its_end_does_what_waits_and_ends_what_takes_too_long(begin: Callable[..., Notify]) -> None:
-    notify = begin(drain=3.0)
+    notify = begin(drain=6.0)
+    notify.run("until test -e $DIR/go; do sleep 0.01; done")
     for number in range(5):
-        notify.run(f"sleep 0.05; echo {number} >> $DIR/out")
+        notify.run(f"echo {number} >> $DIR/out")
     notify.run("echo $$ > $DIR/pid; sleep 100; echo never > $DIR/never", lane="b")
     notify.run("echo never > $DIR/never", lane="b")
+    notify.until(lambda: notify.read("pid"))
     notify.process.terminate()
-    assert notify.process.wait(10) == 0
+    (notify.directory / "go").touch()
+    assert notify.process.wait(30) == 0
     assert notify.read("out").split() == ["0", "1", "2", "3", "4"]
     assert notify.read("never") == ""
     assert len(notify.told("command_timed_out")) == 1

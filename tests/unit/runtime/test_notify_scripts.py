@@ -48,7 +48,7 @@ def test_what_it_says_is_told_when_its_result_changes_and_its_command_is_not(beg
 def test_a_script_that_hangs_is_bad_at_its_timeout_and_its_group_dies(begin: Callable[..., Notify]) -> None:
     notify = begin()
     text = "trap '' TERM; sleep 600 & echo $! >> $DIR/pids; for i in $(seq 60); do sleep 1; done"
-    notify.ask(Instruct((script(notify, text, timeout=1.0),)))
+    notify.ask(Instruct((script(notify, text, timeout=2.0),)))
     assert hear(notify.socket).timed_out
     assert hear(notify.socket).timed_out  # the second run began after the first was dead
     first, *_ = notify.read("pids").split()
