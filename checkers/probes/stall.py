@@ -22,8 +22,12 @@ class Stall:
         self._look()
 
     def total(self) -> float:
-        """Seconds since the beginning."""
-        return self._seconds
+        """Seconds since the beginning, those with it that are over and were not looked at yet.
+
+        After a stall a deadline may be next, and the look behind it.
+        """
+        late = self._loop.time() - self._due_at
+        return self._seconds + late if late > TOLERATED_SECONDS else self._seconds
 
     def _look(self) -> None:
         now = self._loop.time()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from checkers.core.messages import AssignedCheck, Target
 from checkers.core.outcome import Inconclusive, Outcome, Reason, Unhealthy
 from checkers.probes.attempt import Finding, attempt
-from checkers.probes.stall import TOLD_SECONDS, Stall
+from checkers.probes.stall import LOOK_SECONDS, TOLD_SECONDS, TOLERATED_SECONDS, Stall
 from config.checks import PopCheck, Timing
 from tests.unit.checkers import servers
 
@@ -35,6 +37,23 @@ async def test_a_timeout_in_a_stalled_loop_proves_nothing() -> None:
     assert "held up" in stalled.detail
     assert isinstance(again, Unhealthy)
     assert again.reason is Reason.REPLY_TIMEOUT
+
+
+async def test_a_stall_counts_before_it_was_looked_at_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline that passed in it may come first, when the loop turns again."""
+    now = [1000.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    stall = Stall(lambda _: None)
+    now[0] += LOOK_SECONDS + TOLERATED_SECONDS / 2
+    assert stall.total() == 0.0
+    now[0] += 3.0
+    at_once = stall.total()
+    assert at_once == pytest.approx(3.0 + TOLERATED_SECONDS / 2)
+    await asyncio.sleep(0)  # the loop turns
+    await asyncio.sleep(0)
+    assert stall.total() == at_once
+    now[0] += LOOK_SECONDS
+    assert stall.total() == at_once
 
 
 async def test_a_long_stall_is_told_and_a_turning_loop_is_none() -> None:
