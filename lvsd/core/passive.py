@@ -11,7 +11,7 @@ half is seen, and nothing from it is proof enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from config.pool_rules import Passive
@@ -46,10 +46,11 @@ class Finding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A finding, and the new connections behind it."""
+    """A finding, and the new connections behind it, made within so many `seconds`."""
 
     finding: Finding
     connections: int
+    seconds: float = field(default=0.0, compare=False)
 
 
 _QUIET = Seen(Finding.QUIET, 0)
@@ -97,7 +98,7 @@ def _compared(rule: Passive, before: Sample, after: Sample, *, masquerade: bool,
         return Seen(Finding.ANSWERED, connections)
     if connections < rule.connections:
         return Seen(Finding.QUIET, connections)
-    return Seen(Finding.UNANSWERED if masquerade else Finding.DOUBTFUL, connections)
+    return Seen(Finding.UNANSWERED if masquerade else Finding.DOUBTFUL, connections, after.at - before.at)
 
 
 def confirmed(doubtful: Seen, waiting: int) -> Seen:

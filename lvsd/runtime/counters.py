@@ -145,12 +145,15 @@ def _settled(virtual: VirtualService, found: dict[str, Seen], table: Waiting) ->
         if name in found:
             one = found[name]
             doubtful = one.finding is Finding.DOUBTFUL
-            yield name, passive.confirmed(one, _waiting_for(virtual, real, table)) if doubtful else one
+            yield name, passive.confirmed(one, _waiting_for(virtual, real, one.seconds, table)) if doubtful else one
 
 
-def _waiting_for(virtual: VirtualService, real: RealServer, table: Waiting) -> int:
-    """So many whose last packet is of the last window: others may have been given up while all was bad."""
-    window = virtual.rules.passive.window if virtual.rules.passive is not None else 0.0
+def _waiting_for(virtual: VirtualService, real: RealServer, seconds: float, table: Waiting) -> int:
+    """So many whose last packet is of the last window: others may have been given up while all was bad.
+
+    Or of the last `seconds`, in which those they are compared with were made: after a stall that is more.
+    """
+    window = max(seconds, virtual.rules.passive.window if virtual.rules.passive is not None else 0.0)
     endpoint = virtual.virtual
     wanted = (endpoint.address, endpoint.port) if isinstance(endpoint, VirtualEndpoint) else None
     return sum(

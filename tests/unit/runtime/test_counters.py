@@ -121,7 +121,7 @@ class Traffic:
         }
 
 
-def watched(kernel: Traffic, looks: int) -> list[Event]:
+def watched(kernel: Traffic, looks: int, pace: float = 2.5) -> list[Event]:
     heard: list[Event] = []
     clock = [100.0]
 
@@ -134,7 +134,7 @@ def watched(kernel: Traffic, looks: int) -> list[Event]:
             assert watch._task is not None
             await watch._task
             watch.tick()  # not due yet
-            clock[0] += 2.5
+            clock[0] += pace
         watch.close()
 
     asyncio.run(run())
@@ -154,6 +154,16 @@ def test_connections_that_were_given_up_before_are_no_sign() -> None:
     kernel = Traffic(dead=A)
     kernel.left = 53
     assert watched(kernel, 4) == []
+
+
+def test_after_a_stall_those_wait_that_were_made_since_the_look_before_it() -> None:
+    kernel = Traffic(dead=A)
+    kernel.left = 52
+    [heard] = watched(kernel, 2, pace=9.0)
+    assert isinstance(heard, ClientsSeen)
+    assert heard.found[service_key(PASSIVE.virtual)][real_id(PASSIVE, PASSIVE.real_servers[0])].finding is (
+        Finding.UNANSWERED
+    )
 
 
 def test_where_all_are_answered_nothing_is_told_and_no_connection_is_read() -> None:
