@@ -27,7 +27,6 @@ from lvsd.control.messages import (
     OverridesReply,
     OverridesRequest,
     PlanRequest,
-    ProcessRow,
     StatusReply,
     StatusRequest,
 )
@@ -330,8 +329,18 @@ class Story:
         assert isinstance(reply, OverridesReply), reply
         return reply.overrides
 
-    def processes(self) -> dict[str, ProcessRow]:
-        return {one.name: one for one in self.balancer.status().processes}
+    def pids(self, *names: str) -> tuple[int, ...]:
+        """Of these processes, once all are there and have found their director: before, one may be told as 0."""
+
+        def found() -> tuple[int, ...]:
+            reply = self.balancer.try_ask(StatusRequest())
+            rows = reply.processes if isinstance(reply, StatusReply) else ()
+            there = {one.name: one.pid for one in rows if one.connected}
+            if rows:
+                there["director"] = self.balancer.pid("director")
+            return tuple(there[name] for name in names) if there.keys() >= {*names} else ()
+
+        return wait_until(found, SECONDS, f"{names} are there")
 
     def running(self) -> Counter[str]:
         """Names of the processes of ours that run, or have ended and wait for one that runs."""
@@ -442,17 +451,13 @@ def test_each_probe_is_sent_once_for_all_services(story: Story) -> None:
 
 def test_who_is_killed_comes_back_and_the_table_follows_the_farm(story: Story) -> None:
     for pair in (("director", "checker"), ("vrrp", "checker-raw"), ("notify", "checker-2")):
-        pids = {
-            "director": story.balancer.pid("director"),
-            **{name: one.pid for name, one in story.processes().items()},
-        }
-        story.balancer.host.run(["kill", "-9", *(str(pids[name]) for name in pair)])
+        story.balancer.host.run(["kill", "-9", *map(str, story.pids(*pair))])
         story.servers.become("lying", A[len(pair[0]) % 3], B[len(pair[1]) % 3])
         story.settle(f"{pair} were killed")
         story.servers.become("good", *ALL)
     story.together()
-    director = story.balancer.pid("director")
-    story.balancer.host.run(["kill", "-9", str(director), *(str(one.pid) for one in story.processes().values())])
+    everybody = story.pids("director", "vrrp", "notify", *story.whole.workers_named)
+    story.balancer.host.run(["kill", "-9", *map(str, everybody)])
     story.servers.become("dead", *HALF_OF_THEM)
     story.settle("all were killed at once")
     story.together()
@@ -460,8 +465,7 @@ def test_who_is_killed_comes_back_and_the_table_follows_the_farm(story: Story) -
 
 
 def test_who_is_frozen_is_replaced(story: Story) -> None:
-    before = {name: row.pid for name, row in story.processes().items()}
-    frozen = {before[name] for name in ("checker-2", "checker-raw", "vrrp")} | {story.balancer.pid("director")}
+    frozen = {*story.pids("director", "vrrp", "checker-2", "checker-raw")}
     story.balancer.host.run(["kill", "-STOP", *map(str, sorted(frozen))])
     story.servers.become("dead", *HALF_OF_THEM)
     wait_until(lambda: not frozen & story.balancer.running(), 60, "others instead")
