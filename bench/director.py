@@ -31,11 +31,12 @@ from lvsd.core.events import (
     VerdictsHeard,
     WorkerCame,
 )
+from lvsd.core.groundwork import Groundwork
 from lvsd.core.identity import check_id
 from lvsd.core.slices import SLICE_REAL_SERVERS
 from lvsd.core.state import Director
 from lvsd.runtime.handing import STEPS_A_TURN
-from lvsd.runtime.process import settle_memory
+from lvsd.runtime.process import collector_paused, settle_memory
 from netlink.errors import Refusal
 from netlink.operations import Operation
 
@@ -96,16 +97,21 @@ class Farm:
         first = replace(first, real_servers=(replace(real, weight=real.weight + 1), *reals))
         self.config = replace(self.config, services=(first, *others))
         began = self._clock()
-        work = groundwork.of(self._belief, self.config)
+        work = self._groundwork()
         self._held("reload, in its thread", began)
         before = self._belief  # kept over the step, as `lvsd.runtime.configuration` does, which gives it up by and by
         self.feed(ConfigChanged(self.config, work))
         del before
 
+    def _groundwork(self) -> Groundwork:
+        """As `lvsd.runtime.configuration` has it done."""
+        with collector_paused():
+            return groundwork.of(self._belief, self.config)
+
     def second_worker(self) -> None:
         """Another one joins, falls silent and speaks again."""
         self.config = replace(self.config, daemon=replace(self.config.daemon, workers=2))
-        self.feed(ConfigChanged(self.config, groundwork.of(self._belief, self.config)))
+        self.feed(ConfigChanged(self.config, self._groundwork()))
         self.held.clear()
         self.feed(WorkerCame(replace(CONFINED, pid=43, worker=2)))
         for _ in range(8):
@@ -119,7 +125,7 @@ class Farm:
         mail = Mail(to=("ops@example.com",), repeat=600.0)
         services = tuple(replace(one, mail=mail) for one in self.config.services)
         self.config = replace(self.config, services=services)
-        self.feed(ConfigChanged(self.config, groundwork.of(self._belief, self.config)))
+        self.feed(ConfigChanged(self.config, self._groundwork()))
         self.feed(Ticked())
         self.held.clear()
         self.feed(Ticked())
@@ -141,9 +147,9 @@ class Farm:
                 self._held("status", began)
                 began, size = self._clock(), 0
         reply = views.status_of(self._belief, (), 1.0)
-        for _ in frame_of_rows(reply, rows):
-            pass
-        self._held("status", began)
+        for _ in frame_of_rows(reply, rows):  # each is sent, and the others have a turn
+            self._held("status", began)
+            began = self._clock()
 
     def feed(self, event: Event) -> None:
         """One event and all that follows. What a loop does between two of them is not in the times."""

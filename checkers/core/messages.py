@@ -6,6 +6,7 @@ Moments are seconds of CLOCK_MONOTONIC, the same for all processes of the machin
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
@@ -163,8 +164,22 @@ _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker
 _encoder = msgspec.msgpack.Encoder()
 
 
+class _Assigning(msgspec.Struct, frozen=True, tag="assign"):
+    """An Assign, of checks that are written already: each is written once, and takes no more room until it is sent."""
+
+    generation: int
+    part: int
+    parts: int
+    checks: tuple[msgspec.Raw, ...]
+    probes_per_host: int
+
+
 def encode(message: FromWorker | ToWorker) -> bytes:
     """One packet. Raises Garbled when it would exceed the limit: the sender must cut it into parts."""
+    return _packet(message)
+
+
+def _packet(message: FromWorker | ToWorker | _Assigning) -> bytes:
     packet = _encoder.encode(message)
     if len(packet) > PACKET_LIMIT_BYTES:
         text = f"a packet of {len(packet)} bytes"
@@ -186,25 +201,26 @@ def assigning(
     generation: int, checks: Iterable[AssignedCheck], probes_per_host: int = PROBES_PER_HOST
 ) -> Iterator[bytes | None]:
     """As `assignment`, in short steps: None for each part that was cut, then the packets, which say how many."""
-    parts: list[tuple[AssignedCheck, ...]] = []
+    parts: deque[tuple[msgspec.Raw, ...]] = deque()
     for part in _parts(checks):
         parts.append(part)
         yield None
-    count = len(parts) or 1
-    for at, part in enumerate(parts or [()]):
-        yield encode(Assign(generation, at, count, part, probes_per_host))
+    count = max(1, len(parts))
+    for at in range(count):  # each is given up when it is said: to end all of them at once would take its time
+        part = parts.popleft() if parts else ()
+        yield _packet(_Assigning(generation, at, count, part, probes_per_host))
 
 
-def _parts(checks: Iterable[AssignedCheck]) -> Iterator[tuple[AssignedCheck, ...]]:
-    part: list[AssignedCheck] = []
+def _parts(checks: Iterable[AssignedCheck]) -> Iterator[tuple[msgspec.Raw, ...]]:
+    part: list[msgspec.Raw] = []
     room = PACKET_LIMIT_BYTES - ENVELOPE_BYTES
     for check in checks:
-        size = len(_encoder.encode(check))
-        if part and (size > room or len(part) == CHECKS_A_PACKET):
+        written = _encoder.encode(check)
+        if part and (len(written) > room or len(part) == CHECKS_A_PACKET):
             yield tuple(part)
             part, room = [], PACKET_LIMIT_BYTES - ENVELOPE_BYTES
-        part.append(check)
-        room -= size
+        part.append(msgspec.Raw(written))
+        room -= len(written)
     if part:
         yield tuple(part)
 

@@ -19,7 +19,6 @@ from config.model import Config, VirtualEndpoint, VirtualService
 from lvsd.core import initial
 from lvsd.core.fallback import is_checked
 from lvsd.core.health import numbered_checks
-from lvsd.core.identity import NAMES_KEPT
 from lvsd.core.sharing import host_of, is_probed, port_of, verdict_of
 from lvsd.core.state import Checked, Director, Share, Shared, Shares
 
@@ -27,6 +26,8 @@ PLAIN_PROBES_A_SECOND = 10_000  # of one worker on one core
 LIBRARY_COST, TLS_COST, COMMAND_COST = 8, 15, 100  # in plain probes
 PLAIN_DIAL = Dial()
 WRITTEN_AT_ONCE = 200  # checks
+ADDRESSES_KEPT = 1 << 17  # more real servers than one balancer probes
+CREWS_KEPT = 4  # that of now, and those of while workers come and go
 
 
 def configured_checks(config: Config) -> dict[str, Checked]:
@@ -110,10 +111,26 @@ def place(checked: Checked, sharing: tuple[int, ...]) -> int:
     return sharing[0] if len(sharing) == 1 else chosen(host_of(checked), sharing)
 
 
-@lru_cache(NAMES_KEPT)
 def chosen(host: str, sharing: tuple[int, ...]) -> int:
     """Whoever of them is first for this address: rendezvous hashing."""
-    return max(sharing, key=lambda number: blake2b(f"{number} {host}".encode(), digest_size=8).digest())
+    known = _chosen_before(sharing)
+    number = known.get(host)
+    if number is None:
+        number = max(sharing, key=lambda one: blake2b(f"{one} {host}".encode(), digest_size=8).digest())
+        if len(known) >= ADDRESSES_KEPT:
+            known.clear()
+        known[host] = number
+    return number
+
+
+@lru_cache(CREWS_KEPT)
+def _chosen_before(_sharing: tuple[int, ...]) -> dict[str, int]:
+    """What was worked out for these, by address.
+
+    Not a cache of calls: its keys are as many things more for Python's collector to look at, and one that is smaller
+    than the farm forgets each address before it is asked for again.
+    """
+    return {}
 
 
 def needs_raw(check: Check) -> bool:

@@ -73,7 +73,10 @@ def joined(director: Director) -> Director:
 
 def verdict_of(director: Director, probe: str) -> Verdict | None:
     """What is known of a probe: what is of its first check that anything is known about."""
-    names = (probe, *director.shared.others.get(probe, ()))
+    own = director.verdicts.get(probe)
+    if own is not None:  # by far the most
+        return own
+    names = director.shared.others.get(probe, ())
     return next((verdict for name in names if (verdict := director.verdicts.get(name)) is not None), None)
 
 

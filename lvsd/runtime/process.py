@@ -115,11 +115,16 @@ def settle_memory() -> None:
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """No garbage collection: while thousands of things are read it would look at all that was read, again and again."""
+    """No garbage collection: while thousands of things are read it would look at all that was read, again and again.
+
+    Nor is any of it looked at afterwards, in rounds that would hold up whoever has the interpreter then: what is read
+    or prepared here holds no cycles and ends with its last reference.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -17,7 +17,7 @@ from checkers.core.messages import (
 )
 from config.checks import Check, Dial, ExternalCheck, HttpCheck, SynCheck, TcpCheck, Timing, Tls
 from config.model import Config, Daemon, RealServer
-from lvsd.core import crew, division, views
+from lvsd.core import assignment, crew, division, views
 from lvsd.core.assignment import configured_checks, hurried, needs_raw, workers_wanted
 from lvsd.core.effects import AskAll, AssignChecks, Effect, RestartWorker, Tell, Yield
 from lvsd.core.events import ConfigChanged, Event, Resumed, Started, Ticked, VerdictsHeard, WorkerCame, WorkerWent
@@ -503,3 +503,13 @@ def test_orders_to_the_supervisor_come_back_and_nonsense_says_nothing() -> None:
     assert crew.RAW == RAW_WORKER
     assert crew.read_orders(crew.orders(999, raw=True)).workers == (*range(1, 65), 0)
     assert len(crew.orders(64, raw=True, restarts=range(65))) < 4096
+
+
+def test_who_probes_an_address_does_not_depend_on_how_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [f"10.0.{number // 250}.{number % 250 + 1}" for number in range(500)]
+    placed = {one: assignment.chosen(one, (1, 2, 3)) for one in addresses}
+    assert {*placed.values()} == {1, 2, 3}
+    monkeypatch.setattr(assignment, "ADDRESSES_KEPT", 7)
+    assert {one: assignment.chosen(one, (1, 2, 3)) for one in reversed(addresses)} == placed
+    assert {one: assignment.chosen(one, (3, 2, 1)) for one in addresses} == placed
+    assert len(assignment._chosen_before((3, 2, 1))) <= 7

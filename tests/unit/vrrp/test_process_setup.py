@@ -6,9 +6,11 @@ import os
 import select
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+CHECKOUT = Path(__file__).parents[3]
 LIFE_SECONDS = 20  # of a child that nobody ends
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to drop")
@@ -151,3 +153,59 @@ def test_capabilities_that_are_gone_already_need_no_right_to_drop() -> None:
         "print('kept')\n"
     )
     assert done.stdout == "kept\n", done.stderr
+
+
+def test_what_is_made_while_the_collector_is_paused_is_never_looked_at_and_it_goes_on() -> None:
+    done = _run(
+        "import gc\n"
+        "from lvsd.runtime.process import collector_paused\n"
+        "with collector_paused():\n"
+        "    assert not gc.isenabled()\n"
+        "    kept = [[] for _ in range(5000)]\n"
+        "assert gc.isenabled()\n"
+        "print(sum(one is kept[0] for one in gc.get_objects()), len(gc.get_objects()) < 5000)\n"
+    )
+    assert done.stdout.split() == ["0", "True"], done.stderr
+
+
+READ_AND_PREPARED = """
+import gc, sys
+from config.load import load
+from lvsd.core import groundwork
+from lvsd.core.state import Director
+from lvsd.runtime.files import SystemFiles
+
+def read(path):
+    loaded = load((path,), SystemFiles())
+    if loaded.config is not None:
+        groundwork.of(Director(), loaded.config)
+    return loaded.config is not None
+
+right = read(sys.argv[1])
+gc.collect()
+gc.disable()
+read(sys.argv[1])
+print(right, gc.collect())
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "right"),
+    [
+        ("examples/minimal.yaml", True),
+        ("tests/golden/ldirectord/guide.cf", True),
+        ("tests/golden/keepalived/guide_lb1.conf", True),
+        ("README.md", False),
+    ],
+)
+def test_what_is_read_and_prepared_holds_no_cycles(path: str, right: bool) -> None:
+    """Or each reload would leave them behind for ever: nobody looks at them (`collector_paused`)."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ_AND_PREPARED, path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=CHECKOUT,
+    )
+    assert done.stdout.split() == [str(right), "0"], done.stderr
