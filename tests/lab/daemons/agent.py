@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.lab.daemons import process
 from tests.lab.world import CHECKOUT, LiveHost
@@ -67,15 +69,16 @@ class Agent:
 
 
 def say(host: LiveHost, line: bytes) -> None:
-    """What it says from now on, in ASCII."""
-    host.write(SAYING, line.decode("ascii"))
+    """What it says from now on, in ASCII; nobody hears the half of it."""
+    host.write(f"{SAYING}.new", line.decode("ascii"))
+    host.call(lambda: Path(f"{SAYING}.new").replace(SAYING))
     host.write(SAID, "")
 
 
-def said(host: LiveHost, line: bytes) -> set[str]:
-    """The addresses of those who have heard this line since it was to be said."""
-    told = (entry.split() for entry in host.read(SAID).splitlines())
-    return {address for address, digits in told if digits == line.hex()}
+def said(host: LiveHost, line: bytes) -> Counter[str]:
+    """How often who has heard this line since it was to be said, by address."""
+    told = (entry.partition(" ") for entry in host.read(SAID).splitlines())
+    return Counter(address for address, _, digits in told if digits == line.hex())
 
 
 @dataclass(frozen=True, slots=True)
