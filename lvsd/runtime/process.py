@@ -30,6 +30,8 @@ CAP_SYS_NICE = 23
 
 NAME_LIMIT_BYTES = 15
 
+LOOKED_AT_AT_ONCE = 20_000  # things: a round of the collector over so many takes a millisecond or two
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_CAPBSET_READ = 23
@@ -117,14 +119,16 @@ def settle_memory() -> None:
 def collector_paused() -> Iterator[None]:
     """No garbage collection: while thousands of things are read it would look at all that was read, again and again.
 
-    Nor is any of it looked at afterwards, in rounds that would hold up whoever has the interpreter then: what is read
-    or prepared here holds no cycles and ends with its last reference.
+    Nor is it looked at afterwards where it is much, in rounds that would hold up whoever has the interpreter then:
+    what is read or prepared here holds no cycles and ends with its last reference. Where it is little the collector
+    goes on as ever: what else lives at this moment and is a cycle (a connection's transport) would stay for ever.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if gc.get_count()[0] > LOOKED_AT_AT_ONCE:
+            gc.freeze()
         gc.enable()
 
 
