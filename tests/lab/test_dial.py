@@ -57,7 +57,7 @@ STRICT = {
 
 
 def config() -> str:
-    lines = ["defaults: {check: {interval: 3s, timeout: 2500ms, fall: 1}}", "services:"]
+    lines = ["defaults: {check: {interval: 10s, timeout: 8s, fall: 1}}", "services:"]  # a slow machine keeps up
     for number, (name, (port, check, _)) in enumerate(STRICT.items()):
         for version in range(3):
             said = f", proxy_protocol: {version}" if version else ""
@@ -133,21 +133,24 @@ def words(balancer: Balancer) -> dict[str, str]:
 
 
 def test_who_stands_behind_a_proxy_is_healthy_with_the_header_and_not_without(world: World, balancer: Balancer) -> None:
-    def wrong() -> dict[str, str]:
+    """Each is seen so once, and no other way round ever; that all are in time at one moment is no claim of this."""
+    missing = {
+        f"{name}_{version}": {"ok"} if version else bad for name, (*_, bad) in STRICT.items() for version in range(3)
+    }
+
+    def seen() -> bool:
         found = results(balancer)
-        expected = {
-            f"{name}_{version}": {"ok"} if version else bad
-            for name, (*_, bad) in STRICT.items()
-            for version in range(3)
-        }
-        return {name: found[name] for name, good in expected.items() if found[name] not in good}
+        assert {name for name in STRICT if found[f"{name}_0"] == "ok"} == set()
+        for name in [name for name, expected in missing.items() if found[name] in expected]:
+            del missing[name]
+        return not missing
 
     try:
-        wait_until(lambda: not wrong(), 40, "every result")
+        wait_until(seen, 40, "every result")
     except AssertionError as error:
-        told = words(balancer)
+        found, told = results(balancer), words(balancer)
         log = world["rs1"].read("/var/log/mail.log")[-3000:]
-        raise AssertionError(f"{error}\n{wrong()}\n{ {name: told[name] for name in wrong()} }\n{log}") from error
+        raise AssertionError(f"{error}\n{ {name: (found[name], told[name]) for name in missing} }\n{log}") from error
 
 
 def test_the_servers_see_the_balancer_and_no_client(world: World, balancer: Balancer) -> None:
