@@ -11,6 +11,9 @@ import msgspec
 LASTING_SECONDS: Final = 0.5
 """Silence at the end that is longer than any answer takes: the outage was not over."""
 
+ASKED_ENOUGH: Final = 3
+"""Probes in such a silence, at the slowest pace there is. With fewer it was the machine that stood still."""
+
 
 class Outage(msgspec.Struct, frozen=True):
     """What was seen of one service in one part of a drill.
@@ -41,6 +44,7 @@ def outage(
     if before is None:
         return Outage(service, probes, missed, None)
     seen = [before, *inside]
-    lasting = end - seen[-1] > LASTING_SECONDS
+    asked = sum(seen[-1] < moment <= end for moment in sent)
+    lasting = end - seen[-1] > LASTING_SECONDS and asked >= ASKED_ENOUGH
     gap = max((late - early for early, late in pairwise([*seen, end] if lasting else seen)), default=0.0)
     return Outage(service, probes, missed, round(max(0.0, gap - pace) * 1000, 1), lasting)

@@ -37,6 +37,13 @@ def test_a_silence_to_the_end_is_told_as_such() -> None:
     assert not outage("web", SENT, answered((8.8, 20)), PACE, (1, 9)).lasting
 
 
+def test_a_silence_in_which_nobody_asked_is_none_of_the_service() -> None:
+    """The machine stood still until the part ended: one probe is under way, and one leaves when it goes on."""
+    sent = [moment for moment in SENT if moment < 8.1 or moment > 8.995]
+    assert not outage("web", sent, answered((8.095, 20)), PACE, (1, 9)).lasting
+    assert outage("web", [*sent, 8.11, 8.12], answered((8.095, 20)), PACE, (1, 9)).lasting
+
+
 def test_without_an_answer_before_nothing_can_be_said() -> None:
     assert outage("web", SENT, [], PACE, (1, 9)) == Outage("web", 801, 801, None)
     assert outage("web", [], [], PACE, (1, 9)) == Outage("web", 0, 0, None)
