@@ -147,8 +147,8 @@ def test_no_check_leaves_a_query_running(world: World, balancer: Balancer) -> No
     """A query that was left would sleep for a minute, and the others beside it."""
     wait_until(lambda: probes(balancer, "pgsql_slow") >= 3, 60, "the slow query, some times")
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
-    for _ in range(5):
-        assert int(postgresql.query(world["rs1"], sleeping)) <= 2
+    # one runs, and one may be left by a checker that stood still; if all were left there were six or seven
+    wait_until(lambda: int(postgresql.query(world["rs1"], sleeping)) <= 2, 20, "no more than two sleep")
 
 
 @pytest.mark.parametrize("port", DAEMONS)

@@ -137,8 +137,8 @@ def test_three_services_are_probed_once(world: World) -> None:
     wait_until(lambda: probes(balancer) > probed + 10, 40, "more probes")
     told = probes(balancer) - probed
     seen = len(world["rs1"].read(ACCESS_LOG).splitlines()) - asked
-    # what the balancer tells is a little behind; not shared, there were three times as many
-    assert abs(seen - told) <= told // 2, f"{seen} requests for {told} probes of each of three services"
+    # what the balancer tells is behind by the probes of some seconds; not shared, there were three times as many
+    assert told // 2 <= seen <= 2 * told, f"{seen} requests for {told} probes of each of three services"
     web.Nginx().stop(world["rs1"])
     for port in ports:
         balancer.until("rs1 is out everywhere", {RS2: 1}, port=port, seconds=20)
