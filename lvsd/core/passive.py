@@ -20,6 +20,7 @@ SYN_BYTES = (48, 68)  # of IPv4: headers of 40, and the options that systems sen
 IPV6_MORE = 20  # bytes of header
 SYN_RECV_SECONDS = 60.0  # how long a connection waits in that state from its last packet (tcp_timeouts)
 WAITING_SHARE = 0.9  # of the new connections must wait for an answer: the oldest may be gone
+ANSWERED_SHARE = 0.5  # of them at most may, for the others to have been answered; between the two nothing is known
 SPAN_LEAST, SPAN_MOST = 0.75, 2.0  # windows between two samples that are compared
 SAMPLES_KEPT = 4
 
@@ -102,6 +103,10 @@ def _compared(rule: Passive, before: Sample, after: Sample, *, masquerade: bool,
 
 
 def confirmed(doubtful: Seen, waiting: int) -> Seen:
-    """With the connections of it that wait in SYN_RECV."""
-    sure = waiting >= doubtful.connections * WAITING_SHARE
-    return Seen(Finding.UNANSWERED if sure else Finding.ANSWERED, doubtful.connections)
+    """With the connections of it that wait in SYN_RECV. Who is to prove that others are answered takes more than some
+    that could not be found: the table is read a little behind the counters.
+    """
+    if waiting >= doubtful.connections * WAITING_SHARE:
+        return Seen(Finding.UNANSWERED, doubtful.connections)
+    sure = waiting <= doubtful.connections * ANSWERED_SHARE
+    return Seen(Finding.ANSWERED if sure else Finding.QUIET, doubtful.connections)

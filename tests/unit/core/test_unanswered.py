@@ -218,7 +218,9 @@ def test_with_masquerading_the_servers_silence_is_proof() -> None:
 def test_the_connection_table_has_the_last_word() -> None:
     doubtful = seen(RULE, samples(20, 50, 60), masquerade=False, ipv6=False)
     assert confirmed(doubtful, 18).finding is UNANSWERED
-    assert confirmed(doubtful, 17).finding is ANSWERED
+    assert confirmed(doubtful, 17).finding is QUIET  # two may have been read too late: nobody is a witness for that
+    assert confirmed(doubtful, 11).finding is QUIET
+    assert confirmed(doubtful, 10).finding is ANSWERED
 
 
 def test_counters_that_go_back_begin_anew() -> None:
