@@ -52,7 +52,7 @@ CHECKS = {
         pgsql(postgresql.SCRAM, "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"),
         "ok",
     ),
-    "pgsql_slow": (5432, pgsql(postgresql.SCRAM, "SELECT pg_sleep(60)"), "reply_timeout"),
+    "pgsql_slow": (5432, f"{pgsql(postgresql.SCRAM, 'SELECT pg_sleep(60)')}, timeout: 6s", "reply_timeout"),
     "ftp": (21, "type: ftp", "ok"),
     "ftp_file": (21, f"type: ftp, path: {files.FILE}, receive: ldirectord", "ok"),
     "ftp_no_file": (21, "type: ftp, path: nothing.txt", "status"),
@@ -76,7 +76,7 @@ DAEMONS: dict[int, Daemon] = {
 
 
 def config() -> str:
-    lines = ["defaults: {check: {interval: 3s, timeout: 6s, fall: 2, fast_interval: 1s, connects: 0}}", "services:"]
+    lines = ["defaults: {check: {interval: 3s, timeout: 20s, fall: 2, fast_interval: 1s, connects: 0}}", "services:"]
     for number, (name, (port, check, _)) in enumerate(CHECKS.items(), 1000):
         lines.append(
             f"  {name}: {{virtual: '{VIP}:{number}', check: {{{check}, port: {port}}}, real_servers: [{RS1}]}}"
