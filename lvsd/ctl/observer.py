@@ -33,15 +33,30 @@ _KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_K
 
 @dataclass
 class Tally:
-    """What is seen of one service; moments are of CLOCK_MONOTONIC."""
+    """What is seen of one service; moments are of CLOCK_MONOTONIC.
+
+    `asked_at`: the first probe since the last answer, None: there was none.
+    """
 
     target: Target
     probes: int = 0
     answers: list[float] = field(default_factory=list)
+    asked_at: float | None = None
     held: list[socket.socket] = field(default_factory=list)
     opened: int = 0
     reset: int = 0
     closed: int = 0
+
+    def asked(self, now: float) -> None:
+        """A probe goes out."""
+        self.probes += 1
+        if self.asked_at is None:
+            self.asked_at = now
+
+    def answered(self, now: float) -> None:
+        """To one of them."""
+        self.answers.append(now)
+        self.asked_at = None
 
 
 class Observer:
@@ -67,12 +82,16 @@ class Observer:
                 if now >= due:
                     due = max(due + self._pace, now)
                     self._probe(now)
-                for key, _ in self._selector.select(max(0.0, due - time.monotonic())):
-                    key.data()
+                self._attend(max(0.0, due - time.monotonic()))
+            self._attend(0.0)  # what came while this machine stood still
         ended = time.monotonic()
         services = tuple(self._seen(tally, offset, ended) for tally in self._tallies)
         self._close()
         return Observation(socket.gethostname(), began, ended + offset, round(self._pace * 1000, 1), services)
+
+    def _attend(self, patience: float) -> None:
+        for key, _ in self._selector.select(patience):
+            key.data()
 
     def _prepare(self, tally: Tally) -> None:
         if tally.target.datagram:
@@ -112,7 +131,7 @@ class Observer:
     def _replied(self, tally: Tally, asking: socket.socket) -> None:
         with contextlib.suppress(OSError):  # ICMP says that nobody is there
             asking.recv(READ_BYTES)
-            tally.answers.append(time.monotonic())
+            tally.answered(time.monotonic())
 
     def _probe(self, now: float) -> None:
         for late in [one for one, began in self._open.items() if now - began > ANSWER_SECONDS]:
@@ -120,7 +139,7 @@ class Observer:
         for tally in self._tallies:
             if tally.probes >= MEMORY_LIMIT:
                 continue
-            tally.probes += 1
+            tally.asked(now)
             if tally.target.datagram:
                 with contextlib.suppress(OSError):
                     tally.held[0].send(tally.target.datagram)
@@ -137,7 +156,7 @@ class Observer:
 
     def _taken(self, tally: Tally, knocking: socket.socket) -> None:
         if knocking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-            tally.answers.append(time.monotonic())
+            tally.answered(time.monotonic())
         self._drop(knocking)
 
     def _drop(self, knocking: socket.socket) -> None:
@@ -149,7 +168,8 @@ class Observer:
 
     def _seen(self, tally: Tally, offset: float, ended: float) -> ServiceSeen:
         moments = [moment + offset for moment in tally.answers]
-        lasting = bool(tally.answers) and ended - tally.answers[-1] > LASTING_SECONDS
+        silent = 0.0 if tally.asked_at is None else ended - tally.asked_at  # nobody asked: nobody had to answer
+        lasting = bool(tally.answers) and silent > LASTING_SECONDS
         return ServiceSeen(
             tally.target.name,
             tally.probes,

@@ -118,6 +118,41 @@ def test_connections_that_are_reset_and_closed_are_told_apart() -> None:
         assert seen.held.kept == 0
 
 
+class Clock:
+    """Goes with the machine's, and jumps."""
+
+    def __init__(self) -> None:
+        self.jumped = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.jumped
+
+    def time(self) -> float:
+        return time.time() + self.jumped
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_machine_that_stood_still_at_the_end_is_no_outage_and_silence_is_one(
+    monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    clock, rounds = Clock(), iter(range(2 * ROUNDS_MORE))
+    monkeypatch.setattr("lvsd.ctl.observer.time", clock)
+    with socket.create_server(("127.0.0.1", 0), backlog=4 * ROUNDS_MORE) as listener:  # the kernel answers
+
+        def goes_on() -> bool:
+            number = next(rounds, None)
+            if number is None:
+                clock.jumped += 5.0
+            elif number >= ROUNDS_MORE and gone:
+                listener.close()
+                clock.jumped += 0.1
+            return number is not None
+
+        (seen,) = Observer([Target("127.0.0.1", port(listener))], PACE, 0).run(goes_on).services
+    assert seen.probes > seen.unanswered
+    assert seen.lasting is gone
+
+
 def test_nobody_there_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         target = Target("127.0.0.1", port(gone))
