@@ -16,6 +16,7 @@ from lvsd.core.state import Director
 
 
 def believed(director: Director, virtual: VirtualService, real: RealServer, hold: Hold | None) -> State:
+    """What is believed of a real server that is held so, or (None) what its checks say."""
     match hold:
         case Hold.FLAPPING | Hold.UNANSWERED:
             return State.DOWN
